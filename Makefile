@@ -1,0 +1,35 @@
+# One word to do a thing. Everything a target needs is set up by the target itself.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench soak sandbox up lock schemas
+demo: .venv/.ready
+	@$(BIN)/python -m connector.demo
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/.ready
+	$(BIN)/python -m tests.bench
+
+sandbox: .venv/.ready
+	@$(BIN)/mplus-connector sandbox
+
+.venv/.ready: requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; say which with: make PYTHON=/path/to/python3")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+lock:    # renew requirements.lock from pyproject.toml (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--all-extras --upgrade pyproject.toml -o requirements.lock
+
+schemas: .venv/.ready    # renew schemas/entities from a WSDL: make schemas WSDL=path/to/mplusqapi.wsdl
+	$(BIN)/python schemas/generate.py $(WSDL)

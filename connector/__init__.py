@@ -1,0 +1,1 @@
+"""MplusKASSA point of sale to Apache Kafka and back, exactly once."""
