@@ -1,0 +1,55 @@
+"""`run`: the connector itself."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+
+from connector.cli import until_signalled
+from connector.cli.options import ConfigFile
+from connector.cli.tables import shards_table
+from connector.config import Config, load
+from connector.errors import Misconfigured
+from connector.ops import log
+from connector.wiring import Worker
+from connector.wiring import run as run_worker
+
+ROLES = ("source",)
+
+
+def run(
+    config: ConfigFile = None,
+    roles: Annotated[str, typer.Option(help=f"Parts to run, comma-separated, of: {', '.join(ROLES)}.")] = ",".join(ROLES),
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take over positions that another deployment wrote.")] = False,
+) -> None:
+    """Read every change of the POS into Kafka. Start it on as many machines as you like: Kafka spreads the work."""
+    if unknown := [role for role in roles.split(",") if role not in ROLES]:
+        raise Misconfigured(f"--roles: {', '.join(unknown)}: not one of {', '.join(ROLES)}")
+    settings = load(config)
+    log.configure(settings.connector.log_format, settings.connector.log_level)
+    until_signalled(_run(settings, adopt))
+
+
+async def _run(config: Config, adopt: bool) -> None:
+    started: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+    announcing = asyncio.create_task(_announce(started))
+    try:
+        await run_worker(config, adopt=adopt, started=started)
+    finally:
+        announcing.cancel()
+
+
+async def _announce(started: "asyncio.Future[Worker]") -> None:
+    """Say where health is served; on a terminal keep a summary in sight."""
+    worker = await started
+    console = Console(stderr=True)
+    console.print(f"health, metrics, status on port {worker.port}", highlight=False)
+    if not sys.stderr.isatty():
+        return
+    with Live(console=console, refresh_per_second=2, transient=True) as live:
+        while True:
+            live.update(shards_table(worker.board.rows()))
+            await asyncio.sleep(0.5)

@@ -1,0 +1,39 @@
+"""`sandbox`: a simulated POS that speaks the real SOAP."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from connector.cli import until_signalled
+
+
+def sandbox(
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port; 0: any.")] = 8090,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same shop.")] = 1,
+    items: Annotated[int, typer.Option(help="Items of each entity.")] = 200,
+    activity: Annotated[float, typer.Option(help="Changes per second.")] = 0.0,
+    limit_semantics: Annotated[Literal["records", "window"], typer.Option(help="What syncMarkerLimit counts.")] = "records",
+    ident: Annotated[str | None, typer.Option(help="Default: MPLUS_IDENT, else sandbox.")] = None,
+    secret: Annotated[str | None, typer.Option(help="Default: MPLUS_SECRET, else sandbox.")] = None,
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate, to serve HTTPS.")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Its key.")] = None,
+) -> None:
+    """Serve a simulated shop with live changes."""
+    from connector.sandbox import SandboxOptions, serve  # noqa: PLC0415 - the connector itself never loads the sandbox
+
+    options = SandboxOptions(
+        host=host,
+        port=port,
+        seed=seed,
+        items=items,
+        activity=activity,
+        limit_semantics=limit_semantics,
+        ident=ident or os.environ.get("MPLUS_IDENT", "sandbox"),
+        secret=secret or os.environ.get("MPLUS_SECRET", "sandbox"),
+        tls_cert=tls_cert,
+        tls_key=tls_key,
+    )
+    until_signalled(serve(options))

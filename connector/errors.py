@@ -1,0 +1,67 @@
+"""Errors, named by what happens next.
+
+ConnectorError
+├── Retry              try again, after `after` seconds if it says so
+├── Reject             the other side said no; repeating the same request is useless
+│   ├── AccessDenied       ident or secret are wrong: nothing of this administration works
+│   └── Refused            this operation is not for this administration, or the request is wrong
+├── OutcomeUnknown     asked, and no answer: look before repeating
+├── TransactionLost    drop the bundles in hand, replace the producer, read the positions back
+├── Fenced             another worker owns this now: let go and rejoin
+└── Fatal              stop and say what to do
+    └── Misconfigured      wrong usage or configuration: exit code 2
+
+Messages are one line: what is wrong, what to do. They never hold a URL: the POS secret is in its query.
+"""
+
+
+class ConnectorError(Exception):
+    """Base of all errors of the connector."""
+
+
+class Retry(ConnectorError):
+    """Temporary: try again. `after` is a number of seconds that the other side asked for, or None."""
+
+    def __init__(self, message: str, after: float | None = None) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class TransactionLost(ConnectorError):
+    """A transaction was aborted or its outcome is unknown."""
+
+
+class Reject(ConnectorError):
+    """The other side said no. `code` is its own code for that."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AccessDenied(Reject):
+    """Ident or secret are wrong."""
+
+
+class Refused(Reject):
+    """The operation is unknown or not licensed here, or the request is wrong."""
+
+
+class OutcomeUnknown(ConnectorError):
+    """A call was sent and no answer came: it may have been carried out."""
+
+
+class Fenced(ConnectorError):
+    """Another worker has taken over the partition."""
+
+
+class Fatal(ConnectorError):
+    """The connector must not go on."""
+
+
+class Misconfigured(Fatal):
+    """Wrong usage or configuration. `problems` holds one line each."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems

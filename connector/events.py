@@ -1,0 +1,145 @@
+"""What happens inside the connector, said once. Log, metrics and status listen.
+
+Durations are in seconds; `unread_since` is the monotonic time at which the oldest unread change was first known;
+markers are sync markers; `entity` is the name in the singular (`order`).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Base of all events."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardEvent(Event):
+    """Something about one entity of one administration."""
+
+    administration: str
+    entity: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStarted(ShardEvent):
+    """This worker reads the entity from now on."""
+
+    marker: int
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShardStopped(ShardEvent):
+    """This worker no longer reads the entity."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSeen(ShardEvent):
+    """The POS told its highest marker."""
+
+    head: int
+    position: int
+    unread_since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead(ShardEvent):
+    """A page was fetched and decoded."""
+
+    asked: int
+    items: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PageCommitted(ShardEvent):
+    """A page's events and the new position are in Kafka."""
+
+    marker: int
+    items: int
+    dead_letters: int
+    seconds: float
+    unread_since: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLettered(ShardEvent):
+    """An item went to the dead letters."""
+
+    stage: str
+    marker: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged(ShardEvent):
+    """The entity's state changed; `reason` says why, in words for an operator."""
+
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallMade(Event):
+    """The POS answered, or did not: `fault` is empty, or the kind of failure."""
+
+    administration: str
+    operation: str
+    seconds: float
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallRetried(Event):
+    """A call is repeated; this is attempt number `attempt`."""
+
+    administration: str
+    operation: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionEnded(Event):
+    """A Kafka transaction was committed, or lost for this reason."""
+
+    partition: int
+    records: int
+    seconds: float
+    lost: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionOwned(Event):
+    """This worker is the writer of a work partition from now on."""
+
+    partition: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLost(Event):
+    """This worker let go of a work partition."""
+
+    partition: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejoining(Event):
+    """The worker joins its consumer group again."""
+
+    reason: str
+
+
+Listener = Callable[[Event], None]
+
+
+def fan_out(listeners: Sequence[Listener]) -> Listener:
+    """One listener that tells all of them, in order."""
+
+    def tell(event: Event) -> None:
+        for listener in listeners:
+            listener(event)
+
+    return tell

@@ -1,0 +1,1 @@
+"""Apache Kafka: records, topics, transactions, ownership. Knows nothing of the POS."""

@@ -1,0 +1,76 @@
+"""How brokers are reached: the arguments that every aiokafka client takes, and their errors in our words."""
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    InvalidProducerEpoch,
+    KafkaConnectionError,
+    KafkaError,
+    ProducerFenced,
+    TopicAuthorizationFailedError,
+)
+
+from connector.config import Kafka
+from connector.errors import Fatal, Fenced, TransactionLost
+
+
+def client_arguments(kafka: Kafka) -> dict[str, Any]:
+    """Keyword arguments for any aiokafka client. Raises Fatal for certificates that cannot be read."""
+    arguments: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap_servers, "security_protocol": kafka.security_protocol}
+    if kafka.security_protocol.startswith("SASL"):
+        arguments |= {
+            "sasl_mechanism": kafka.sasl_mechanism,
+            "sasl_plain_username": kafka.sasl_username,
+            "sasl_plain_password": kafka.sasl_password.get_secret_value(),
+        }
+    if kafka.security_protocol.endswith("SSL"):
+        arguments["ssl_context"] = _ssl_context(kafka)
+    return arguments
+
+
+def _ssl_context(kafka: Kafka) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=kafka.ssl_cafile)
+        if kafka.ssl_certfile:
+            context.load_cert_chain(kafka.ssl_certfile, kafka.ssl_keyfile)
+    except (OSError, ssl.SSLError) as error:
+        raise Fatal(
+            f"Kafka certificates cannot be loaded ({error.__class__.__name__}): check KAFKA_SSL_CAFILE, _CERTFILE, _KEYFILE"
+        ) from error
+    return context
+
+
+@contextmanager
+def reaching(kafka: Kafka) -> Iterator[None]:
+    """Errors of connecting, in one line with what to do. Raises Fatal."""
+    try:
+        yield
+    except AuthenticationFailedError as error:
+        raise Fatal("Kafka refuses the login: check KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_…") from error
+    except TopicAuthorizationFailedError as error:
+        raise Fatal(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
+    except (KafkaConnectionError, OSError, TimeoutError) as error:
+        raise Fatal(
+            f"Kafka cannot be reached at {kafka.bootstrap_servers}: check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
+        ) from error
+
+
+@contextmanager
+def transacting(partition: int) -> Iterator[None]:
+    """Errors of a transactional producer, by what follows: Fenced (let go), TransactionLost (replace, read back)."""
+    try:
+        yield
+    except (ProducerFenced, InvalidProducerEpoch) as error:
+        raise Fenced(f"work partition {partition} was taken over by another worker") from error
+    except (KafkaError, TimeoutError, OSError, AssertionError) as error:
+        # aiokafka guards its transaction states with assertions, which a broker's death can trip
+        raise TransactionLost(f"transaction on work partition {partition} lost: {_words(error)}") from error
+
+
+def _words(error: BaseException) -> str:
+    text = str(error).splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

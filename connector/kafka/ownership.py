@@ -1,0 +1,143 @@
+"""Who owns which work partition: a Kafka consumer group spreads them, and one task runs per owned partition.
+
+The group is only the spreading; what makes two owners harmless is the fenced producer that each task starts.
+Traps of aiokafka that shape this file: no heartbeat is sent until a rebalance callback returns, so callbacks
+only start and stop tasks; exceptions in them are swallowed, so tasks report by a future; `getmany` must be
+called all the time, or the member is thought idle.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Protocol
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError
+
+from connector.errors import Fenced, Retry
+from connector.events import Listener, PartitionLost, Rejoining
+
+REJOIN_PAUSE = 1.0
+"""Seconds before joining again, so that two workers that fence each other come apart."""
+
+
+class Membership(Protocol):
+    """Proof that this worker is a member of the group, and the owner of a partition, right now."""
+
+    async def prove(self, partition: int) -> None:
+        """Commit an offset: the broker refuses a stale generation. Raises Fenced; Retry if nobody answers."""
+
+
+Tenure = Callable[[int, Membership], Awaitable[None]]
+"""Runs while a partition is owned; cancelled when it is revoked. Raises Fenced to let go, Fatal to stop everything."""
+
+
+class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Membership in the group of one topic, and the tasks of the owned partitions."""
+
+    def __init__(
+        self, arguments: Mapping[str, Any], topic: str, group: str, tenure: Tenure, *, session_timeout: float, tell: Listener
+    ) -> None:
+        self._arguments = dict(arguments)
+        self._topic = topic
+        self._group = group
+        self._session = session_timeout
+        self._tell = tell
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._ended: asyncio.Future[Exception] | None = None
+        self._consumer: AIOKafkaConsumer | None = None
+        self._tenure = tenure
+
+    async def run(self) -> None:
+        """Own partitions until cancelled. Raises Fatal when a tenure does."""
+        while True:
+            try:
+                await self._join_and_work()
+            except (Fenced, Retry, KafkaError, TimeoutError, OSError) as error:
+                self._tell(Rejoining(str(error)))
+            await asyncio.sleep(REJOIN_PAUSE)
+
+    async def _join_and_work(self) -> None:
+        self._ended = asyncio.get_running_loop().create_future()
+        self._consumer = self._new_consumer()
+        try:
+            await self._consumer.start()
+            self._consumer.subscribe([self._topic], listener=self)
+            while not self._ended.done():
+                await self._consumer.getmany(timeout_ms=200)
+            raise self._ended.result()
+        finally:
+            await self._leave(self._consumer)
+
+    def _new_consumer(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(
+            **self._arguments,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=int(self._session * 1000),
+            heartbeat_interval_ms=int(self._session * 200),
+            rebalance_timeout_ms=int(self._session * 1000),
+            partition_assignment_strategy=[StickyPartitionAssignor],
+        )
+
+    async def _leave(self, consumer: AIOKafkaConsumer) -> None:
+        """End the tasks first, so that a successor does not wait for a transaction; then tell the group."""
+        await self._end(list(self._tasks), "left the group")
+        with contextlib.suppress(KafkaError, TimeoutError, OSError):
+            async with asyncio.timeout(self._session):
+                await consumer.stop()
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Stop the tasks, and wait only a moment: heartbeats pause meanwhile."""
+        await self._end([where.partition for where in revoked], "revoked")
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Start a task for each partition."""
+        for where in assigned:
+            before = self._tasks.pop(where.partition, None)
+            self._tasks[where.partition] = asyncio.create_task(self._own(where.partition, before))
+
+    async def _own(self, partition: int, before: asyncio.Task[None] | None) -> None:
+        if before is not None:
+            await asyncio.wait([before])  # one task per partition at a time, also when the old one ends slowly
+        try:
+            await self._tenure(partition, self)
+        except Exception as error:
+            self._tell(PartitionLost(partition, str(error)))
+            if self._ended is not None and not self._ended.done():
+                self._ended.set_result(error)
+
+    async def _end(self, partitions: list[int], reason: str) -> None:
+        tasks = [self._tasks[partition] for partition in partitions if partition in self._tasks]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=min(2.0, self._session / 4))
+        for partition in [partition for partition in partitions if partition in self._tasks and self._tasks[partition].done()]:
+            del self._tasks[partition]
+            self._tell(PartitionLost(partition, reason))
+
+    async def prove(self, partition: int) -> None:
+        """See Membership."""
+        where = TopicPartition(self._topic, partition)
+        consumer = self._consumer
+        if consumer is None or where not in consumer.assignment():
+            raise Fenced(f"work partition {partition} is no longer assigned to this worker")
+        try:
+            async with asyncio.timeout(self._session):
+                await consumer.commit({where: 0})
+        except TimeoutError as error:
+            raise Retry(f"the group coordinator did not answer within {self._session:.0f} s") from error
+        except KafkaError as error:
+            raise Fenced(f"work partition {partition}: the group no longer knows this worker") from error
+
+
+async def watch(membership: Membership, partition: int, interval: float) -> None:
+    """Prove membership for ever: a worker that was frozen notices here, at the latest."""
+    while True:
+        started = time.monotonic()
+        await membership.prove(partition)
+        await asyncio.sleep(max(0.0, interval - (time.monotonic() - started)))

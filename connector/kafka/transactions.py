@@ -1,0 +1,133 @@
+"""One fenced transactional producer per work partition, and the transaction that carries a bundle.
+
+Traps of aiokafka 0.14 that shape this file: `commit_transaction()` commits even if a batch failed, so every
+send is awaited before; `start`, `commit` and `stop` can hang for ever, so each has a deadline; two transactions
+right after each other cost 20 ms of client backoff, so a pause is left between them. After any error the
+producer is thrown away: the next one's InitProducerId ends whatever was left open.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from connector.kafka.connection import transacting
+from connector.kafka.records import Record, partition_of
+
+BATCH_BYTES = 1 << 20
+"""Uncompressed bytes of a batch: the default 16 kB costs half again as much CPU here and ten times the broker's."""
+
+TRANSACTION_TIMEOUT = 20.0
+"""Seconds after which the broker ends an owner's open transaction: read_committed readers wait no longer."""
+
+DEADLINE = 15.0
+"""Seconds for one step with the broker: less than TRANSACTION_TIMEOUT, so that the broker never ends it first."""
+
+PAUSE = 0.005
+"""Seconds between two transactions, while the broker still writes the last one's markers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What differs between deployments."""
+
+    compression: str | None = "lz4"
+    deadline: float = DEADLINE
+
+
+class FencedProducer:
+    """Writes bundles of records, each in a transaction of its own. Not to be shared: one writer calls it."""
+
+    def __init__(self, producer: AIOKafkaProducer, partition: int, deadline: float) -> None:
+        self._producer = producer
+        self._partition = partition
+        self._deadline = deadline
+        self._ended = 0.0
+        self._counts: dict[str, int] = {}
+
+    async def transaction(self, records: Iterable[Record]) -> None:
+        """Send all records and commit. Raises Fenced or TransactionLost; then this producer is of no more use."""
+        await asyncio.sleep(max(0.0, self._ended + PAUSE - time.monotonic()))
+        with transacting(self._partition):
+            async with asyncio.timeout(self._deadline):
+                await self._producer.begin_transaction()
+                await self._send(records)
+                await self._producer.commit_transaction()
+        self._ended = time.monotonic()
+
+    async def _send(self, records: Iterable[Record]) -> None:
+        sent = []
+        for (topic, partition), queue in (await self._by_partition(records)).items():
+            sent += [await self._producer.send_batch(batch, topic, partition=partition) for batch in self._batches(queue)]
+        await asyncio.gather(*sent)
+
+    async def _by_partition(self, records: Iterable[Record]) -> Mapping[tuple[str, int], list[Record]]:
+        queues: dict[tuple[str, int], list[Record]] = defaultdict(list)
+        for record in records:
+            partition = record.partition
+            if partition is None:
+                partition = partition_of(record.key, await self._partitions(record.topic))
+            queues[record.topic, partition].append(record)
+        return queues
+
+    async def _partitions(self, topic: str) -> int:
+        if topic not in self._counts:
+            self._counts[topic] = len(await self._producer.partitions_for(topic))
+        return self._counts[topic]
+
+    def _batches(self, records: list[Record]) -> Iterable[Any]:
+        now = int(time.time() * 1000)
+        batch = self._producer.create_batch()
+        for record in records:
+            if not _append(batch, record, now):
+                yield batch
+                batch = self._producer.create_batch()
+                _append(batch, record, now)  # a batch always takes its first record
+        yield batch
+
+
+def _append(batch: Any, record: Record, timestamp: int) -> bool:
+    return batch.append(timestamp=timestamp, key=record.key, value=record.value, headers=list(record.headers)) is not None
+
+
+@asynccontextmanager
+async def fenced_producer(
+    arguments: Mapping[str, Any], transactional_id: str, partition: int, tuning: Tuning = Tuning()
+) -> AsyncIterator[FencedProducer]:
+    """Start a producer: from then on every older one of this id is fenced and its transaction ended.
+
+    Raises Fenced or TransactionLost.
+    """
+    producer = AIOKafkaProducer(
+        **arguments,
+        transactional_id=transactional_id,
+        transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
+        compression_type=tuning.compression,
+        max_batch_size=BATCH_BYTES,
+        request_timeout_ms=int(tuning.deadline * 1000),
+    )
+    try:
+        with transacting(partition):
+            async with asyncio.timeout(tuning.deadline):
+                await producer.start()
+        yield FencedProducer(producer, partition, tuning.deadline)
+    finally:
+        await _throw_away(producer)
+
+
+async def _throw_away(producer: AIOKafkaProducer) -> None:
+    """Close the sockets without flushing: what was not committed must not be. stop() would first try to deliver it."""
+    producer._closed = True
+    sending = producer._sender.sender_task
+    if sending is not None:
+        sending.cancel()  # awaited by wait(): awaiting the task itself would cancel us, if it had not begun yet
+        await asyncio.wait([sending], timeout=1.0)
+    with contextlib.suppress(Exception):
+        async with asyncio.timeout(1.0):
+            await producer.client.close()

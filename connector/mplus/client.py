@@ -1,0 +1,221 @@
+"""One client per administration: a pooled HTTP connection, deadlines, a request rate, retries.
+
+The POS secret travels in the query string. So no URL appears in a message, httpx's errors are never chained
+(they hold the request), and httpx's and httpcore's loggers, which print URLs, are silenced by `ops/log.py`.
+"""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+import httpx
+import stamina
+from aiolimiter import AsyncLimiter
+
+from connector.errors import AccessDenied, ConnectorError, Refused, Retry
+from connector.events import CallMade, CallRetried, Listener
+from connector.mplus.offload import Decoder
+from connector.mplus.operations import OPERATIONS, Operation
+from connector.mplus.pages import FaultError, Item, PageError, PageSpec, Undecodable, read_fault, read_numbers
+from connector.mplus.soap import Fields, request
+
+CHUNK = 1 << 16
+"""Bytes handed to the decoder at a time."""
+
+SMALL_ANSWER = 1 << 20
+"""Bytes of an answer that is not a page, at most: a head, a version, a fault."""
+
+Page = list[Item | Undecodable]
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How an administration's POS is reached. Seconds; `rate` in requests per second."""
+
+    administration: str
+    url: str
+    ident: str
+    secret: str = field(repr=False)
+    tls: ssl.SSLContext | bool = True
+    connect_timeout: float = 10.0
+    timeout: float = 600.0
+    rate: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """How often a repeatable call is tried, and how long to wait in between (seconds, doubling, jittered)."""
+
+    attempts: int = 4
+    first: float = 0.3
+    most: float = 10.0
+    longest_asked: float = 60.0
+
+
+class PosClient:
+    """Calls operations. Raises Retry (server fault, timeout, unreachable, garbled), AccessDenied, Refused."""
+
+    def __init__(self, access: Access, decoder: Decoder, tell: Listener, *, retries: Retries = Retries()) -> None:
+        self._access = access
+        self._decoder = decoder
+        self._tell = tell
+        self._retries = retries
+        self._limiter = AsyncLimiter(max(1.0, access.rate), max(1.0, access.rate) / access.rate)
+        self._http = httpx.AsyncClient(
+            verify=access.tls,
+            timeout=httpx.Timeout(min(60.0, access.timeout), connect=access.connect_timeout),
+            limits=httpx.Limits(max_connections=20, keepalive_expiry=60),
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def page(self, operation: str, fields: Fields, spec: PageSpec) -> Page:
+        """Read one page to its end: the decoded items, in the POS's order."""
+        return await self._call(operation, fields, lambda answer: self._decoded(answer, spec))
+
+    async def numbers(self, operation: str, fields: Fields = ()) -> dict[str, int]:
+        """A small answer's direct integer children, by name (heads, versions)."""
+
+        async def read(answer: httpx.Response) -> dict[str, int]:
+            return read_numbers(await _small(answer))
+
+        return await self._call(operation, fields, read)
+
+    async def _decoded(self, answer: httpx.Response, spec: PageSpec) -> Page:
+        decoding = self._decoder.open(spec)
+        items: Page = []
+        try:
+            async for chunk in answer.aiter_bytes(CHUNK):
+                items += await decoding.feed(chunk)
+            items += await decoding.close()
+        finally:
+            decoding.abandon()
+        return items
+
+    async def _call(self, operation: str, fields: Fields, read: Callable[[httpx.Response], Awaitable[Answer]]) -> Answer:
+        row = OPERATIONS[operation]
+        body = request(operation, [("request", fields)] if row.wrapped else fields)
+        async for attempt in self._attempts(row):
+            if attempt.num > 1:
+                self._tell(CallRetried(self._access.administration, operation, attempt.num))
+            with attempt:
+                async with self._answer(operation, body) as answer:
+                    return await read(answer)
+        raise AssertionError("stamina raises the last error")
+
+    def _attempts(self, operation: Operation) -> AsyncIterator[stamina.Attempt]:
+        patience = self._retries
+        return aiter(
+            stamina.retry_context(
+                on=lambda error: _again(error, patience.longest_asked),
+                attempts=patience.attempts if operation.repeatable else 1,
+                timeout=None,
+                wait_initial=patience.first,
+                wait_max=patience.most,
+                wait_jitter=patience.first,
+            )
+        )
+
+    @asynccontextmanager
+    async def _answer(self, operation: str, body: bytes) -> AsyncIterator[httpx.Response]:
+        """Send one request; a successful answer's body is read within, under the same deadline."""
+        async with self._limiter:
+            started, fault = time.monotonic(), ""
+            try:
+                with _translated(operation):
+                    async with asyncio.timeout(self._access.timeout), self._send(operation, body) as answer:
+                        await _refuse_faults(answer)
+                        yield answer
+            except ConnectorError as error:
+                fault = type(error).__name__
+                raise
+            finally:
+                self._tell(CallMade(self._access.administration, operation, time.monotonic() - started, fault))
+
+    def _send(self, operation: str, body: bytes) -> AbstractAsyncContextManager[httpx.Response]:
+        return self._http.stream(
+            "POST",
+            self._access.url,
+            params={"ident": self._access.ident, "secret": self._access.secret},
+            headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": operation},
+            content=body,
+        )
+
+
+def _again(error: Exception, longest: float) -> bool | float:
+    if not isinstance(error, Retry):
+        return False
+    return True if error.after is None else min(error.after, longest)
+
+
+@contextmanager
+def _translated(operation: str) -> Iterator[None]:
+    """Foreign errors in our words. `from None`: httpx's errors hold the request, and with it the secret."""
+    try:
+        yield
+    except httpx.ConnectError:
+        raise Retry(
+            f"{operation}: the POS cannot be reached: check MPLUS_URL, the network, and that its certificate is trusted"
+        ) from None
+    except (httpx.TimeoutException, TimeoutError):
+        raise Retry(f"{operation}: the POS did not answer in time") from None
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+        raise Retry(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
+    except FaultError as error:
+        raise _fault(operation, error.code, error.text) from None
+    except PageError as error:
+        raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
+
+
+async def _refuse_faults(answer: httpx.Response) -> None:
+    if answer.status_code == 200:
+        return
+    if answer.status_code in (401, 403):
+        raise AccessDenied(DENIED, str(answer.status_code))
+    if answer.status_code in (429, 503):
+        raise Retry(
+            f"the POS asks to wait (HTTP {answer.status_code})", after=_retry_after(answer.headers.get("retry-after", ""))
+        )
+    fault = read_fault(await _small(answer))
+    if fault is None:
+        raise Retry(f"the POS answered HTTP {answer.status_code} without a SOAP fault")
+    raise FaultError(*fault)
+
+
+async def _small(answer: httpx.Response) -> bytes:
+    body = bytearray()
+    async for chunk in answer.aiter_bytes(CHUNK):
+        body += chunk
+        if len(body) > SMALL_ANSWER:
+            raise PageError(f"more than {SMALL_ANSWER} bytes where a few were expected")
+    return bytes(body)
+
+
+DENIED = "the POS refuses ident or secret: check MPLUS_IDENT and MPLUS_SECRET"
+
+
+def _fault(operation: str, code: str, text: str) -> ConnectorError:
+    kind = code.rpartition(":")[2]
+    if kind.startswith("Client.Authentication"):
+        return AccessDenied(DENIED, kind)
+    if kind.startswith("Client"):
+        return Refused(f"{operation} is refused: {text}", kind)
+    return Retry(f"{operation}: the POS failed: {text}")
+
+
+def _retry_after(text: str) -> float | None:
+    """Seconds of a Retry-After header: a number, or a date (RFC 9110)."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None

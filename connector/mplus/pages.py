@@ -1,0 +1,231 @@
+"""A page of items, read as its bytes arrive: XML in, JSON out. No I/O, and little to import: this also runs in a small child process.
+
+Memory stays flat however long the page is: each finished item is converted and cut off the tree.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element
+
+import orjson
+
+from connector.mplus.decode import item_converter, local
+from connector.mplus.document import PIECE, Document, PageError, parse, pieces, without
+from connector.mplus.values import INTEGERS, NAMESPACE, InvalidValue
+
+__all__ = ["FaultError", "Item", "PageDecoder", "PageError", "PageSpec", "Undecodable", "parse", "read_fault", "read_numbers"]
+
+SOAP = tuple(f"{{{uri}}}" for uri in ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"))
+
+
+class FaultError(Exception):
+    """The answer is a SOAP fault. `code` is without prefix (`Client.Authentication`), `text` one line of the POS's own."""
+
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+
+
+@dataclass(frozen=True, slots=True)
+class PageSpec:
+    """Where a page's items lie and what names them."""
+
+    path: tuple[str, ...]
+    """From the response element to the items: ("orderList", "order"), or ("relationPointsLst",) for items without a list around."""
+    schema: str
+    identity: tuple[tuple[str, str | None], ...]
+    """Paths in the decoded item with their defaults, joined by "-"."""
+    marker: str | None
+    """None: this list has no markers, and 0 stands for them."""
+    marker_within: str | None = None
+    """A list: the highest marker of its members counts where the item itself has none."""
+    deleted: str | None = None
+    omit: frozenset[str] = frozenset()
+    """Elements left out at any depth."""
+    response: str | None = None
+    """The response element's name, where the caller wants it checked."""
+
+
+class Item(NamedTuple):
+    """A decoded item; `value` is its JSON."""
+
+    marker: int
+    identity: str
+    deleted: bool
+    value: bytes
+
+
+class Undecodable(NamedTuple):
+    """An item that is not what its schema says; `raw` is its XML without the elements to omit."""
+
+    marker: int | None
+    identity: str | None
+    reason: str
+    raw: bytes
+
+
+def read_fault(body: bytes) -> tuple[str, str] | None:
+    """Code (without prefix) and text of a SOAP fault; None for any other answer, be it XML or not."""
+    try:
+        response = _response(parse(body))
+    except PageError:
+        return None
+    return _fault(response) if response is not None and _is_fault(response) else None
+
+
+def read_numbers(body: bytes) -> dict[str, int]:
+    """The integers right under the response element, by name. Raises PageError, or FaultError for a fault."""
+    numbers: dict[str, int] = {}
+    for child in _answer(parse(body)):
+        with suppress(InvalidValue):
+            if not len(child) and (number := INTEGERS[child.text]) is not None:
+                numbers[local(child.tag)] = number
+    return numbers
+
+
+class PageDecoder:
+    """Bytes in, items out, as they complete. One page; not to be used again after an error."""
+
+    def __init__(self, spec: PageSpec, *, max_item_bytes: int = 64 << 20) -> None:
+        """`max_item_bytes`: also what may stand between two items. Raises KeyError for an unknown schema."""
+        self._spec = spec
+        self._items = _Items(spec)
+        self._document = Document()
+        self._max_item_bytes = max_item_bytes
+        self._uncut = 0
+
+    def feed(self, chunk: bytes) -> list[Item | Undecodable]:
+        """The items that this chunk completes. Raises PageError."""
+        found: list[Item | Undecodable] = []
+        for piece in pieces(chunk):
+            self._document.feed(piece)
+            found += self._finished(len(piece))
+        return found
+
+    def close(self) -> list[Item | Undecodable]:
+        """The remaining items. Raises PageError when the page is truncated or not the expected response, FaultError for a fault."""
+        response = _answer(self._document.close())
+        around = self._around(response)
+        self._refuse_other_content(response)
+        return self._items.decoded(list(around)) if around is not None else []
+
+    def _finished(self, fed: int) -> list[Item | Undecodable]:
+        root = self._document.root
+        response = _response(root) if root is not None else None
+        around = self._around(response) if response is not None and not _is_fault(response) else None
+        elements = around[:-1] if around is not None else []
+        self._uncut = 0 if elements else self._uncut + fed
+        if self._uncut > self._max_item_bytes + PIECE:
+            raise PageError(f"more than {self._max_item_bytes} bytes for one item")
+        if around is not None:
+            del around[:-1]
+        return self._items.decoded(elements)
+
+    def _around(self, response: Element) -> Element | None:
+        """The element whose children are the items."""
+        if self._spec.response is not None and response.tag != NAMESPACE + self._spec.response:
+            raise PageError(f"{local(response.tag)} where {self._spec.response} was expected")
+        around: Element | None = response
+        for name in self._spec.path[:-1]:
+            around = around.find(NAMESPACE + name) if around is not None else None
+        return around
+
+    def _refuse_other_content(self, response: Element) -> None:
+        first = self._spec.path[0]
+        lists = [child for child in response if child.tag == NAMESPACE + first]
+        if len(lists) > 1 and len(self._spec.path) > 1:
+            raise PageError(f"{local(response.tag)} holds more than one {first}")
+        if len(response) and not lists and self._spec.response is None:
+            raise PageError(f"{local(response.tag)} holds {local(response[0].tag)} and no {first}")
+
+
+class _Items:
+    """Elements → items, each by itself: one that cannot be converted holds up no other."""
+
+    def __init__(self, spec: PageSpec) -> None:
+        self._spec = spec
+        self._tag = NAMESPACE + spec.path[-1]
+        self._converter = item_converter(spec.schema, spec.omit)
+
+    def decoded(self, elements: list[Element]) -> list[Item | Undecodable]:
+        return [self._decoded(element) for element in elements if element.tag == self._tag or len(self._spec.path) > 1]
+
+    def _decoded(self, element: Element) -> Item | Undecodable:
+        try:
+            if element.tag != self._tag:
+                raise InvalidValue(f"{local(element.tag)} where {self._spec.path[-1]} was expected")
+            value = self._converter.whole(element) or {}
+            deleted = self._spec.deleted is not None and value.get(self._spec.deleted) is True
+            return Item(self._marker(value), self._identity(value), deleted, orjson.dumps(value))
+        except (InvalidValue, RecursionError, orjson.JSONEncodeError) as error:
+            return self._undecodable(element, str(error))
+
+    def _marker(self, value: dict[str, Any]) -> int:
+        spec = self._spec
+        if spec.marker is None:
+            return 0
+        marker = value.get(spec.marker)
+        if marker is None and spec.marker_within is not None:
+            members = [member.get(spec.marker) for member in value.get(spec.marker_within) or () if isinstance(member, dict)]
+            marker = max((member for member in members if isinstance(member, int)), default=None)
+        if not isinstance(marker, int) or not 0 <= marker < 1 << 63:
+            raise InvalidValue(f"no {spec.marker}")
+        return marker
+
+    def _identity(self, value: dict[str, Any]) -> str:
+        return "-".join(_part(value, path, default) for path, default in self._spec.identity)
+
+    def _undecodable(self, element: Element, reason: str) -> Undecodable:
+        readable = self._converter.readable(element) if element.tag == self._tag else {}
+        marker = identity = None
+        with suppress(InvalidValue):
+            marker = self._marker(readable)
+        with suppress(InvalidValue):
+            identity = self._identity(readable)
+        return Undecodable(marker, identity, reason, without(element, self._spec.omit))
+
+
+def _part(value: Any, path: str, default: str | None) -> str:
+    for name in path.split("."):
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, (int, str)) and value != "":
+        return str(value)
+    if default is None:
+        raise InvalidValue(f"no {path}")
+    return default
+
+
+def _response(envelope: Element) -> Element | None:
+    """The element in the Body, as soon as it is there."""
+    namespace, name = _split(envelope.tag)
+    if name != "Envelope" or namespace not in SOAP:
+        raise PageError(f"a SOAP envelope was expected, not {name}")
+    body = envelope.find(f"{namespace}Body")
+    return body[0] if body is not None and len(body) else None
+
+
+def _answer(envelope: Element) -> Element:
+    """The response element of a finished document."""
+    response = _response(envelope)
+    if response is None:
+        raise PageError("the SOAP Body is empty")
+    if _is_fault(response):
+        raise FaultError(*_fault(response))
+    return response
+
+
+def _is_fault(response: Element) -> bool:
+    return _split(response.tag)[1] == "Fault" and _split(response.tag)[0] in SOAP
+
+
+def _fault(fault: Element) -> tuple[str, str]:
+    texts = {local(element.tag): " ".join((element.text or "").split()) for element in reversed(list(fault.iter()))}
+    code, text = texts.get("faultcode") or texts.get("Value") or "", texts.get("faultstring") or texts.get("Text") or ""
+    return code.rpartition(":")[2], text[:500]
+
+
+def _split(tag: str) -> tuple[str, str]:
+    namespace, brace, name = tag.rpartition("}")
+    return namespace + brace, name

@@ -1,0 +1,1 @@
+"""Seeing what happens: log, metrics, status, health. Only listens to events."""

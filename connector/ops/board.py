@@ -1,0 +1,121 @@
+"""The state of every shard of this worker, kept from events: for `/status`, the status topic and the terminal."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.clock import Clock
+from connector.events import (
+    CallMade,
+    DeadLettered,
+    Event,
+    HeadSeen,
+    PageCommitted,
+    PartitionLost,
+    PartitionOwned,
+    ShardEvent,
+    ShardStarted,
+    ShardStopped,
+    StateChanged,
+)
+
+RATE_OVER = 30.0
+"""Seconds over which the rate is an average."""
+
+
+@dataclass(slots=True)
+class Row:
+    """One shard. Markers; `unread_since` is monotonic time; `recent` holds (time, items) of committed pages."""
+
+    state: str
+    position: int
+    head: int | None = None
+    reason: str = ""
+    unread_since: float | None = None
+    items: int = 0
+    dead_letters: int = 0
+    recent: deque[tuple[float, int]] = field(default_factory=deque)
+
+
+class Board:
+    """Listens to events; answers with rows. `owner` names this worker, `digest` its configuration."""
+
+    def __init__(self, clock: Clock, owner: str, digest: str) -> None:
+        self._clock = clock
+        self._owner = owner
+        self._digest = digest
+        self._rows: dict[tuple[str, str], Row] = {}
+        self._partitions: set[int] = set()
+        self._faults: dict[str, str] = defaultdict(str)
+
+    def __call__(self, event: Event) -> None:
+        """Take an event in."""
+        if isinstance(event, ShardEvent):
+            self._shard(event)
+        elif isinstance(event, PartitionOwned):
+            self._partitions.add(event.partition)
+        elif isinstance(event, PartitionLost):
+            self._partitions.discard(event.partition)
+        elif isinstance(event, CallMade):
+            self._faults[event.administration] = event.fault
+
+    def _shard(self, event: ShardEvent) -> None:
+        key = (event.administration, event.entity)
+        if isinstance(event, ShardStarted):
+            self._rows[key] = Row(event.state, event.marker)
+        elif isinstance(event, ShardStopped):
+            self._rows.pop(key, None)
+        elif key in self._rows:
+            self._update(self._rows[key], event)
+
+    def _update(self, row: Row, event: ShardEvent) -> None:
+        match event:
+            case HeadSeen(head=head, unread_since=since):
+                row.head, row.unread_since = head, since
+            case PageCommitted(marker=marker, items=items, unread_since=since):
+                row.position, row.unread_since = marker, since
+                row.items += items
+                row.recent.append((self._clock.monotonic(), items))
+            case StateChanged(state=state, reason=reason):
+                row.state, row.reason = state, reason
+            case DeadLettered():
+                row.dead_letters += 1
+
+    @property
+    def partitions(self) -> set[int]:
+        """The work partitions owned now."""
+        return set(self._partitions)
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """Per administration: the kind of failure of its last call, empty when it answered."""
+        return dict(self._faults)
+
+    def rows(self, keys: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], dict[str, Any]]:
+        """Rows as they are shown and published, by (administration, entity)."""
+        wanted = list(self._rows) if keys is None else list(keys)
+        return {key: self._shown(self._rows[key]) for key in wanted if key in self._rows}
+
+    def _shown(self, row: Row) -> dict[str, Any]:
+        position = max(row.position, 0)
+        return {
+            "head": row.head,
+            "position": position,
+            "backlog": None if row.head is None else max(0, row.head - position),
+            "age": 0.0 if row.unread_since is None else round(self._clock.monotonic() - row.unread_since, 3),
+            "rate": self._rate(row),
+            "items": row.items,
+            "deadLetters": row.dead_letters,
+            "state": row.state,
+            "reason": row.reason,
+            "owner": self._owner,
+            "digest": self._digest,
+            "at": self._clock.stamp(),
+        }
+
+    def _rate(self, row: Row) -> float:
+        oldest = self._clock.monotonic() - RATE_OVER
+        while row.recent and row.recent[0][0] < oldest:
+            row.recent.popleft()
+        return round(sum(items for _, items in row.recent) / RATE_OVER, 2)

@@ -1,0 +1,72 @@
+"""Log lines, from events: structured, one per thing that matters. No line ever holds a URL."""
+
+import logging
+import sys
+from typing import Any, cast
+
+import stamina.instrumentation
+import structlog
+
+from connector.events import (
+    CallRetried,
+    DeadLettered,
+    Event,
+    PageCommitted,
+    PartitionLost,
+    PartitionOwned,
+    Rejoining,
+    ShardStarted,
+    StateChanged,
+    TransactionEnded,
+)
+
+URL_PRINTERS = ("httpx", "httpcore")
+"""Loggers that print request URLs, and so the POS secret."""
+
+
+def configure(style: str, level: str) -> None:
+    """Set up logging for the process. `style`: console or json."""
+    for name in URL_PRINTERS:
+        logging.getLogger(name).disabled = True
+        logging.getLogger(name).propagate = False
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr, force=True)
+    for name in ("aiokafka", "aiokafka.consumer.group_coordinator"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it comes as an event of ours
+    stamina.instrumentation.set_on_retry_hooks([])  # likewise; its hooks print arguments
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+def log_event(event: Event) -> None:
+    """Write the line of an event, if it deserves one."""
+    log = cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
+    match event:
+        case StateChanged(state=state, reason=reason):
+            say = log.info if state == "running" else log.warning
+            say("state changed", **_where(event), state=state, **({"reason": reason} if reason else {}))
+        case DeadLettered(stage=stage, marker=marker, reason=reason):
+            log.warning("dead letter", **_where(event), stage=stage, marker=marker, reason=reason)
+        case PageCommitted(items=items, marker=marker, seconds=seconds) if items:
+            log.debug("page committed", **_where(event), items=items, marker=marker, seconds=round(seconds, 3))
+        case ShardStarted(marker=marker, state=state):
+            log.debug("entity taken", **_where(event), marker=marker, state=state)
+        case CallRetried(operation=operation, attempt=attempt):
+            log.info("call repeated", administration=event.administration, operation=operation, attempt=attempt)
+        case TransactionEnded(partition=partition, lost=lost) if lost:
+            log.warning("transaction lost", partition=partition, reason=lost)
+        case PartitionOwned(partition=partition, seconds=seconds):
+            log.info("work partition taken", partition=partition, seconds=round(seconds, 3))
+        case PartitionLost(partition=partition, reason=reason):
+            log.info("work partition released", partition=partition, reason=reason)
+        case Rejoining(reason=reason):
+            log.warning("joining the group again", reason=reason)
+
+
+def _where(event: Any) -> dict[str, str]:
+    return {"administration": event.administration, "entity": event.entity}

@@ -1,0 +1,92 @@
+"""The sandbox's own HTTP routes under /_sandbox/: looking at it and changing it while it runs."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from aiohttp import web
+
+from .activity import Activity
+from .faults import Faults
+from .requests_seen import RequestLog
+from .shop import Shop
+
+Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Control:
+    """Each method answers one route with JSON; bad input is HTTP 400 with one line that says what is wrong."""
+
+    def __init__(self, shop: Shop, faults: Faults, activity: Activity, log: RequestLog) -> None:
+        self._shop = shop
+        self._faults = faults
+        self._activity = activity
+        self._log = log
+
+    def routes(self) -> list[web.RouteDef]:
+        read = {
+            "truth": self._shop.truth,
+            "heads": self._shop.heads,
+            "faults": self._faults.as_json,
+            "requests": self._log.as_json,
+        }
+        write = {"faults": self._switch, "fall-back": self._fall_back, "activity": self._set_activity, "change": self._change}
+        return [
+            *(web.get(f"/_sandbox/{name}", _reader(answer)) for name, answer in read.items()),
+            *(web.post(f"/_sandbox/{name}", _writer(act)) for name, act in write.items()),
+            web.delete("/_sandbox/faults", _reader(self._clear)),
+        ]
+
+    def _clear(self) -> dict[str, object]:
+        self._faults.clear()
+        return self._faults.as_json()
+
+    def _switch(self, sent: Mapping[str, Any]) -> object:
+        self._faults.load(sent)
+        return self._faults.as_json()
+
+    def _fall_back(self, sent: Mapping[str, Any]) -> object:
+        self._shop.fall_back(sent["entity"], _count(sent["by"]))
+        return self._shop.heads()
+
+    def _set_activity(self, sent: Mapping[str, Any]) -> object:
+        rate = sent["rate"]
+        if isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0:
+            raise ValueError(f"rate must be 0 or more changes per second, not {rate!r}")
+        self._activity.rate = rate
+        return {"rate": rate}
+
+    def _change(self, sent: Mapping[str, Any]) -> object:
+        return {"changed": self._shop.change(sent["entity"], _count(sent.get("count", 1)))}
+
+
+def _count(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(f"a whole number of 1 or more is needed, not {value!r}")
+    return value
+
+
+def _reader(answer: Callable[[], object]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        return web.json_response(answer())
+
+    return handle
+
+
+def _writer(act: Callable[[Mapping[str, Any]], object]) -> Handler:
+    async def handle(request: web.Request) -> web.Response:
+        try:
+            return web.json_response(act(_object(await request.read())))
+        except KeyError as error:
+            return web.json_response({"error": f"missing or unknown: {error.args[0]}"}, status=400)
+        except ValueError as error:
+            return web.json_response({"error": str(error)}, status=400)
+
+    return handle
+
+
+def _object(body: bytes) -> Mapping[str, Any]:
+    sent = json.loads(body)
+    if not isinstance(sent, dict):
+        raise ValueError("a JSON object is needed")  # noqa: TRY004 one error for whatever is wrong with the JSON
+    return sent

@@ -1,0 +1,72 @@
+"""The fourteen entities, one row each: what differs between them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from . import facts, goods, people, purchases, sales
+from .item import Build, Draft
+from .wares import articles_of
+
+
+@dataclass(frozen=True, slots=True)
+class Entity:
+    """`wrapper` is the list element around its items, None where the answer repeats them directly."""
+
+    name: str
+    head: str
+    element: str
+    wrapper: str | None
+    build: Build
+    identify: Callable[[int, int, int], str]
+    kind: Callable[[Draft], str] = lambda draft: ""
+
+
+def _plain(seed: int, number: int, epoch: int) -> str:
+    return str(number)
+
+
+def _year_number(seed: int, number: int, epoch: int) -> str:
+    return "{year}-{number}".format_map(facts.year_number(number))
+
+
+def _uuid(entity: str) -> Callable[[int, int, int], str]:
+    def identify(seed: int, number: int, epoch: int) -> str:
+        return facts.uuid_text(seed, entity, number, epoch)
+
+    return identify
+
+
+def parts_of(entity: str, number: int) -> int:
+    """How many parts with a marker of their own an item has: a product's articles."""
+    return len(articles_of(number)) if entity == "article" else 0
+
+
+_ROWS = (
+    Entity("article", "articleSyncMarker", "product", "productList", goods.product, _plain),
+    Entity(
+        "articleGroup", "articleGroupSyncMarker", "changedArticleGroups", "changedArticleGroupList", goods.article_group, _plain
+    ),
+    Entity("relation", "relationSyncMarker", "relation", "relationList", people.relation, _plain),
+    Entity("employee", "employeeSyncMarker", "employee", "employeeList", people.employee, _plain),
+    Entity("invoice", "invoiceSyncMarker", "invoice", "invoiceList", sales.invoice, _uuid("invoice")),
+    Entity("receipt", "receiptSyncMarker", "receipt", "receiptList", sales.receipt, _uuid("receipt")),
+    Entity("order", "orderSyncMarker", "order", "orderList", sales.order, _uuid("order"), sales.order_type),
+    Entity("proposal", "proposalSyncMarker", "proposal", "proposalList", sales.proposal, _uuid("proposal")),
+    Entity("stock", "stockId", "articleStockHistory", None, goods.stock, _plain),
+    Entity(
+        "purchaseOrder", "purchaseOrderSyncMarker", "purchaseOrder", "purchaseOrderList", purchases.purchase_order, _year_number
+    ),
+    Entity(
+        "purchaseDelivery",
+        "purchaseDeliverySyncMarker",
+        "purchaseDelivery",
+        "purchaseDeliveryList",
+        purchases.purchase_delivery,
+        _year_number,
+    ),
+    Entity("relationPoints", "relationPointsSyncMarker", "relationPointsLst", None, people.relation_points, _plain),
+    Entity("activity", "activitySyncMarker", "activity", "activityList", people.activity, _uuid("activity")),
+    Entity("packingSlip", "packingSlipSyncMarker", "packingSlip", "packingSlipList", sales.packing_slip, _uuid("packingSlip")),
+)
+ENTITIES: Mapping[str, Entity] = MappingProxyType({row.name: row for row in _ROWS})

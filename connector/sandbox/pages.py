@@ -1,0 +1,71 @@
+"""The answers that hold a page of items, and the two short lists."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from . import markup
+from .entities import ENTITIES
+from .item import Item
+from .requests import Asked
+from .selection import Selection
+from .shop import Shop, shown, shuffled
+from .soap import client
+from .writing import changed_articles_xml, item_xml
+
+DEFAULT_LIMIT = 1000
+HIGHEST_LIMIT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """How one operation answers with an entity's items: `ids` names the field that asks for some by their identity."""
+
+    entity: str
+    ids: str = ""
+    version: str = ""
+    since: str = "syncMarker"
+
+    def answer(self, shop: Shop, asked: Asked) -> list[bytes]:
+        selection = self._selection(shop, asked)
+        found = shop.select(self.entity, selection)
+        page = shuffled(found, shop.seed, self.entity, selection.marker, selection.limit)
+        return _wrapped(ENTITIES[self.entity].wrapper, [self._write(shop, asked, item) for item in page])
+
+    def _selection(self, shop: Shop, asked: Asked) -> Selection:
+        marker, limit = asked.number(self.since, 0), asked.number(f"{self.since}Limit", DEFAULT_LIMIT)
+        if limit < 1:
+            raise client(f"{self.since}Limit must be 1 or more")
+        past = self.since == "sinceStockId" and not shop.stock_inclusive
+        return Selection(marker + past, min(limit, HIGHEST_LIMIT), self._visible(asked))
+
+    def _visible(self, asked: Asked) -> Callable[[Item], bool]:
+        kinds = frozenset(asked.texts("orderTypeList")) - {""}
+        identities = frozenset(asked.texts(self.ids))
+        if identities:
+            return lambda item: item.identity in identities
+        return (lambda item: item.kind in kinds) if kinds else shown
+
+    def _write(self, shop: Shop, asked: Asked, item: Item) -> bytes:
+        if self.entity == "article" and not asked.flag("includeAllArticlesOfSelectedProducts", default=False):
+            return changed_articles_xml(shop, item, asked.number(self.since, 0))
+        detail = "whole" if asked.flag("includeLineList", default=True) else "brief"
+        return item_xml(shop, item, f"{detail} {self.version}".strip())
+
+
+def _wrapped(wrapper: str | None, items: list[bytes]) -> list[bytes]:
+    return items if wrapper is None else [f"<ns:{wrapper}>".encode(), *items, f"</ns:{wrapper}>".encode()]
+
+
+def delivery_methods(shop: Shop, asked: Asked) -> list[bytes]:
+    rows = list(shop.lists.rows["deliveryMethod"].values())
+    return [markup.element("deliveryMethodList", {"deliveryMethod": rows}).encode()]
+
+
+def order_categories(shop: Shop, asked: Asked) -> list[bytes]:
+    rows = list(shop.lists.rows["orderCategory"].values())
+    return [markup.element("orderCategory", rows).encode()]
+
+
+def api_version(shop: Shop, asked: Asked) -> list[bytes]:
+    version = {"majorNumber": 67, "minorNumber": 1, "revisionNumber": 3, "inDebugMode": False}
+    return [markup.element(name, value).encode() for name, value in version.items()]

@@ -1,0 +1,235 @@
+"""Builders of orders, invoices, receipts, proposals and packing slips. An item's revision says how far it has come."""
+
+from . import catalogue, facts
+from .facts import by_share, pick
+from .item import Draft
+from .lines import line_list, payment_list, sale_lines, sums, total
+from .people import person, postal
+
+DELIVERY = ("NOTHING", "NOTHING", "PARTIAL", "COMPLETE")
+COMPLETE = ("NOTHING", "NOTHING", "PARTIAL-DELIVERY-PENDING", "COMPLETE")
+ALL_LINES = 99
+
+
+def order_type(draft: Draft) -> str:
+    return by_share(catalogue.ORDER_TYPES, draft.luck("order type"))[0]
+
+
+def order(draft: Draft) -> dict[str, object]:
+    """Revision 0 is new, 1 paid, 2 partly delivered, 3 and higher delivered and invoiced."""
+    sold, stage = sale_lines(draft), min(draft.revision, 3)
+    invoices = [draft.number] if stage == 3 else []
+    return {
+        "orderId": draft.item.identity,
+        "extOrderId": f"web-{draft.number}" if draft.number % 3 else "",
+        "invoiceIds": {"id": [draft.uuid("invoice", number) for number in invoices]},
+        "extInvoiceIds": {},
+        **_marked(draft),
+        "orderType": order_type(draft),
+        **_entry(draft),
+        **_seller(draft),
+        **_customer(draft),
+        "relationVatNumber": "",
+        **_addresses(draft),
+        **_booking(draft),
+        **_reference(draft),
+        **sums(sold),
+        **_delivery(draft),
+        **_counters(draft),
+        "prepaidAmount": total(sold) if stage else 0,
+        "fullyPaid": stage > 0,
+        **_states(draft),
+        **_table(draft),
+        "orderNumber": facts.year_number(draft.number),
+        "branchOrderNumber": facts.workplace_number(draft.number),
+        "orderBarcode": f"29{draft.number:010}",
+        "orderCategoryNumber": pick(catalogue.ORDER_CATEGORIES, draft.number)[0],
+        "orderCategoryDescription": pick(catalogue.ORDER_CATEGORIES, draft.number)[1],
+        "lineList": line_list(draft, sold, {2: 2, 3: ALL_LINES}.get(stage, 0)),
+        "paymentList": payment_list(draft, total(sold) if stage else 0),
+        "vatCountryCode": 528,
+        "vatCountryIso3": "NLD",
+        "invoiceNumbers": {"yearNumber": [facts.year_number(number) for number in invoices]},
+        "packingSlipIds": {"id": [draft.uuid("packingSlip", draft.number)] if stage > 1 else []},
+    }
+
+
+def invoice(draft: Draft) -> dict[str, object]:
+    """Outstanding at first, paid from the first change on."""
+    sold = sale_lines(draft.other("order", draft.number))
+    paid = total(sold) if draft.revision else 0
+    return {
+        "invoiceId": draft.item.identity,
+        "extInvoiceId": "",
+        "orderIds": {"id": [draft.uuid("order", draft.number)]},
+        "extOrderIds": {},
+        **_marked(draft),
+        "invoiceNumber": facts.year_number(draft.number),
+        "invoiceBarcode": f"28{draft.number:010}",
+        "invoiceType": "INVOICE-TYPE-INVOICE",
+        **_seller(draft),
+        **_customer(draft),
+        "relationVatNumber": "",
+        **_addresses(draft),
+        **_booking(draft),
+        **_entry(draft),
+        **_reference(draft),
+        "dueDate": facts.date(draft.made(14 * 1440)),
+        **sums(sold),
+        **_counters(draft),
+        "paidAmount": paid,
+        "state": "INVOICE-STATE-PAID" if paid else "INVOICE-STATE-OUTSTANDING",
+        "finalized": draft.revision > 1,
+        "finalizedTimestamp": facts.moment(draft.changed()) if draft.revision > 1 else facts.ZERO_MOMENT,
+        "lineList": line_list(draft, sold, ALL_LINES),
+        "paymentList": payment_list(draft, paid),
+        "answerList": {},
+        "directDebit": False,
+    }
+
+
+def receipt(draft: Draft) -> dict[str, object]:
+    """Paid at once; a deletion voids it."""
+    sold = sale_lines(draft)
+    return {
+        "receiptId": draft.item.identity,
+        "extReceiptId": "",
+        "orderIds": {},
+        **_marked(draft),
+        "receiptNumber": facts.workplace_number(draft.number),
+        "receiptBarcode": f"27{draft.number:010}",
+        "receiptType": "RECEIPT-TYPE-CREDIT-RECEIPT" if draft.item.deleted else "RECEIPT-TYPE-RECEIPT",
+        **_seller(draft),
+        **(_customer(draft) if draft.number % 4 == 0 else {"relationNumber": 0}),
+        **_booking(draft),
+        **_reference(draft),
+        **sums(sold),
+        **_counters(draft),
+        "paidAmount": total(sold),
+        "state": "RECEIPT-STATE-PAID",
+        "lineList": line_list(draft, sold, ALL_LINES),
+        "paymentList": payment_list(draft, total(sold)),
+        "numberOfGuests": 1 + draft.luck("guests") % 6,
+        "tableNumber": draft.luck("table") % 30,
+    }
+
+
+def proposal(draft: Draft) -> dict[str, object]:
+    """Outstanding at first, an order from the first change on."""
+    sold = sale_lines(draft)
+    accepted = draft.revision > 0
+    return {
+        "proposalId": draft.item.identity,
+        "extProposalId": "",
+        "orderId": draft.uuid("order", draft.refer("order")) if accepted else "",
+        **_marked(draft),
+        "proposalNumber": facts.year_number(draft.number),
+        "proposalType": "PROPOSAL-TYPE-PROPOSAL",
+        **_seller(draft),
+        **_customer(draft),
+        **_addresses(draft),
+        **_booking(draft),
+        **_reference(draft),
+        **sums(sold),
+        "changeCounter": draft.revision,
+        "state": "PROPOSAL-STATE-ORDER" if accepted else "PROPOSAL-STATE-OUTSTANDING",
+        "lineList": line_list(draft, sold, 0),
+        "invoiceIds": {},
+    }
+
+
+def packing_slip(draft: Draft) -> dict[str, object]:
+    """Open at first, invoiced from the first change on."""
+    sold = sale_lines(draft.other("order", draft.number))
+    return {
+        "packingSlipId": draft.item.identity,
+        "packingSlipNumber": facts.year_number(draft.number),
+        "packingSlipBarcode": f"26{draft.number:010}",
+        "orderId": draft.uuid("order", draft.number),
+        "extOrderId": f"web-{draft.number}" if draft.number % 3 else "",
+        "orderNumber": facts.year_number(draft.number),
+        **_marked(draft),
+        **_seller(draft),
+        **_customer(draft),
+        **_addresses(draft),
+        **_booking(draft),
+        **_reference(draft),
+        "totalInclAmount": total(sold),
+        "changeCounter": draft.revision,
+        "state": "PACKING-SLIP-STATE-INVOICED" if draft.revision else "PACKING-SLIP-STATE-OPEN",
+        "lineList": line_list(draft, sold, ALL_LINES),
+        "packingSlipType": "PACKING-SLIP-TYPE-PACKING-SLIP",
+        "vatMethod": "VAT-METHOD-INCLUSIVE",
+    }
+
+
+def _marked(draft: Draft) -> dict[str, object]:
+    return {"transactionString": f"T{draft.number:08}", "syncMarker": draft.item.marker}
+
+
+def _entry(draft: Draft) -> dict[str, object]:
+    return {"entryBranchNumber": facts.branch(draft.number), "entryExtBranchId": ""}
+
+
+def _seller(draft: Draft) -> dict[str, object]:
+    number = draft.refer("employee")
+    name = person(draft.seed, "employee", number)
+    return {"employeeNumber": number, "employeeName": name, "entryTimestamp": facts.moment(draft.made())}
+
+
+def _customer(draft: Draft) -> dict[str, object]:
+    number = draft.refer("relation")
+    name = person(draft.seed, "relation", number)
+    return {"relationNumber": number, "relationName": name, "relationCategoryId": 1 + number % 3, "relationBankAccountNumber": ""}
+
+
+def _addresses(draft: Draft) -> dict[str, object]:
+    number = draft.refer("relation")
+    return {
+        "deliveryAddress": postal(draft.seed, number, "bezorgadres"),
+        "invoiceAddress": postal(draft.seed, number, "factuuradres"),
+    }
+
+
+def _booking(draft: Draft) -> dict[str, object]:
+    return {
+        "financialDate": facts.date(draft.made()),
+        "financialBranchNumber": facts.branch(draft.number),
+        "financialExtBranchId": "",
+        "workplaceNumber": 1 + draft.number % 3,
+    }
+
+
+def _reference(draft: Draft) -> dict[str, object]:
+    return {"reference": pick(catalogue.REMARKS, draft.luck("remark")), "activityId": ""}
+
+
+def _counters(draft: Draft) -> dict[str, object]:
+    return {"changeCounter": draft.revision, "versionNumber": 1 + draft.revision}
+
+
+def _delivery(draft: Draft) -> dict[str, object]:
+    later = draft.number % 4 != 0
+    return {
+        "deliveryMethod": pick(catalogue.DELIVERY_METHODS, draft.number)[0],
+        "deliveryDate": facts.date(draft.made(2 * 1440)) if later else facts.ZERO_DATE,
+        "deliveryPeriodBegin": facts.moment(draft.made(2 * 1440)) if later else facts.ZERO_MOMENT,
+        "deliveryPeriodEnd": facts.moment(draft.made(2 * 1440 + 120)) if later else facts.ZERO_MOMENT,
+        "paymentMethod": "",
+    }
+
+
+def _states(draft: Draft) -> dict[str, object]:
+    stage = min(draft.revision, 3)
+    return {
+        "deliveryState": f"ORDER-DELIVERY-STATE-{DELIVERY[stage]}",
+        "cancelState": f"ORDER-CANCEL-STATE-{'COMPLETE' if draft.item.deleted else 'NOTHING'}",
+        "completeState": f"ORDER-COMPLETE-STATE-{COMPLETE[stage]}",
+    }
+
+
+def _table(draft: Draft) -> dict[str, object]:
+    if order_type(draft) not in catalogue.HIDDEN_ORDER_TYPES:
+        return {}
+    table = 1 + draft.luck("table") % 30
+    return {"tableNumber": table, "tableSubNumber": 0, "tableDescription": f"Tafel {table}", "numberOfGuests": 1 + table % 6}

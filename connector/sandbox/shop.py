@@ -1,0 +1,150 @@
+"""The simulated shop: every entity's items and markers, and the ways they change."""
+
+from collections.abc import Iterable, Mapping
+from random import Random
+
+from . import facts
+from .catalogue import HIDDEN_ORDER_TYPES
+from .entities import ENTITIES, parts_of
+from .item import Draft, Item
+from .lists import Lists
+from .selection import Select, Selection, by_records
+from .sequence import MarkerSequence
+
+Origin = tuple[str, int, int]
+SEEDED_LINES = 5  # stock changes that each receipt of the seeded shop has
+
+
+class Shop:
+    """The same seed, sizes and calls make the same shop.
+
+    `items` per entity, `per_entity` names the exceptions. `limits` decides what a limit counts, `stock_inclusive` whether
+    the stock change that a reader names is itself part of the answer.
+    """
+
+    def __init__(self, seed: int = 1, items: int = 200, per_entity: Mapping[str, int] | None = None) -> None:
+        self.seed = seed
+        self.items = items
+        self.limits: Select = by_records
+        self.stock_inclusive = True
+        self.lists = Lists()
+        self.sequences = {name: MarkerSequence() for name in ENTITIES}
+        self._luck = Random(seed)
+        for name in ENTITIES:
+            self._open(name, (per_entity or {}).get(name, items))
+
+    def heads(self) -> dict[str, int]:
+        """The highest marker of each entity; of stock the highest stockId."""
+        return {name: sequence.head for name, sequence in self.sequences.items()}
+
+    def truth(self) -> dict[str, dict[str, int]]:
+        """Identity -> marker of everything that a reader with the default filter must find."""
+        return {
+            name: {item.identity: item.marker for item in sequence if shown(item)} for name, sequence in self.sequences.items()
+        }
+
+    def select(self, entity: str, selection: Selection) -> list[Item]:
+        """The items of a page, the lowest marker first."""
+        return list(self.limits(self.sequences[entity], selection))
+
+    def draft(self, item: Item) -> Draft:
+        return Draft(self.seed, self.items, item)
+
+    def create(self, entity: str, origin: Origin | None = None) -> Item:
+        """A new item with the next marker. `origin` is what caused a stock change."""
+        row, sequence = ENTITIES[entity], self.sequences[entity]
+        marker = sequence.next_marker()
+        number = marker if entity == "stock" else len(sequence) + 1
+        identity = row.identify(self.seed, number, sequence.epoch)
+        item = Item(entity, number, identity, marker, epoch=sequence.epoch, origin=origin)
+        item.kind, item.parts = row.kind(self.draft(item)), (marker,) * parts_of(entity, number)
+        sequence.append(item)
+        return item
+
+    def change(self, entity: str, count: int = 1) -> list[str]:
+        """Change `count` items picked by the seed and return their identities; stock, a ledger, gets new rows instead."""
+        return [self._change_one(entity) for _ in range(count)]
+
+    def change_item(self, entity: str, identity: str) -> int:
+        """The item's new marker. KeyError: no such item."""
+        return self.touch_together(entity, [identity])
+
+    def delete(self, entity: str, identity: str) -> int:
+        """Mark the item as deleted (not active, cancelled, voided) and return its new marker."""
+        sequence = self.sequences[self._changeable(entity)]
+        marker = sequence.next_marker()
+        sequence.move(sequence.by_identity[identity], marker, deleted=True)
+        return marker
+
+    def touch_together(self, entity: str, identities: Iterable[str]) -> int:
+        """Change several items at once, so that they share one new marker, which is returned."""
+        sequence = self.sequences[self._changeable(entity)]
+        items = [sequence.by_identity[identity] for identity in identities]
+        marker = sequence.next_marker()
+        for item in items:
+            sequence.move(item, marker)
+        return marker
+
+    def reserve(self, entity: str) -> int:
+        """A marker whose change becomes visible late: see commit_late."""
+        return self.sequences[self._changeable(entity)].next_marker()
+
+    def commit_late(self, entity: str, identity: str, marker: int) -> None:
+        """A change at a reserved marker, after higher ones were seen."""
+        sequence = self.sequences[entity]
+        sequence.move(sequence.by_identity[identity], marker)
+
+    def fall_back(self, entity: str, by: int) -> None:
+        """Undo the entity's last `by` markers, as restoring a backup does; their numbers are given out again."""
+        self.sequences[entity].fall_back(by)
+
+    def pick(self, entity: str) -> Item | None:
+        """Some item that is not deleted, by the seed."""
+        sequence = self.sequences[entity]
+        tries = (sequence.item_at(self._luck.randrange(len(sequence))) for _ in range(8 if len(sequence) else 0))
+        return next((item for item in tries if not item.deleted), None)
+
+    def _change_one(self, entity: str) -> str:
+        if entity in self.lists.rows:
+            return self.lists.change(entity)
+        item = None if entity == "stock" else self.pick(entity)
+        if item is None:
+            return self.create(entity).identity
+        self.change_item(entity, item.identity)
+        return item.identity
+
+    def _changeable(self, entity: str) -> str:
+        if entity == "stock":
+            raise ValueError("stock is a ledger: rows are added, never changed")
+        return entity
+
+    def _open(self, entity: str, count: int) -> None:
+        """What a shop has been through when one begins to read it: markers with gaps, a few deletions."""
+        for number in range(count):
+            if entity == "stock":
+                self._open_stock(number)
+                continue
+            self.create(entity)
+            if self._luck.random() < 0.25:
+                self._change_one(entity)
+            if number % 25 == 24 and (item := self.pick(entity)):
+                self.delete(entity, item.identity)
+
+    def _open_stock(self, number: int) -> None:
+        if number % 30 == 7:
+            self.sequences["stock"].next_marker()  # a transaction that was rolled back leaves a gap
+        sold = ("receipt", 1 + number // SEEDED_LINES, number % SEEDED_LINES)
+        self.create("stock", None if number % 9 == 8 else sold)
+
+
+def shown(item: Item) -> bool:
+    """Whether a reader sees it who asks for no types of orders."""
+    return item.kind not in HIDDEN_ORDER_TYPES
+
+
+def shuffled(items: Iterable[Item], seed: int, *what: object) -> list[Item]:
+    """In an order that depends on the seed and is never that of the markers: no page is promised to be sorted."""
+    ordered = list(items)
+    mixed = ordered[:]
+    Random(facts.digest(seed, *what)).shuffle(mixed)
+    return mixed if mixed != ordered else mixed[::-1]

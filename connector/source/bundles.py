@@ -1,0 +1,104 @@
+"""What a page becomes: a bundle of records, to be written in one transaction with the new position. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from connector.kafka.records import CloudEvent, Record, dead_letter_headers
+from connector.mplus.pages import Item, Undecodable
+from connector.source.entities import Entity
+from connector.source.positions import Position
+
+POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter of the source, for those who listen."""
+
+    stage: str
+    marker: int | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """Records and the position they lead to."""
+
+    position: Position
+    records: Sequence[Record] = ()
+    letters: Sequence[Letter] = ()
+    items: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Publisher:
+    """Turns items of one shard into records. `largest` is the size of an event, in bytes, at most."""
+
+    administration: str
+    entity: Entity
+    dead_letters: str
+    largest: int
+
+    def bundle(self, items: Iterable[Item | Undecodable], position: Position, time: str, origin: str = POLL) -> Bundle:
+        """Items in rising order of their markers, as they are, become events or dead letters."""
+        records: list[Record] = []
+        letters: list[Letter] = []
+        count = 0
+        for item in sorted(items, key=_marker):
+            count += 1
+            letter = self._publish(item, position.epoch, time, origin, records)
+            if letter is not None:
+                letters.append(letter)
+        return Bundle(position, records, letters, count)
+
+    def _publish(self, item: Item | Undecodable, epoch: int, time: str, origin: str, records: list[Record]) -> Letter | None:
+        if isinstance(item, Undecodable):
+            return self._letter(Letter("decode", item.marker, item.reason), item.raw, records)
+        event = self._event(item, epoch, time, origin)
+        if event.size > self.largest:
+            reason = f"{item.identity} has {len(item.value)} bytes, more than CONNECTOR_MAX_EVENT_BYTES allows"
+            return self._letter(Letter("too-large", item.marker, reason), b"", records)
+        records.append(event)
+        if item.deleted and self.entity.compacted:
+            records.append(self.tombstone(item.identity, item.marker))
+        return None
+
+    def _event(self, item: Item, epoch: int, time: str, origin: str) -> Record:
+        name = self.entity.name
+        cloud_event = CloudEvent(
+            id=f"{name}:{item.identity}:{item.marker}" + (f":e{epoch}" if epoch else ""),
+            source=f"/mplus/{self.administration}",
+            type=f"mplus-connector.{name}.{'deleted' if item.deleted else 'changed'}",
+            subject=item.identity,
+            time=time,
+            dataschema=f"urn:mplus-connector:entity:{name}",
+            syncmarker=item.marker,
+            origin=origin,
+        )
+        return Record(self.topic, item.identity.encode(), item.value, cloud_event.headers())
+
+    def tombstone(self, identity: str, marker: int) -> Record:
+        """Removes the identity from a compacted topic; not a CloudEvent."""
+        return Record(self.topic, identity.encode(), None, [("ce_syncmarker", b"%d" % marker)])
+
+    def _letter(self, letter: Letter, body: bytes, records: list[Record]) -> Letter:
+        headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", letter.reason)
+        if letter.marker is not None:
+            headers.append(("ce_syncmarker", b"%d" % letter.marker))
+        record = Record(self.dead_letters, self.entity.name.encode(), body, headers)
+        records.append(record if record.size <= self.largest else record._replace(value=b""))
+        return letter
+
+    @property
+    def topic(self) -> str:
+        """The entity's topic."""
+        return f"{self.administration}.{self.entity.topic}"
+
+
+def _marker(item: Item | Undecodable) -> int:
+    return item.marker if item.marker is not None else -1
+
+
+def publishable(items: Sequence[Item | Undecodable], after: int, upto: int) -> list[Item | Undecodable]:
+    """The items of a page that may be published now: those in (after, upto], and those whose marker nobody can read."""
+    return [item for item in items if item.marker is None or after < item.marker <= upto]

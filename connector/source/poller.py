@@ -1,0 +1,176 @@
+"""The poller of one shard: an entity of an administration, read in order, one page at a time."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from connector.clock import Clock
+from connector.errors import Reject, Retry
+from connector.events import DeadLettered, HeadSeen, Listener, PageCommitted, PageRead, ShardStarted, ShardStopped, StateChanged
+from connector.mplus.client import Page, PosClient
+from connector.source.budget import Budget, Room
+from connector.source.bundles import Bundle, Publisher, publishable
+from connector.source.heads import Heads
+from connector.source.position import Advance, Ask, Stuck, Widen, advance
+from connector.source.positions import Position
+from connector.source.reader import Reader
+from connector.source.schedule import REFUSED_AGAIN, AwaitHead, Head, Lag, Read, State, backoff, decide
+
+BYTES_PER_ITEM = 4096
+"""What an item is expected to have before the shard's first page told better."""
+
+Commit = Callable[[Bundle], "asyncio.Future[None]"]
+"""Hands a bundle to the one writer of the work partition; the future is done when it is committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a poller works with."""
+
+    client: PosClient
+    heads: Heads
+    budget: Budget
+    publisher: Publisher
+    commit: Commit
+    tell: Listener
+    clock: Clock
+
+
+class Poller:
+    """Reads a shard for ever from a position on."""
+
+    def __init__(self, parts: Parts, reader: Reader, position: Position, limit: int) -> None:
+        self._parts = parts
+        self._reader = reader
+        self._position = position
+        self._limit = self._page_size = limit
+        self._entity = parts.publisher.entity
+        self._where = (parts.publisher.administration, self._entity.name)
+        self._since = parts.clock.monotonic()
+        self._head: Head | None = None
+        self._lag = Lag()
+        self._expected = limit * BYTES_PER_ITEM
+        self._committing: asyncio.Future[None] | None = None
+        self._failures = 0
+        self._state = position.state
+
+    async def run(self) -> None:
+        """Poll until cancelled; errors of the POS are waited out here, errors of Kafka end the lane."""
+        self._parts.tell(ShardStarted(*self._where, self._position.marker, self._state))
+        try:
+            while True:
+                await self._outlast(self.poll_once)
+        finally:
+            self._parts.tell(ShardStopped(*self._where))
+
+    async def poll_once(self) -> None:
+        """Wait for something new, read a page of it, hand its bundle to the writer."""
+        head = await self._something_new()
+        async with self._parts.budget.room(self._expected) as room:
+            ask = self._ask(head)
+            page = await self._read(ask)
+            bundle = await self._judge(ask, page)
+            if bundle is not None:
+                await self._hand_over(bundle, room)
+
+    async def _something_new(self) -> Head:
+        """The head to read up to, once it lies beyond the position; at once while catching up."""
+        while True:
+            choice = decide(self._position.marker, self._since, self._head)
+            if self._state.stopped:
+                await self._look(self._head.asked_at if self._head else self._since)
+            elif isinstance(choice, Read):
+                return choice.head
+            elif isinstance(choice, AwaitHead):
+                await self._look(choice.after)
+            else:
+                await self._stop(
+                    State.HEAD_REGRESSED, f"the head fell to {choice.head.marker}: was the POS restored from a backup?"
+                )
+
+    async def _look(self, after: float) -> None:
+        """Wait for a head asked after this time."""
+        self._head = head = await self._parts.heads.newer(self._entity, after)
+        self._lag.saw(head.marker, head.asked_at)
+        self._parts.tell(HeadSeen(*self._where, head.marker, self._position.marker, self._lag.since(self._position.marker)))
+        self._recovered()
+
+    def _ask(self, head: Head) -> Ask:
+        first = self._position.marker + (0 if self._entity.asks_after else 1)
+        return Ask(max(0, first), self._limit, head.marker)
+
+    async def _read(self, ask: Ask) -> Page:
+        started = self._parts.clock.monotonic()
+        page = await self._reader.page(ask.marker, ask.limit)
+        self._parts.tell(PageRead(*self._where, ask.marker, len(page), self._parts.clock.monotonic() - started))
+        return page
+
+    async def _judge(self, ask: Ask, page: Page) -> Bundle | None:
+        """What of the page may be published now, and where that leads; None if it must be asked again."""
+        verdict = advance(self._position.marker, ask, [item.marker for item in page])
+        if isinstance(verdict, Advance):
+            self._limit = self._page_size
+            items = publishable(page, self._position.marker, verdict.marker)
+            return self._parts.publisher.bundle(items, self._position.at(verdict.marker), self._parts.clock.stamp())
+        if isinstance(verdict, Widen):
+            self._limit = verdict.limit
+        if isinstance(verdict, Stuck):
+            await self._stop(
+                State.STUCK, f"more than {ask.limit} items share the sync marker {verdict.marker}: the POS cannot show them all"
+            )
+        return None
+
+    async def _hand_over(self, bundle: Bundle, room: Room) -> None:
+        """Queue the bundle behind the last one; the next page is read while this one is sent."""
+        size = sum(record.size for record in bundle.records)
+        room.resize(size)
+        self._expected = max(size, self._page_size * 64)
+        if self._committing is not None:
+            await asyncio.shield(self._committing)
+        self._committing = self._parts.commit(bundle)
+        room.keep_until(self._committing)
+        self._report(bundle, self._committing)
+        self._position, self._since = bundle.position, self._parts.clock.monotonic()
+
+    def _report(self, bundle: Bundle, done: "asyncio.Future[None]") -> None:
+        started = self._parts.clock.monotonic()
+        marker, letters, items = bundle.position.marker, bundle.letters, bundle.items
+
+        def committed(future: "asyncio.Future[None]") -> None:
+            if future.cancelled() or future.exception() is not None:
+                return
+            for letter in letters:
+                self._parts.tell(DeadLettered(*self._where, letter.stage, letter.marker, letter.reason))
+            seconds = self._parts.clock.monotonic() - started
+            self._parts.tell(PageCommitted(*self._where, marker, items, len(letters), seconds, self._lag.since(marker)))
+
+        done.add_done_callback(committed)
+
+    async def _stop(self, state: State, reason: str) -> None:
+        """An operator must look: remember it, so that a restart does not forget."""
+        self._position = replace(self._position, state=state)
+        if self._committing is not None:
+            await asyncio.shield(self._committing)
+        await self._parts.commit(Bundle(self._position))
+        self._change(state, reason)
+
+    async def _outlast(self, turn: Callable[[], Awaitable[None]]) -> None:
+        """Take one turn; wait out what the POS does to it."""
+        try:
+            await turn()
+        except Retry as error:
+            self._failures += 1
+            self._change(State.UNREACHABLE, str(error))
+            await self._parts.clock.sleep(max(error.after or 0.0, backoff(self._failures, self._parts.clock.chance())))
+        except Reject as error:
+            self._change(State.UNAVAILABLE, str(error))
+            await self._parts.clock.sleep(REFUSED_AGAIN)
+
+    def _recovered(self) -> None:
+        self._failures = 0
+        self._change(self._position.state, "")
+
+    def _change(self, state: State, reason: str) -> None:
+        if state is not self._state and not self._state.stopped:
+            self._state = state
+            self._parts.tell(StateChanged(*self._where, state, reason))

@@ -1,0 +1,59 @@
+"""How far a shard has read, and how a page moves it. Pure: no I/O, no clock."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+MAX_LIMIT = 10_000
+"""The POS caps syncMarkerLimit here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What a page is asked with: its first sync marker, its limit, and the head that was known before."""
+
+    marker: int
+    limit: int
+    head: int
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """The position moves to `marker`; items up to it may be published, later ones come again."""
+
+    marker: int
+
+
+@dataclass(frozen=True, slots=True)
+class Widen:
+    """The page did not move the position: ask again with this higher limit."""
+
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """More items share one sync marker than a page can hold: nobody can read past it."""
+
+    marker: int
+
+
+def advance(position: int, ask: Ask, markers: Sequence[int | None]) -> Advance | Widen | Stuck:
+    """Judge a page by the sync markers of all its items (None: unreadable), in any order.
+
+    Right whether the limit counts records or is a window of marker values: a page with fewer items than
+    the limit has shown all of [ask.marker, ask.marker + limit); a full one may have been cut within its
+    highest marker, so the items there are held back. Only the head ends the catching up.
+    """
+    highest = max((marker for marker in markers if marker is not None), default=position)
+    if len(markers) < ask.limit:
+        moved = max(highest, min(ask.marker + ask.limit - 1, ask.head))
+    else:
+        moved = highest - 1
+    if moved > position:
+        return Advance(moved)
+    return Widen(min(ask.limit * 10, MAX_LIMIT)) if ask.limit < MAX_LIMIT else Stuck(highest)
+
+
+def backlog(position: int, head: int) -> int:
+    """Sync markers not read yet. A shard that has never read stands at -1, as markers may start at 0."""
+    return max(0, head - max(position, 0))

@@ -1,0 +1,95 @@
+"""When a shard reads, waits or stops. Pure: times are passed in as seconds of one monotonic clock."""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
+REFUSED_AGAIN = 60.0
+"""Seconds until an operation that was refused is tried again: a licence may have been bought."""
+
+
+class State(StrEnum):
+    """What a shard is doing. The first three survive in the position record."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    HEAD_REGRESSED = "head-regressed"
+    STUCK = "stuck"
+    UNAVAILABLE = "unavailable"
+    UNREACHABLE = "unreachable"
+
+    @property
+    def stopped(self) -> bool:
+        """Only an operator ends it."""
+        return self in (State.PAUSED, State.HEAD_REGRESSED, State.STUCK)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The highest sync marker of an entity, and when it was asked for."""
+
+    marker: int
+    asked_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Read a page now, up to this head."""
+
+    head: Head
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitHead:
+    """Everything is read: wait for a head asked after this time."""
+
+    after: float
+
+
+@dataclass(frozen=True, slots=True)
+class Regressed:
+    """The head fell below the position: the POS was restored, and markers will come again."""
+
+    head: Head
+
+
+def decide(position: int, since: float, head: Head | None) -> Read | AwaitHead | Regressed:
+    """What to do at `position`, reached at time `since`.
+
+    Only a head asked after the position was reached can contradict it: a page may show changes
+    that came after an older head.
+    """
+    if head is None:
+        return AwaitHead(since)
+    if head.marker > position:
+        return Read(head)
+    if head.marker < position and head.asked_at >= since:
+        return Regressed(head)
+    return AwaitHead(max(since, head.asked_at))
+
+
+def backoff(failures: int, jitter: float) -> float:
+    """Seconds to wait after so many failures in a row; `jitter` in [0, 1) spreads workers."""
+    return min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(failures - 1, 16)) * (0.5 + jitter / 2)
+
+
+@dataclass(slots=True)
+class Lag:
+    """How old the oldest unread change is: since the first head that lay beyond the position."""
+
+    most: int = 1000
+    _seen: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def saw(self, head: int, at: float) -> None:
+        """A head was seen at this time."""
+        if not self._seen or head > self._seen[-1][1]:
+            if len(self._seen) == self.most:
+                self._seen.pop()  # the oldest tell the age; a coarser newest one only rounds it up later
+            self._seen.append((at, head))
+
+    def since(self, position: int) -> float | None:
+        """When the oldest unread change was first known; None when everything is read."""
+        while self._seen and self._seen[0][1] <= position:
+            self._seen.popleft()
+        return self._seen[0][0] if self._seen else None

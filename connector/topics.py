@@ -1,0 +1,74 @@
+"""The topics of a deployment and their settings. Names are a contract: docs/topics.md."""
+
+from collections.abc import Iterable, Sequence
+from itertools import chain
+
+from connector.config import Config, Connector
+from connector.kafka.topics import Topic
+from connector.source.entities import Entity
+
+KEPT_FOR_EVER = "-1"
+DEAD_LETTER_ROOM = 64 << 10
+"""Bytes that a dead letter may be larger than what it holds."""
+
+SMALL_SEGMENTS = {"segment.bytes": str(16 << 20), "segment.ms": "600000"}
+"""Compaction leaves the open segment alone: small ones keep reading back short."""
+
+
+def work_topic(group: str) -> str:
+    """Its partitions are the units of work that the consumer group spreads. Nothing is written to it."""
+    return f"{group}.work"
+
+
+def positions_topic(administration: str) -> str:
+    """Committed positions: work partition p writes to partition p."""
+    return f"{administration}.sync-markers"
+
+
+def status_topic(administration: str) -> str:
+    """The state of every entity, at least every 5 s."""
+    return f"{administration}.connector-status"
+
+
+def dead_letters_topic(administration: str) -> str:
+    """What could not be decoded, with the reason in its headers."""
+    return f"{administration}.dead-letters"
+
+
+def plan(config: Config, entities: Sequence[Entity]) -> list[Topic]:
+    """Every topic that this configuration needs."""
+    administrations = [row.administration for row in config.administrations]
+    return [_work(config.connector), *chain.from_iterable(_of(name, config.connector, entities) for name in administrations)]
+
+
+def _work(settings: Connector) -> Topic:
+    return _topic(settings, work_topic(settings.group), "delete", partitions=settings.work_partitions, fixed=True)
+
+
+def _of(administration: str, settings: Connector, entities: Iterable[Entity]) -> Iterable[Topic]:
+    for entity in entities:
+        policy = "compact" if entity.compacted else "delete"
+        yield _topic(settings, f"{administration}.{entity.topic}", policy, room=0)
+    yield _topic(
+        settings, positions_topic(administration), "compact", partitions=settings.work_partitions, fixed=True, more=SMALL_SEGMENTS
+    )
+    yield _topic(settings, status_topic(administration), "compact", partitions=1, more=SMALL_SEGMENTS)
+    yield _topic(settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM)
+
+
+def _topic(
+    settings: Connector,
+    name: str,
+    policy: str,
+    *,
+    partitions: int | None = None,
+    fixed: bool = False,
+    room: int | None = None,
+    more: dict[str, str] | None = None,
+) -> Topic:
+    given = {"cleanup.policy": policy, "min.insync.replicas": str(settings.min_insync_replicas), **(more or {})}
+    if policy == "delete":
+        given |= {"retention.ms": KEPT_FOR_EVER, "retention.bytes": KEPT_FOR_EVER}
+    if room is not None:
+        given["max.message.bytes"] = str(settings.max_event_bytes + room)
+    return Topic(name, partitions or settings.partitions, settings.replication, given, fixed_partitions=fixed)

@@ -1,0 +1,80 @@
+"""What all tests share: one real broker for the session, a broker of one's own to kill, and a clean environment."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from connector.demo.kafka import Broker, KafkaUnavailable, start_kafka
+
+SETTINGS = ("MPLUS_", "KAFKA_", "CONNECTOR_")
+KEPT = {"MPLUS_WSDL"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def developer_settings() -> dict[str, str]:
+    """The developer's own KAFKA_* settings, read before the tests are shielded from them: the broker fixtures obey them."""
+    return {name: value for name, value in os.environ.items() if name.startswith("KAFKA_")}
+
+
+@pytest.fixture(autouse=True)
+def _shield(monkeypatch: pytest.MonkeyPatch, developer_settings: dict[str, str]) -> None:
+    for name in list(os.environ):
+        if name.startswith(SETTINGS) and name not in KEPT:
+            monkeypatch.delenv(name)
+
+
+def _started(settings: dict[str, str]) -> Broker:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in settings.items():
+            patch.setenv(name, value)
+        try:
+            return start_kafka()
+        except KafkaUnavailable as error:
+            return pytest.fail(str(error), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def kafka(developer_settings: dict[str, str]) -> Iterator[Broker]:
+    """The session's Kafka, started on first use. Do not kill it: others use it."""
+    with _started(developer_settings) as broker:
+        yield broker
+
+
+@pytest.fixture
+def bootstrap(kafka: Broker) -> str:
+    """Where the session's Kafka answers."""
+    return kafka.bootstrap
+
+
+@pytest.fixture(scope="module")
+def _killable_kafka(developer_settings: dict[str, str]) -> Iterator[Broker]:
+    with _started(developer_settings) as broker:
+        if not broker.ours:
+            pytest.skip("this test kills its broker, and KAFKA_BOOTSTRAP_SERVERS names one that is not ours")
+        yield broker
+
+
+@pytest.fixture
+def own_kafka(_killable_kafka: Broker) -> Broker:
+    """A Kafka of this module alone, to kill and restart (from a coroutine: asyncio.to_thread); it runs when a test starts."""
+    if not _killable_kafka.alive():
+        _killable_kafka.restart()
+    return _killable_kafka
+
+
+@pytest.fixture
+def prefix() -> str:
+    """A topic prefix (an administration's name) that no other test has."""
+    return f"t-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def wsdl() -> Path:
+    """The vendor's WSDL, where the developer has it."""
+    path = os.environ.get("MPLUS_WSDL")
+    if not path:
+        pytest.skip("MPLUS_WSDL does not name the vendor's mplusqapi.wsdl")
+    return Path(path)
