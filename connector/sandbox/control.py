@@ -79,7 +79,7 @@ def _writer(act: Callable[[Mapping[str, Any]], object]) -> Handler:
             return web.json_response(act(_object(await request.read())))
         except KeyError as error:
             return web.json_response({"error": f"missing or unknown: {error.args[0]}"}, status=400)
-        except ValueError as error:
+        except (TypeError, ValueError) as error:
             return web.json_response({"error": str(error)}, status=400)
 
     return handle

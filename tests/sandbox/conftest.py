@@ -9,12 +9,9 @@ import pytest
 from lxml import etree
 
 from connector.sandbox import Sandbox, SandboxOptions
+from tests.sandbox.calls import ENCODING
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
-ENCODING = (
-    '<schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="http://schemas.xmlsoap.org/soap/encoding/">'
-    '<simpleType name="base64"><restriction base="base64Binary"/></simpleType></schema>'
-)
 
 
 @pytest.fixture

@@ -101,6 +101,7 @@ async def test_a_row_of_a_short_list_can_vanish(pos: Sandbox) -> None:
     ("name", "sent"),
     [
         ("change", {"entity": "moon"}),
+        ("change", {"entity": ["order"]}),
         ("change", {"entity": "order", "count": 0}),
         ("fall-back", {"entity": "order"}),
         ("fall-back", {"entity": "order", "by": "all"}),

@@ -11,8 +11,7 @@ from lxml import etree
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.operations import OPERATIONS
-from tests.sandbox.calls import PLUS, WAYS, call, page_request
-from tests.sandbox.conftest import ENCODING
+from tests.sandbox.calls import ENCODING, PLUS, WAYS, call, page_request
 
 WITHOUT_REQUEST = ("getApiVersion", "getCurrentSyncMarkers", "getDeliveryMethods", "getOrderCategories")
 V1 = {"getPurchaseOrders": "purchaseOrder", "getPurchaseDeliveries": "purchaseDelivery"}
