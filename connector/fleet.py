@@ -8,7 +8,7 @@ import orjson
 
 from connector.config import Config
 from connector.errors import Fatal, TransactionLost
-from connector.kafka.compacted import read_back
+from connector.kafka.reading import read_back
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.topics import existing
 from connector.source.entities import named

@@ -33,7 +33,7 @@ def sandbox(
         limit_semantics=limit_semantics,
         ident=ident or os.environ.get("MPLUS_IDENT", "sandbox"),
         secret=secret or os.environ.get("MPLUS_SECRET", "sandbox"),
-        tls_cert=tls_cert,
-        tls_key=tls_key,
+        tls_cert=str(tls_cert) if tls_cert else None,
+        tls_key=str(tls_key) if tls_key else None,
     )
     until_signalled(serve(options))

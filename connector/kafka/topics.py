@@ -1,5 +1,6 @@
 """Topics: what must be there, what is created, and which settings would lose data."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +10,10 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from connector.errors import Fatal
+
+
+DEADLINE = 30.0
+"""Seconds until every broker knows a new topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +36,10 @@ async def ensure(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[
     admin = AIOKafkaAdminClient(**arguments)
     try:
         await admin.start()
-        await _create(admin, topics)
-        return await _judge(admin, topics)
+        there = set(await admin.list_topics())
+        missing = [topic for topic in topics if topic.name not in there]
+        await _create(admin, missing)
+        return await _judge(admin, [topic for topic in topics if topic.name in there])
     finally:
         await admin.close()
 
@@ -48,9 +55,7 @@ async def problems(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> lis
         await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
-    there = set(await admin.list_topics())
-    missing = [topic for topic in topics if topic.name not in there]
+async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Topic]) -> None:
     if not missing:
         return
     answer = await admin.create_topics(
@@ -59,12 +64,22 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> None:
     for name, code, *message in answer.topic_errors:
         if code and for_code(code) is not TopicAlreadyExistsError:  # another worker may start at the same time
             raise Fatal(f"topic {name} cannot be created: {message[0] if message and message[0] else for_code(code).__name__}")
+    async with asyncio.timeout(DEADLINE):
+        while not all((await _partitions(admin, missing)).values()):  # brokers learn of new topics one after the other
+            await asyncio.sleep(0.05)
+
+
+async def _partitions(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> dict[str, int]:
+    """Partitions with a leader, by topic."""
+    described = await admin.describe_topics([topic.name for topic in topics])
+    return {row["topic"]: sum(part["leader"] >= 0 for part in row["partitions"]) for row in described}
 
 
 async def _judge(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[str]:
     if not topics:
         return []
-    partitions = {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics([topic.name for topic in topics])}
+    described = await admin.describe_topics([topic.name for topic in topics])
+    partitions = {row["topic"]: len(row["partitions"]) for row in described}
     settings = await _settings(admin, topics)
     found = []
     for topic in topics:

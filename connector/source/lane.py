@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from connector.clock import Clock
 from connector.errors import TransactionLost
 from connector.events import Listener, PartitionLost, PartitionOwned, TransactionEnded
-from connector.kafka.compacted import read_back
+from connector.kafka.reading import read_back
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.records import Record
 from connector.kafka.transactions import FencedProducer, fenced_producer

@@ -1,0 +1,35 @@
+"""`make demo`: a real Kafka, a simulated POS with live changes, and the connector, on a bare machine."""
+
+import asyncio
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+
+from connector.demo.kafka import KafkaUnavailable, start_kafka
+from connector.demo.shop import show
+
+
+def main() -> int:
+    """Run until Ctrl-C, or for DEMO_SECONDS; exit 0 if events flowed and nothing was lost."""
+    console = Console()
+    seconds = os.environ.get("DEMO_SECONDS")
+    if seconds is not None and not seconds.isdecimal():
+        console.print("[bold red]error:[/] DEMO_SECONDS must be a whole number of seconds")
+        return 2
+    try:
+        with tempfile.TemporaryDirectory(prefix="mplus-demo-") as directory:
+            with start_kafka(Path(directory) / "kafka", say=lambda line: console.print(escape(line), highlight=False)) as broker:
+                return asyncio.run(show(broker.bootstrap, Path(directory) / "connector.log", float(seconds) if seconds else None, console))
+    except KafkaUnavailable as error:
+        console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+        return 1
+    except KeyboardInterrupt:
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Reading a partition up to now: all committed records, or the latest value of every key."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from connector.kafka.connection import transacting
+
+DEADLINE = 60.0
+"""Seconds to read a partition back; measured: 4 s per million records."""
+
+
+async def read_back(arguments: Mapping[str, Any], topic: str, partition: int) -> dict[bytes, bytes]:
+    """Latest committed value per key, up to the high watermark as of now; tombstones leave a key out.
+
+    To be called after the own fenced producer has started: then no older owner's transaction is open here, and
+    everything below the high watermark is decided. Raises TransactionLost.
+    """
+    latest: dict[bytes, bytes] = {}
+    with transacting(partition):
+        async with asyncio.timeout(DEADLINE):
+            async for record in committed(arguments, topic, partition):
+                if record.value is None:
+                    latest.pop(record.key, None)
+                else:
+                    latest[record.key] = record.value
+    return latest
+
+
+async def committed(arguments: Mapping[str, Any], topic: str, partition: int) -> AsyncIterator[ConsumerRecord]:
+    """All committed records of a partition below its high watermark as of now."""
+    where = TopicPartition(topic, partition)
+    end = await high_watermark(arguments, where)
+    if not end:
+        return
+    consumer = AIOKafkaConsumer(
+        **arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    try:
+        await consumer.start()
+        consumer.assign([where])
+        await consumer.seek_to_beginning(where)
+        while await consumer.position(where) < end:  # not the last record's offset: markers of transactions follow it
+            for record in (await consumer.getmany(where, timeout_ms=200)).get(where, []):
+                yield record
+    finally:
+        await consumer.stop()
+
+
+async def high_watermark(arguments: Mapping[str, Any], where: TopicPartition) -> int:
+    """The offset after the last record, committed or not."""
+    consumer = AIOKafkaConsumer(**arguments, isolation_level="read_uncommitted")
+    try:
+        await consumer.start()
+        return int((await consumer.end_offsets([where]))[where])
+    finally:
+        await consumer.stop()
