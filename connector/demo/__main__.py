@@ -23,7 +23,9 @@ def main() -> int:
     try:
         with tempfile.TemporaryDirectory(prefix="mplus-demo-") as directory:
             with start_kafka(Path(directory) / "kafka", say=lambda line: console.print(escape(line), highlight=False)) as broker:
-                return asyncio.run(show(broker.bootstrap, Path(directory) / "connector.log", float(seconds) if seconds else None, console))
+                return asyncio.run(
+                    show(broker.bootstrap, Path(directory) / "connector.log", float(seconds) if seconds else None, console)
+                )
     except KafkaUnavailable as error:
         console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         return 1

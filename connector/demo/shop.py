@@ -37,7 +37,9 @@ async def show(bootstrap: str, log: Path, seconds: float | None, console: Consol
     console.print(_summary(comparisons))
     lost = [row.entity for row in comparisons if not row.complete]
     if lost:
-        console.print(f"[bold red]not complete: {', '.join(lost)}[/]; the connector's log: {log.read_text()[-2000:]}", markup=True)
+        console.print(
+            f"[bold red]not complete: {', '.join(lost)}[/]; the connector's log: {log.read_text()[-2000:]}", markup=True
+        )
     else:
         console.print(f"[bold green]{sum(row.events for row in comparisons)} events, nothing lost, nothing twice.[/]")
     return 1 if lost else 0
@@ -82,7 +84,9 @@ async def _watch(console: Console, worker: Worker) -> None:
         while True:
             rows = await worker.rows()
             at_head = sum(row["backlog"] == 0 for row in rows.values())
-            console.print(f"{at_head} of {len(rows)} entities at their head, {sum(row['items'] for row in rows.values())} items read")
+            console.print(
+                f"{at_head} of {len(rows)} entities at their head, {sum(row['items'] for row in rows.values())} items read"
+            )
             await asyncio.sleep(5)
     with Live(console=console, refresh_per_second=4) as live:
         while True:

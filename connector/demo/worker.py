@@ -40,7 +40,13 @@ async def started(settings: Mapping[str, str], log: Path) -> AsyncIterator[Worke
     """Start `mplus-connector run`; its output goes to `log`. Raises Fatal with its last line if it does not start."""
     environment = {**os.environ, **settings}
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "connector", "run", env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        sys.executable,
+        "-m",
+        "connector",
+        "run",
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
     )
     ports: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     copying = asyncio.create_task(_copy(process, log, ports))

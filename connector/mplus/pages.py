@@ -79,9 +79,8 @@ def read_numbers(body: bytes) -> dict[str, int]:
     """The integers right under the response element, by name. Raises PageError, or FaultError for a fault."""
     numbers: dict[str, int] = {}
     for child in _answer(parse(body)):
-        with suppress(InvalidValue):
-            if not len(child) and (number := INTEGERS[child.text]) is not None:
-                numbers[local(child.tag)] = number
+        if not len(child) and (number := _integer(child)) is not None:
+            numbers[local(child.tag)] = number
     return numbers
 
 
@@ -178,13 +177,26 @@ class _Items:
         return "-".join(_part(value, path, default) for path, default in self._spec.identity)
 
     def _undecodable(self, element: Element, reason: str) -> Undecodable:
-        readable = self._converter.readable(element) if element.tag == self._tag else {}
+        readable = self._readable(element) if element.tag == self._tag else {}
         marker = identity = None
         with suppress(InvalidValue):
             marker = self._marker(readable)
         with suppress(InvalidValue):
             identity = self._identity(readable)
         return Undecodable(marker, identity, reason, without(element, self._spec.omit))
+
+
+    def _readable(self, element: Element) -> dict[str, Any]:
+        marker, within = self._spec.marker, self._spec.marker_within
+        members = element.iterfind(f"{NAMESPACE}{within}/*/{NAMESPACE}{marker}") if within else ()
+        return {within: [{marker: _integer(member)} for member in members]} | self._converter.readable(element)
+
+
+def _integer(element: Element) -> int | None:
+    try:
+        return INTEGERS[element.text]
+    except InvalidValue:
+        return None
 
 
 def _part(value: Any, path: str, default: str | None) -> str:
@@ -197,23 +209,27 @@ def _part(value: Any, path: str, default: str | None) -> str:
     return default
 
 
-def _response(envelope: Element) -> Element | None:
-    """The element in the Body, as soon as it is there."""
+def _body(envelope: Element) -> Element | None:
     namespace, name = _split(envelope.tag)
     if name != "Envelope" or namespace not in SOAP:
-        raise PageError(f"a SOAP envelope was expected, not {name}")
-    body = envelope.find(f"{namespace}Body")
+        raise PageError(f"a SOAP envelope was expected, not {name[:40]}")
+    return envelope.find(f"{namespace}Body")
+
+
+def _response(envelope: Element) -> Element | None:
+    """The element in the Body, as soon as it is there."""
+    body = _body(envelope)
     return body[0] if body is not None and len(body) else None
 
 
 def _answer(envelope: Element) -> Element:
     """The response element of a finished document."""
-    response = _response(envelope)
-    if response is None:
-        raise PageError("the SOAP Body is empty")
-    if _is_fault(response):
-        raise FaultError(*_fault(response))
-    return response
+    body = _body(envelope)
+    if body is None or len(body) != 1:
+        raise PageError("the SOAP Body holds no answer or more than one")
+    if _is_fault(body[0]):
+        raise FaultError(*_fault(body[0]))
+    return body[0]
 
 
 def _is_fault(response: Element) -> bool:

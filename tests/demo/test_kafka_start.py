@@ -173,8 +173,11 @@ def test_a_failed_start_says_why_in_one_line(jars: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("jars")
-def test_no_broker_outlives_a_killed_parent(children: Callable[[str], "subprocess.Popen[str]"]) -> None:
+def test_no_broker_outlives_a_killed_parent(
+    children: Callable[[str], "subprocess.Popen[str]"], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """SIGKILL for the process that started Kafka ends Kafka as well."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # what the killed one cannot clear away, pytest does
     child = children("""
         import time
         from connector.demo.jars import start_jvm

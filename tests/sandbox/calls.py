@@ -10,11 +10,6 @@ from connector.sandbox import Sandbox
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 NS = "{urn:mplusqapi}"
-# The WSDL imports this schema without saying where it is.
-ENCODING = (
-    '<schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="http://schemas.xmlsoap.org/soap/encoding/">'
-    '<simpleType name="base64"><restriction base="base64Binary"/></simpleType></schema>'
-)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.sandbox.calls import ENCODING
+from tests.zeeping import ENCODING
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
 

@@ -6,12 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import zeep
 from lxml import etree
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.operations import OPERATIONS
-from tests.sandbox.calls import ENCODING, PLUS, WAYS, call, page_request
+from tests.sandbox.calls import PLUS, WAYS, call, page_request
+from tests.zeeping import ENCODING, service
 
 WITHOUT_REQUEST = ("getApiVersion", "getCurrentSyncMarkers", "getDeliveryMethods", "getOrderCategories")
 V1 = {"getPurchaseOrders": "purchaseOrder", "getPurchaseDeliveries": "purchaseDelivery"}
@@ -104,17 +104,8 @@ def _read_all(pos: Sandbox, wsdl: Path) -> dict[str, dict[str, int]]:
     return {entity: _pairs(entity, service[way.operation](request=_arguments(entity))) for entity, way in WAYS.items()}
 
 
-class _Local(zeep.Transport):  # type: ignore[misc]  # zeep is untyped
-    """Reads the SOAP encoding's schema from here instead of the internet."""
-
-    def load(self, url: str) -> Any:
-        return ENCODING.encode() if url.startswith("http://schemas.xmlsoap.org") else super().load(url)
-
-
 def _service(pos: Sandbox, wsdl: Path) -> Any:
-    client = zeep.Client(str(wsdl), transport=_Local())
-    address = f"{pos.url}?ident={pos.ident}&secret={pos.secret}"
-    return client.create_service("{urn:mplusqapi}MplusQapi", address)
+    return service(str(wsdl), f"{pos.url}?ident={pos.ident}&secret={pos.secret}")
 
 
 def _arguments(entity: str) -> dict[str, object]:

@@ -1,0 +1,49 @@
+"""`python -m tests.e2e.zygote`: loads the connector once and forks it again and again, without the second that loading takes.
+
+Each line on stdin is {"environment", "log"}; for each it prints the child's pid, and how it ended.
+"""
+
+import json
+import os
+import sys
+from typing import Any
+
+from connector.cli import application, main
+from tests.e2e.victim import VARIABLE, arm
+
+
+def serve() -> None:
+    """One child after the other, until stdin ends."""
+    application()  # loads the parts of every verb
+    for line in sys.stdin:
+        pid = os.fork()
+        if not pid:
+            _become(json.loads(line))
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+def _become(asked: dict[str, Any]) -> None:
+    """This process is the connector from here on."""
+    os.setsid()
+    log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.environ.update(asked["environment"])
+    sys.argv = ["mplus-connector", "run"]
+    code: Any = 1
+    try:
+        if VARIABLE in os.environ:
+            arm(os.environ[VARIABLE])
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    finally:
+        sys.stderr.flush()
+        os._exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    serve()

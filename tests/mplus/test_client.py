@@ -1,0 +1,263 @@
+"""The client: what it repeats, how long it waits, and what it calls an answer."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from aiohttp import web
+
+from connector.errors import AccessDenied, Refused, Retry
+from connector.events import CallMade, CallRetried
+from connector.mplus.client import Retries
+from connector.mplus.operations import OPERATIONS, Operation
+from connector.sandbox import Sandbox, SandboxOptions
+from connector.source.entities import Choices, named
+from tests.source.scripted import client, fault, scripted, version, xml, zipped
+
+ORDER = named(["order"])[0]
+ORDERS = '<n:getOrdersResponse xmlns:n="urn:mplusqapi"><n:orderList>%s</n:orderList></n:getOrdersResponse>'
+
+
+async def busy(_: web.Request) -> web.StreamResponse:
+    """A server that has no time now."""
+    return web.Response(status=429, text="busy")
+
+
+async def silent(_: web.Request) -> web.StreamResponse:
+    """A server that takes its time."""
+    await asyncio.sleep(5)
+    return web.Response()
+
+
+def asks_to_wait(status: int, when: str) -> object:
+    """A server that says when to come again."""
+
+    async def answer(_: web.Request) -> web.StreamResponse:
+        return web.Response(status=status, headers={"Retry-After": when}, text="busy")
+
+    return answer
+
+
+@pytest.mark.parametrize("kind", ["server_fault", "drop_before", "drop_after", "unavailable", "garbage"])
+async def test_a_passing_failure_is_outlasted(kind: str) -> None:
+    """Whatever struck two calls, the third answer is returned, and each repetition is told."""
+    async with Sandbox(SandboxOptions(items=1)) as pos, client(pos.url, ident=pos.ident, secret=pos.secret) as (speaking, told):
+        pos.faults.switch(kind, count=2, seconds=0)
+
+        assert 67 == (await speaking.numbers("getApiVersion"))["majorNumber"]
+        assert 3 == pos.requests.counts["getApiVersion"]
+        assert [2, 3] == [event.attempt for event in told if isinstance(event, CallRetried)]
+        assert ["Retry", "Retry", ""] == [event.fault for event in told if isinstance(event, CallMade)]
+
+
+@pytest.mark.parametrize("kind", ["server_fault", "drop_before", "unavailable", "garbage"])
+async def test_a_lasting_failure_is_a_retry_for_the_caller(kind: str) -> None:
+    """The client gives up after its attempts, and says that trying again later makes sense."""
+    async with Sandbox(SandboxOptions(items=1)) as pos, client(pos.url, ident=pos.ident, secret=pos.secret) as (speaking, _):
+        pos.faults.switch(kind, probability=1.0, seconds=0)
+        with pytest.raises(Retry):
+            await speaking.numbers("getApiVersion")
+
+        assert 4 == pos.requests.counts["getApiVersion"]
+
+
+async def test_waiting_doubles_between_attempts() -> None:
+    """A POS that fails is left alone, longer each time."""
+    patience = Retries(attempts=5, first=0.05, most=10)
+    async with scripted(fault("Server", "no")) as pos, client(pos.url, retries=patience) as (speaking, _):
+        with pytest.raises(Retry):
+            await speaking.numbers("getApiVersion")
+
+    waited = [later - earlier for earlier, later in zip(pos.asked, pos.asked[1:], strict=False)]
+    assert 4 == len(waited)
+    for waits, first in zip(waited, (0.05, 0.1, 0.2, 0.4), strict=True):
+        assert first <= waits < first + 0.05 + 0.3  # jitter, and a busy machine
+
+
+@pytest.mark.parametrize("status", [429, 503])
+async def test_retry_after_in_seconds_is_obeyed(status: int) -> None:
+    """A POS that says when to come again is not asked earlier."""
+    async with scripted(asks_to_wait(status, "1"), version()) as pos, client(pos.url) as (speaking, _):  # type: ignore[arg-type]
+        await speaking.numbers("getApiVersion")
+
+    assert 1.0 <= pos.asked[1] - pos.asked[0] < 2.0
+
+
+async def test_retry_after_as_a_date_is_obeyed() -> None:
+    """The header's other spelling."""
+    when = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    async with scripted(asks_to_wait(503, when), version()) as pos, client(pos.url) as (speaking, _):  # type: ignore[arg-type]
+        await speaking.numbers("getApiVersion")
+
+    assert 0.9 <= pos.asked[1] - pos.asked[0] < 3.0
+
+
+@pytest.mark.parametrize("when", ["", "soon", "-5", "Wed, 99 Foo 2026 25:61:00 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"])
+async def test_a_useless_retry_after_is_a_plain_failure(when: str) -> None:
+    """It neither breaks the client nor makes it wait for ever."""
+    async with scripted(asks_to_wait(503, when), version()) as pos, client(pos.url) as (speaking, _):  # type: ignore[arg-type]
+        await speaking.numbers("getApiVersion")
+
+    assert pos.asked[1] - pos.asked[0] < 1.0
+
+
+async def test_no_retry_after_is_waited_out_by_the_clients_own_patience() -> None:
+    """429 without a header is a failure like others, and when it lasts the caller learns no time."""
+    async with scripted(busy) as pos, client(pos.url) as (speaking, _):
+        with pytest.raises(Retry, match="429") as raised:
+            await speaking.numbers("getApiVersion")
+
+    assert raised.value.after is None
+    assert 4 == len(pos.asked)
+
+
+async def test_what_the_pos_asked_for_reaches_the_caller() -> None:
+    """When the attempts are used up, the caller knows how long to stay away."""
+    once = Retries(attempts=1)
+    async with scripted(asks_to_wait(503, "7")) as pos, client(pos.url, retries=once) as (speaking, _):  # type: ignore[arg-type]
+        with pytest.raises(Retry) as raised:
+            await speaking.numbers("getApiVersion")
+
+    assert 7.0 == raised.value.after
+
+
+@pytest.mark.parametrize("code", ["Client", "Client.BadRequest"])
+async def test_a_client_fault_is_not_repeated(code: str) -> None:
+    """Repeating a wrong request is useless; what the POS said is in the message."""
+    async with scripted(fault(code, "relationNumber is unknown")) as pos, client(pos.url) as (speaking, told):
+        with pytest.raises(Refused, match="getApiVersion is refused: relationNumber is unknown") as raised:
+            await speaking.numbers("getApiVersion")
+
+    assert code == raised.value.code
+    assert 1 == len(pos.asked)
+    assert ["Refused"] == [event.fault for event in told if isinstance(event, CallMade)]
+
+
+async def test_a_wrong_secret_is_access_denied_at_once() -> None:
+    """Told apart from a refused operation, with what to check, and not repeated."""
+    async with Sandbox(SandboxOptions(items=1)) as pos, client(pos.url, ident=pos.ident, secret="wrong") as (speaking, told):
+        with pytest.raises(AccessDenied, match="MPLUS_IDENT and MPLUS_SECRET"):
+            await speaking.numbers("getApiVersion")
+
+    assert 1 == len(told)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_http_401_and_403_are_access_denied(status: int) -> None:
+    """A proxy before the POS may refuse in its own way."""
+    async with scripted(xml("<x/>", status)) as pos, client(pos.url) as (speaking, _):
+        with pytest.raises(AccessDenied):
+            await speaking.numbers("getApiVersion")
+
+    assert 1 == len(pos.asked)
+
+
+async def test_an_operation_that_is_not_repeatable_is_sent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether repeating is safe is said in the table, not guessed."""
+    monkeypatch.setitem(OPERATIONS, "payOrder", Operation("payOrder"))
+    async with scripted(fault("Server", "no")) as pos, client(pos.url) as (speaking, _):
+        with pytest.raises(Retry):
+            await speaking.numbers("payOrder", [("orderId", "x")])
+
+    assert 1 == len(pos.asked)
+
+
+async def test_a_server_that_does_not_answer_hits_the_total_deadline() -> None:
+    """The deadline is for the whole call, and is a Retry."""
+    once = Retries(attempts=1)
+    async with scripted(silent) as pos, client(pos.url, retries=once, timeout=0.3) as (speaking, _):
+        started = time.monotonic()
+        with pytest.raises(Retry, match="did not answer in time"):
+            await speaking.numbers("getApiVersion")
+
+    assert 0.3 <= time.monotonic() - started < 2
+
+
+async def test_an_answer_that_trickles_hits_the_total_deadline() -> None:
+    """Bytes that keep coming do not keep a call alive for ever."""
+
+    async def trickle(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for _ in range(100):
+            await response.write(b" ")
+            await asyncio.sleep(0.05)
+        return response
+
+    async with scripted(trickle) as pos, client(pos.url, retries=Retries(attempts=1), timeout=0.5) as (speaking, _):
+        started = time.monotonic()
+        with pytest.raises(Retry, match="in time"):
+            await speaking.numbers("getApiVersion")
+
+    assert time.monotonic() - started < 2
+
+
+async def test_an_address_where_nobody_listens_is_a_retry_that_says_what_to_check() -> None:
+    """Refused connections and hosts that do not exist."""
+    for url in ("http://127.0.0.1:9/", "http://nowhere.invalid/"):
+        async with client(url, retries=Retries(attempts=1)) as (speaking, _):
+            with pytest.raises(Retry, match="cannot be reached: check MPLUS_URL"):
+                await speaking.numbers("getApiVersion")
+
+
+async def test_connecting_has_its_own_deadline() -> None:
+    """A host that swallows packets is noticed long before the call's own deadline: a full backlog plays that host."""
+    import socket
+
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        where = deaf.getsockname()
+        fillers = [socket.socket() for _ in range(4)]
+        for filler in fillers:
+            filler.setblocking(False)
+            filler.connect_ex(where)
+        try:
+            async with client(f"http://127.0.0.1:{where[1]}/", retries=Retries(attempts=1), timeout=60) as (speaking, _):
+                started = time.monotonic()
+                with pytest.raises(Retry):
+                    await speaking.numbers("getApiVersion")
+                assert 1.5 < time.monotonic() - started < 5
+        finally:
+            for filler in fillers:
+                filler.close()
+
+
+async def test_requests_keep_to_the_rate() -> None:
+    """A burst of one second's worth, then no more than the rate, over all callers together."""
+    async with scripted(version()) as pos, client(pos.url, rate=20) as (speaking, _):
+        await asyncio.gather(*(speaking.numbers("getApiVersion") for _ in range(50)))
+
+    assert 1.3 < pos.asked[-1] - pos.asked[0] < 3
+    for start in pos.asked:
+        assert len([at for at in pos.asked if start <= at < start + 1]) <= 41  # the burst and one second's refill
+
+
+async def test_a_rate_below_one_is_kept_too() -> None:
+    """Half a request per second is one every two."""
+    async with scripted(version()) as pos, client(pos.url, rate=0.5) as (speaking, _):
+        await asyncio.gather(*(speaking.numbers("getApiVersion") for _ in range(2)))
+
+    assert 1.8 < pos.asked[1] - pos.asked[0] < 4
+
+
+async def test_a_compressed_answer_is_read() -> None:
+    """Where the POS or a proxy compresses, nothing changes."""
+    order = "<n:order><n:orderId>o-1</n:orderId><n:syncMarker>5</n:syncMarker></n:order>"
+    async with scripted(zipped(ORDERS % order)) as pos, client(pos.url) as (speaking, _):
+        page = await speaking.page("getOrders", ORDER.readings[0].fields(1, 10, Choices()), ORDER.page)
+
+    assert ["o-1"] == [item.identity for item in page]
+    assert "gzip" in pos.accepts[0]
+
+
+async def test_a_fault_in_an_answer_that_says_200_is_a_fault() -> None:
+    """Some servers send their faults with HTTP 200: a page of one is not an empty page."""
+    body = "<e:Fault><faultcode>e:Server</faultcode><faultstring>no</faultstring></e:Fault>"
+    async with scripted(xml(body)) as pos, client(pos.url) as (speaking, _):
+        with pytest.raises(Retry, match="the POS failed: no"):
+            await speaking.page("getOrders", ORDER.readings[0].fields(1, 10, Choices()), ORDER.page)
+
+    assert 4 == len(pos.asked)
