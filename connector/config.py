@@ -169,6 +169,7 @@ class Connector(_Section):
     min_insync_replicas: Annotated[int, Field(ge=1, le=9)] = Field(
         1, description="min.insync.replicas of topics that are created"
     )
+    compression: Literal["zstd", "lz4", "snappy", "gzip", "none"] = Field("zstd", description="how batches are compressed")
     session_timeout: Annotated[float, Field(ge=1, le=60)] = Field(
         10, description="seconds after which a silent worker's work is taken over"
     )

@@ -19,6 +19,7 @@ from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.ownership import Ownership
 from connector.kafka.records import Record, shard_partition
 from connector.kafka.topics import ensure
+from connector.kafka.transactions import Tuning
 from connector.mplus.client import Access, PosClient
 from connector.mplus.offload import DecoderProcess
 from connector.ops.board import Board
@@ -63,6 +64,7 @@ async def run(config: Config, *, adopt: bool = False, started: "asyncio.Future[W
             status=lambda owned: status_records(board, owned),
             tell=tell,
             clock=clock,
+            tuning=Tuning(settings.compression),
         )
         async with serving(board, metrics, lambda: not_ready(board), host=settings.http_host, port=settings.http_port) as port:
             if started is not None:

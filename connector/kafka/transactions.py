@@ -37,7 +37,7 @@ PAUSE = 0.005
 class Tuning:
     """What differs between deployments."""
 
-    compression: str | None = "lz4"
+    compression: str = "zstd"
     deadline: float = DEADLINE
 
 
@@ -108,7 +108,7 @@ async def fenced_producer(
         **arguments,
         transactional_id=transactional_id,
         transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
-        compression_type=tuning.compression,
+        compression_type=None if tuning.compression == "none" else tuning.compression,
         max_batch_size=BATCH_BYTES,
         request_timeout_ms=int(tuning.deadline * 1000),
     )

@@ -5,10 +5,12 @@ FOUND frame, CLOSE by CLOSED, and a page that fails by one FAILED frame, after w
 its stdin does, so it cannot outlive its parent; signals are the parent's to answer.
 """
 
+import fcntl
 import gc
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from struct import Struct
 from typing import BinaryIO
 
@@ -23,6 +25,8 @@ RESULT = Struct("<BqIII")
 OPEN, DATA, CLOSE, ABANDON, FOUND, CLOSED, FAILED = b"O", b"D", b"C", b"A", b"F", b"E", b"X"
 UNDECODABLE, NO_MARKER, NO_IDENTITY, DELETED = 1, 2, 4, 8
 PAGES_BETWEEN_COLLECTIONS = 100
+PIPE = 1 << 20
+"""Bytes that a pipe shall hold, where the system can be asked."""
 
 
 def frame(kind: bytes, page: int, payload: bytes = b"") -> bytes:
@@ -132,6 +136,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     requests, answers = os.fdopen(os.dup(0), "rb", buffering=1 << 18), os.fdopen(os.dup(1), "wb")
+    with suppress(AttributeError, OSError):  # Linux only, and the system may limit it
+        fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, PIPE)
     os.dup2(2, 1)
     gc.disable()
     gc.collect()

@@ -1,10 +1,12 @@
 """One client per administration: a pooled HTTP connection, deadlines, a request rate, retries.
 
 The POS secret travels in the query string. So no URL appears in a message, httpx's errors are never chained
-(they hold the request), and httpx's and httpcore's loggers, which print URLs, are silenced by `ops/log.py`.
+(they hold the request), a fault's text is shown without the secret that it may echo, and httpx's and httpcore's
+loggers, which print URLs, are silenced by `ops/log.py`.
 """
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -12,6 +14,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TypeVar
+from urllib.parse import quote, quote_plus
 
 import httpx
 import stamina
@@ -130,12 +133,13 @@ class PosClient:
         async with self._limiter:
             started, fault = time.monotonic(), ""
             try:
-                with _translated(operation):
+                with _translated(operation, self._access.secret):
                     async with asyncio.timeout(self._access.timeout), self._send(operation, body) as answer:
                         await _refuse_faults(answer)
                         yield answer
             except ConnectorError as error:
                 fault = type(error).__name__
+                error.__context__ = None  # `from None` only hides httpx's error: whoever walks the chain finds the request
                 raise
             finally:
                 self._tell(CallMade(self._access.administration, operation, time.monotonic() - started, fault))
@@ -157,7 +161,7 @@ def _again(error: Exception, longest: float) -> bool | float:
 
 
 @contextmanager
-def _translated(operation: str) -> Iterator[None]:
+def _translated(operation: str, secret: str) -> Iterator[None]:
     """Foreign errors in our words. `from None`: httpx's errors hold the request, and with it the secret."""
     try:
         yield
@@ -170,7 +174,7 @@ def _translated(operation: str) -> Iterator[None]:
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
         raise Retry(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
     except FaultError as error:
-        raise _fault(operation, error.code, error.text) from None
+        raise _fault(operation, _without(secret, error.code), _without(secret, error.text)) from None
     except PageError as error:
         raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
 
@@ -197,6 +201,13 @@ async def _small(answer: httpx.Response) -> bytes:
         if len(body) > SMALL_ANSWER:
             raise PageError(f"more than {SMALL_ANSWER} bytes where a few were expected")
     return bytes(body)
+
+
+def _without(secret: str, text: str) -> str:
+    """A POS may repeat the address it was called at: the text without the secret, however a query spells it."""
+    spellings = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)} - {""}
+    pattern = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
+    return re.sub(pattern, "***", text, flags=re.IGNORECASE) if pattern else text
 
 
 DENIED = "the POS refuses ident or secret: check MPLUS_IDENT and MPLUS_SECRET"

@@ -1,8 +1,8 @@
 """XML element → JSON value, by closures compiled once from an entity's schema.
 
-A wrapper list becomes an array, repeated elements become an array, an empty element None (text `""`, a list `[]`). An element that
-the schema does not know keeps its place under its local name: text, an object of its elements, an array where it is repeated; inside
-a wrapper list it is an object `{name: value}`. Text beside elements in an unknown element is kept as `#text`.
+A wrapper list becomes an array, repeated elements become an array, an empty element None (text `""`, a list `[]`). An element
+that the schema does not know keeps its place under its local name: text, an object of its elements, an array where it is
+repeated; inside a wrapper list it is an object `{name: value}`. Text beside elements in an unknown element is kept as `#text`.
 """
 
 from collections.abc import Callable
@@ -42,12 +42,9 @@ Schema: TypeAlias = dict[str, Any]
 Convert: TypeAlias = Callable[[Element], Any]
 
 
-class Field(NamedTuple):
-    """How an element is converted: by `convert`, else its text by `table`, else it is text. Without a name it is left out."""
-
-    name: str | None
-    convert: Convert | None
-    table: Table[Any] | None
+Field: TypeAlias = tuple[str | None, Convert | None, Table[Any] | None]
+"""Name, and how the element is converted: by a function, else its text by a table, else it is text. Without a name it is left
+out. A plain tuple: unpacking a named one costs twice as much."""
 
 
 class Fields(dict[str, Field]):
@@ -60,7 +57,7 @@ class Fields(dict[str, Field]):
 
     def __missing__(self, tag: str) -> Field:
         name = local(tag)
-        field = Field(None, _nothing, None) if name in self.omit else Field(name, self.unknown, None)
+        field: Field = (None, _nothing, None) if name in self.omit else (name, self.unknown, None)
         if len(self) < REMEMBERED_UNKNOWN and len(tag) < REMEMBERED_UNKNOWN:
             self[tag] = field
         return field
@@ -83,7 +80,7 @@ class Fields(dict[str, Field]):
         tag = elements[0].tag
         if tag in self.repeated and all(element.tag == tag for element in elements):
             return [self.repeated[tag](element) for element in elements]
-        if any(self[element.tag].convert != self.unknown for element in elements):
+        if any(self[element.tag][1] != self.unknown for element in elements):
             raise InvalidValue(f"more than one {name}")
         return [self.unknown(element) for element in elements]
 
@@ -141,8 +138,8 @@ class _Compiler:
     def _field(self, fields: Fields, name: str, schema: Schema) -> Field:
         if schema.get("type") == "array" and "wrapped" not in schema.get("xml", {}):
             fields.repeated[NAMESPACE + name] = _value(*self._kind(schema["items"]))
-            return Field(name, _nothing, None)  # keeps the place until all of them are known
-        return Field(name, *self._kind(schema))
+            return name, _nothing, None  # keeps the place until all of them are known
+        return name, *self._kind(schema)
 
     def _kind(self, schema: Schema) -> tuple[Convert | None, Table[Any] | None]:
         if "$ref" in schema:
@@ -171,11 +168,12 @@ def _object(fields: Fields) -> Convert:
                 if convert is not None:
                     value[name] = convert(child)
                 elif len(child):
-                    raise InvalidValue("elements where a value is expected")
+                    _refuse_elements()
                 elif table is not None:
                     value[name] = table[child.text]
                 else:
-                    value[name] = child.text if child.text is not None else text(child)
+                    content = child.text
+                    value[name] = content if content is not None else text(child)
         except InvalidValue as error:
             error.path.append(str(name))
             raise
@@ -216,7 +214,7 @@ def _value(convert: Convert | None, table: Table[Any] | None) -> Convert:
 
     def scalar(element: Element) -> Any:
         if len(element):
-            raise InvalidValue("elements where a value is expected")
+            _refuse_elements()
         return text(element) if table is None else table[element.text]
 
     return scalar
@@ -227,7 +225,7 @@ def _settle(value: dict[str | None, Any], element: Element, fields: Fields) -> N
     value.pop(None, None)
     same: dict[str, list[Element]] = {}
     for child in element:
-        if (name := fields[child.tag].name) is not None:
+        if (name := fields[child.tag][0]) is not None:
             same.setdefault(name, []).append(child)
     for name, elements in same.items():
         if len(elements) > 1 or elements[0].tag in fields.repeated:
@@ -237,6 +235,10 @@ def _settle(value: dict[str | None, Any], element: Element, fields: Fields) -> N
 def _refuse_text(element: Element) -> None:
     if (element.text or "").strip(WHITESPACE):
         raise InvalidValue("text where elements are expected")
+
+
+def _refuse_elements() -> None:
+    raise InvalidValue("elements where a value is expected")
 
 
 def _is_nil(element: Element) -> bool:

@@ -14,12 +14,12 @@ class PageError(Exception):
 
 
 class Document:
-    """XML in pieces. A DOCTYPE is refused before anything of it is expanded: the prolog goes through a parser of its own first."""
+    """XML in pieces. A DOCTYPE is refused before anything of it is expanded: a parser of its own reads the prolog first."""
 
     def __init__(self) -> None:
         builder = TreeBuilder()
         self._top = builder.start("", {})  # an element of our own around the root: the public way to see a tree while it grows
-        self._parser = XMLParser(target=builder)
+        self._parser = XMLParser(target=builder)  # noqa: S314 -- what defusedxml would refuse cannot come without a DOCTYPE
         self._prolog = _Prolog()
         self._failed = False
 

@@ -11,15 +11,13 @@ from typing import IO, Protocol
 
 import orjson
 
-from connector.mplus.child import ABANDON, CLOSE, CLOSED, DATA, FAILED, FOUND, FRAME, OPEN, Results, dumped, frame, unpacked
+from connector.mplus.child import ABANDON, CLOSE, CLOSED, DATA, FAILED, FOUND, FRAME, OPEN, PIPE, Results, dumped, frame, unpacked
 from connector.mplus.pages import FaultError, PageDecoder, PageError, PageSpec
 
 SENT_AT_ONCE = 1 << 17
 """Bytes gathered before they are sent to the child: fewer, larger frames cost the parent less."""
 IN_FLIGHT = 4
 """Frames of a page on their way to the child and back: enough to read the network meanwhile, and a bound on what is buffered."""
-PIPE = 1 << 20
-"""Bytes that a pipe shall hold, where the system can be asked."""
 PATIENCE = 5.0
 """Seconds that the child gets to end by itself."""
 HIDDEN = ("KAFKA_", "MPLUS_")

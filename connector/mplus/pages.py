@@ -1,4 +1,4 @@
-"""A page of items, read as its bytes arrive: XML in, JSON out. No I/O, and little to import: this also runs in a small child process.
+"""A page of items, read as its bytes arrive: XML in, JSON out. No I/O, and little to import: it also runs in a small process.
 
 Memory stays flat however long the page is: each finished item is converted and cut off the tree.
 """
@@ -33,7 +33,7 @@ class PageSpec:
     """Where a page's items lie and what names them."""
 
     path: tuple[str, ...]
-    """From the response element to the items: ("orderList", "order"), or ("relationPointsLst",) for items without a list around."""
+    """From the response element to the items: ("orderList", "order"), or ("relationPointsLst",) where no list is around them."""
     schema: str
     identity: tuple[tuple[str, str | None], ...]
     """Paths in the decoded item with their defaults, joined by "-"."""
@@ -104,7 +104,7 @@ class PageDecoder:
         return found
 
     def close(self) -> list[Item | Undecodable]:
-        """The remaining items. Raises PageError when the page is truncated or not the expected response, FaultError for a fault."""
+        """The remaining items. Raises PageError when the page is truncated or another response, FaultError for a fault."""
         response = _answer(self._document.close())
         around = self._around(response)
         self._refuse_other_content(response)
@@ -153,13 +153,16 @@ class _Items:
 
     def _decoded(self, element: Element) -> Item | Undecodable:
         try:
-            if element.tag != self._tag:
-                raise InvalidValue(f"{local(element.tag)} where {self._spec.path[-1]} was expected")
+            self._refuse_other(element)
             value = self._converter.whole(element) or {}
             deleted = self._spec.deleted is not None and value.get(self._spec.deleted) is True
             return Item(self._marker(value), self._identity(value), deleted, orjson.dumps(value))
         except (InvalidValue, RecursionError, orjson.JSONEncodeError) as error:
             return self._undecodable(element, str(error))
+
+    def _refuse_other(self, element: Element) -> None:
+        if element.tag != self._tag:
+            raise InvalidValue(f"{local(element.tag)} where {self._spec.path[-1]} was expected")
 
     def _marker(self, value: dict[str, Any]) -> int:
         spec = self._spec
@@ -185,11 +188,14 @@ class _Items:
             identity = self._identity(readable)
         return Undecodable(marker, identity, reason, without(element, self._spec.omit))
 
-
     def _readable(self, element: Element) -> dict[str, Any]:
+        """As `value`, of what can be read. Markers of members count even where the list as a whole does not."""
         marker, within = self._spec.marker, self._spec.marker_within
-        members = element.iterfind(f"{NAMESPACE}{within}/*/{NAMESPACE}{marker}") if within else ()
-        return {within: [{marker: _integer(member)} for member in members]} | self._converter.readable(element)
+        readable = self._converter.readable(element)
+        if marker is not None and within is not None and within not in readable:
+            members = element.iterfind(f"{NAMESPACE}{within}/*/{NAMESPACE}{marker}")
+            readable[within] = [{marker: _integer(member)} for member in members]
+        return readable
 
 
 def _integer(element: Element) -> int | None:

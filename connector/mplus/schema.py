@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH -- pathlib costs the decoder's child 1 MB
+PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # pathlib would cost the decoder's child a megabyte
 FOLDERS = (os.path.join(PACKAGE, "_schemas"), os.path.join(os.path.dirname(PACKAGE), "schemas"))
 
 

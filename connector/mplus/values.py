@@ -18,7 +18,7 @@ Parts = dict[str, str | None]
 T = TypeVar("T")
 
 
-class InvalidValue(ValueError):  # noqa: N818 -- named by what is wrong with the item
+class InvalidValue(ValueError):
     """An element that cannot be converted; `path` collects its surrounding elements, innermost first."""
 
     def __init__(self, reason: str) -> None:
@@ -40,15 +40,32 @@ class Table(dict[str | None, T | None], Generic[T]):
     def __missing__(self, text: str) -> T | None:
         stripped = text.strip(WHITESPACE)
         value = self._convert(stripped) if stripped else None
-        if len(text) <= LONGEST_REMEMBERED:
-            self._remember(text, value)
+        self.remember(text, value)
         return value
 
-    def _remember(self, text: str, value: T | None) -> None:
-        if len(self) >= REMEMBERED:
-            self.clear()
-            self[None] = None
-        self[text] = value
+    def remember(self, text: str, value: T | None) -> None:
+        if len(text) <= LONGEST_REMEMBERED:
+            if len(self) >= REMEMBERED:
+                self.clear()
+                self[None] = None
+            self[text] = value
+
+
+class _Integers(Table[int]):
+    def __missing__(self, text: str) -> int | None:
+        if len(text) < 19 and text.isdigit() and text.isascii():  # nearly all: faster than remembering what is not small
+            value = int(text)
+            if len(text) <= 4:
+                self.remember(text, value)
+            return value
+        return super().__missing__(text)
+
+
+class _Decimals(Table[str]):
+    def __missing__(self, text: str) -> str | None:
+        if text.isascii() and text.replace(".", "", 1).isdigit():
+            return text
+        return super().__missing__(text)
 
 
 def _shown(text: str) -> str:
@@ -99,9 +116,9 @@ def _date_time_text(text: str) -> str | None:
     return text if match[4] else text + _offset(_amsterdam(wall, None))
 
 
-INTEGERS = Table(_integer)
+INTEGERS = _Integers(_integer)
 BOOLEANS = Table(_boolean)
-DECIMALS = Table(_decimal)
+DECIMALS = _Decimals(_decimal)
 DATES = Table(_date_text)
 DATE_TIMES = Table(_date_time_text)
 

@@ -16,7 +16,7 @@ from connector.events import Listener, PartitionLost, PartitionOwned, Transactio
 from connector.kafka.reading import read_back
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.records import Record
-from connector.kafka.transactions import FencedProducer, fenced_producer
+from connector.kafka.transactions import FencedProducer, Tuning, fenced_producer
 from connector.source.bundles import Bundle
 from connector.source.positions import Deployment, Position
 from connector.source.schedule import backoff
@@ -49,6 +49,7 @@ class LaneParts:
     status: Callable[[Sequence[Shard]], Sequence[Record]]
     tell: Listener
     clock: Clock
+    tuning: Tuning = Tuning()
     status_interval: float = 4.0
     watch_interval: float = 2.0
 
@@ -105,7 +106,8 @@ class Lane:
     async def _tenure(self, partition: int, membership: Membership) -> None:
         parts, started = self._parts, self._parts.clock.monotonic()
         await membership.prove(partition)
-        async with fenced_producer(parts.arguments, f"{parts.deployment.group}.{partition}", partition) as producer:
+        name = f"{parts.deployment.group}.{partition}"
+        async with fenced_producer(parts.arguments, name, partition, parts.tuning) as producer:
             await membership.prove(partition)
             shards = parts.shards(partition)
             positions = await self._positions(partition, shards)

@@ -24,7 +24,7 @@ async def main(bootstrap: str, url: str, orders: int) -> None:
     await create_topic(bootstrap, topic, 4, max_message_bytes=str(8 << 20))
     pos = service(os.environ["MPLUS_WSDL"], url)
     producer = AIOKafkaProducer(
-        bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", compression_type="lz4", max_batch_size=BATCH_BYTES
+        bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", compression_type="zstd", max_batch_size=BATCH_BYTES
     )
     await producer.start()
     begun, used = time.perf_counter(), _cpu()

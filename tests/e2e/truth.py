@@ -1,6 +1,5 @@
 """What a read_committed reader finds in the topics against what the shop really holds."""
 
-import asyncio
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,7 +10,7 @@ from aiokafka import ConsumerRecord
 
 from connector.sandbox import Shop
 from connector.source.entities import ENTITIES, Entity, named
-from tests.brokers import end_offsets, read_all
+from tests.e2e.reading import read_topics
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,18 +21,11 @@ class Findings:
     problems: Sequence[str]
 
 
-def names(entities: Iterable[Entity] = ENTITIES) -> tuple[str, ...]:
-    """Of the entities, in the table's order."""
-    return tuple(entity.name for entity in entities)
-
-
 async def examine(bootstrap: str, administration: str, shop: Shop, entities: Sequence[str] = ()) -> Findings:
     """Read every topic of these entities (none: all) from its beginning and compare."""
     chosen = named(entities)
     topics = [f"{administration}.{entity.topic}" for entity in chosen]
-    letters, *found = await asyncio.gather(
-        *(read_all(bootstrap, topic, within=60) for topic in (f"{administration}.dead-letters", *topics))
-    )
+    letters, *found = (await read_topics(bootstrap, [f"{administration}.dead-letters", *topics])).values()
     problems = [f"a dead letter: {dict(letter.headers)}" for letter in letters]
     truth = shop.truth()
     for entity, records in zip(chosen, found, strict=True):
@@ -48,13 +40,11 @@ async def examine(bootstrap: str, administration: str, shop: Shop, entities: Seq
 
 
 async def aborted(bootstrap: str, administration: str) -> int:
-    """How many records of all entities only a read_uncommitted reader sees: no transaction may still be open."""
-    count = 0
-    for entity in ENTITIES:
-        topic = f"{administration}.{entity.topic}"
-        assert await end_offsets(bootstrap, topic) == await end_offsets(bootstrap, topic, "read_uncommitted"), topic
-        count += len(await read_all(bootstrap, topic, "read_uncommitted", within=60)) - len(await read_all(bootstrap, topic))
-    return count
+    """How many records of all entities only a read_uncommitted reader sees: those of transactions that came to nothing."""
+    topics = [f"{administration}.{entity.topic}" for entity in ENTITIES]
+    seen = [await read_topics(bootstrap, topics, isolation) for isolation in ("read_uncommitted", "read_committed")]
+    everything, committed = (sum(map(len, found.values())) for found in seen)
+    return everything - committed
 
 
 def events(records: Iterable[ConsumerRecord]) -> list[ConsumerRecord]:

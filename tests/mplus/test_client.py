@@ -228,9 +228,10 @@ async def test_connecting_has_its_own_deadline() -> None:
 async def test_requests_keep_to_the_rate() -> None:
     """A burst of one second's worth, then no more than the rate, over all callers together."""
     async with scripted(version()) as pos, client(pos.url, rate=20) as (speaking, _):
+        started = time.monotonic()
         await asyncio.gather(*(speaking.numbers("getApiVersion") for _ in range(50)))
 
-    assert 1.3 < pos.asked[-1] - pos.asked[0] < 3
+    assert 1.45 < time.monotonic() - started < 4
     for start in pos.asked:
         assert len([at for at in pos.asked if start <= at < start + 1]) <= 41  # the burst and one second's refill
 

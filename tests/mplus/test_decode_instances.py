@@ -90,7 +90,9 @@ def test_a_page_of_instances(xsd: Xsd) -> None:
     """Through the whole page decoder the JSON says the same."""
     spec = PageSpec(("receiptList", "item"), "receipt", (("receiptId", None),), "syncMarker")
     items = [Instances(xsd, seed).item("item", "Receipt") for seed in range(30)]
-    page = f'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/" {NAMESPACES}><e:Body><ns:R><ns:receiptList>%s</ns:receiptList></ns:R></e:Body></e:Envelope>'
+    body = "<ns:R><ns:receiptList>%s</ns:receiptList></ns:R>"
+    soap = "http://schemas.xmlsoap.org/soap/envelope/"
+    page = f'<e:Envelope xmlns:e="{soap}" {NAMESPACES}><e:Body>{body}</e:Body></e:Envelope>'
     decoder = PageDecoder(spec)
     found = decoder.feed((page % "".join(items)).encode()) + decoder.close()
     values = [decode(xsd, "Receipt", etree.fromstring(_declared(item).encode())) for item in items]

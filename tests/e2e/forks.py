@@ -1,0 +1,63 @@
+"""The parent's side of `zygote.py`: connectors that start without the second that loading takes."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from tests.e2e.connectors import REPOSITORY, Connector
+from tests.e2e.victim import Crash
+
+
+class Zygote:
+    """Starts connectors, one at a time."""
+
+    def __init__(self, process: asyncio.subprocess.Process, directory: Path) -> None:
+        self._process = process
+        self._directory = directory
+        self._started = 0
+
+    @asynccontextmanager
+    async def connector(self, environment: Mapping[str, str], crash: Crash | None = None) -> AsyncIterator[Connector]:
+        """A connector, which the block must bring to its end."""
+        self._started += 1
+        log = self._directory / f"connector-{os.getpid()}-{self._process.pid}-{self._started}.log"
+        log.touch()
+        asked = {"environment": {**environment, **(crash.environment() if crash else {})}, "log": str(log)}
+        assert self._process.stdin
+        self._process.stdin.write(json.dumps(asked).encode() + b"\n")
+        pid = await self._number()
+        ending = asyncio.create_task(self._number())
+        connector = Connector(pid, log, lambda: ending.result() if ending.done() else None)
+        try:
+            yield connector
+        finally:
+            connector.destroy()
+            await ending
+
+    async def _number(self) -> int:
+        assert self._process.stdout
+        return int(await self._process.stdout.readline())
+
+
+@asynccontextmanager
+async def zygote(directory: Path) -> AsyncIterator[Zygote]:
+    """A process that has loaded the connector; it ends with the block."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.e2e.zygote"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=REPOSITORY,
+    )
+    try:
+        yield Zygote(process, directory)
+    finally:
+        assert process.stdin
+        process.stdin.close()
+        if process.returncode is None:
+            process.send_signal(signal.SIGTERM)
+        await process.wait()

@@ -1,0 +1,82 @@
+"""Every request that the source sends, against the schema in the vendor's WSDL."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lxml import etree
+
+from connector.clock import Clock
+from connector.mplus.operations import OPERATIONS
+from connector.mplus.soap import Fields, request
+from connector.source.entities import ENTITIES, Choices, Entity, Reading
+from connector.source.heads import Heads
+from tests.source.scripted import client, fault, scripted, xml
+from tests.zeeping import ENCODING
+
+XSD = "{http://www.w3.org/2001/XMLSchema}"
+SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
+READINGS = [(entity, reading) for entity in ENTITIES for reading in entity.readings]
+CHOICES = [Choices(), Choices(("ORDER-TYPE-TABLE-ORDER", "ORDER-TYPE-SALES-ORDER"))]
+
+
+@pytest.fixture
+def schema(wsdl: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """The schema inside the WSDL, ready to validate with."""
+    return _schema(wsdl, tmp_path_factory.getbasetemp())
+
+
+@cache
+def _schema(wsdl: Path, folder: Path) -> Any:
+    stub = folder / "soap-encoding.xsd"
+    stub.write_text(ENCODING)
+    inside = etree.parse(wsdl).find(f".//{XSD}schema")
+    inside.find(f"{XSD}import").set("schemaLocation", stub.as_uri())
+    return etree.XMLSchema(etree.fromstring(etree.tostring(inside)))
+
+
+def call_in(body: bytes) -> Any:
+    """The operation's element of an envelope."""
+    (inside,) = etree.fromstring(body).find(f"{SOAP}Body")
+    return inside
+
+
+def sent(operation: str, fields: Fields) -> Any:
+    """The element that the client sends for these fields."""
+    return call_in(request(operation, [("request", fields)] if OPERATIONS[operation].wrapped else fields))
+
+
+@pytest.mark.parametrize(("entity", "reading"), READINGS, ids=[f"{entity.name}-{row.operation}" for entity, row in READINGS])
+@pytest.mark.parametrize("choices", CHOICES, ids=["plain", "order types"])
+@pytest.mark.parametrize(("marker", "limit"), [(0, 1), (1, 1000), (2**31, 10_000)])
+def test_every_reading_is_valid(schema: Any, entity: Entity, reading: Reading, choices: Choices, marker: int, limit: int) -> None:
+    """Of every entity, those of older administrations too, with and without order types."""
+    assert entity
+    schema.assertValid(sent(reading.operation, reading.fields(marker, limit, choices)))
+
+
+async def test_both_questions_for_heads_and_the_version_are_valid(schema: Any) -> None:
+    """As the client really sends them: V2 with the flags of all entities, then V1, then the version."""
+    heads = xml('<n:x xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:x>')
+    async with scripted(fault("Client", "not implemented"), heads) as pos, client(pos.url) as (speaking, _):
+        asking = Heads(speaking, ENTITIES, 0.05, Clock())
+        order = next(entity for entity in ENTITIES if entity.name == "order")
+        assert 7 == (await asking.newer(order, -1.0)).marker
+        await asking.close()
+        await speaking.numbers("getApiVersion")
+
+    calls = [call_in(body) for body in pos.bodies]
+    assert ["getCurrentSyncMarkersV2", "getCurrentSyncMarkers", "getApiVersion"] == [
+        etree.QName(call).localname for call in calls
+    ]
+    assert sum(1 for entity in ENTITIES if entity.head) == len(calls[0][0])
+    for call in calls:
+        schema.assertValid(call)
+
+
+def test_an_invalid_request_is_noticed(schema: Any) -> None:
+    """The check itself can fail: elements in another order, or a required one missing."""
+    for fields in ([("syncMarkerLimit", 1), ("syncMarker", 1)], [("syncMarker", 1), ("syncMarkerLimit", 1)]):
+        with pytest.raises(etree.DocumentInvalid):
+            schema.assertValid(sent("getOrders", fields))
