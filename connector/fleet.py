@@ -8,8 +8,8 @@ import orjson
 
 from connector.config import Config
 from connector.errors import Fatal, TransactionLost
-from connector.kafka.reading import read_back
 from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.reading import read_back
 from connector.kafka.topics import existing
 from connector.source.entities import named
 from connector.source.positions import Deployment

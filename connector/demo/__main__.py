@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from connector.demo.kafka import KafkaUnavailable, start_kafka
+from connector.demo.kafka import start_kafka
 from connector.demo.shop import show
+from connector.errors import ConnectorError
 
 
 def main() -> int:
@@ -22,15 +23,20 @@ def main() -> int:
         return 2
     try:
         with tempfile.TemporaryDirectory(prefix="mplus-demo-") as directory:
-            with start_kafka(Path(directory) / "kafka", say=lambda line: console.print(escape(line), highlight=False)) as broker:
-                return asyncio.run(
-                    show(broker.bootstrap, Path(directory) / "connector.log", float(seconds) if seconds else None, console)
-                )
-    except KafkaUnavailable as error:
+            return _demo(Path(directory), float(seconds) if seconds else None, console)
+    except ConnectorError as error:
         console.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
         return 1
     except KeyboardInterrupt:
         return 0
+
+
+def _demo(directory: Path, seconds: float | None, console: Console) -> int:
+    def say(line: str) -> None:
+        console.print(escape(line), highlight=False)
+
+    with start_kafka(directory / "kafka", say) as broker:
+        return asyncio.run(show(broker.bootstrap, directory / "connector.log", seconds, console))
 
 
 if __name__ == "__main__":

@@ -37,12 +37,15 @@ async def show(bootstrap: str, log: Path, seconds: float | None, console: Consol
     console.print(_summary(comparisons))
     lost = [row.entity for row in comparisons if not row.complete]
     if lost:
-        console.print(
-            f"[bold red]not complete: {', '.join(lost)}[/]; the connector's log: {log.read_text()[-2000:]}", markup=True
-        )
-    else:
-        console.print(f"[bold green]{sum(row.events for row in comparisons)} events, nothing lost, nothing twice.[/]")
-    return 1 if lost else 0
+        console.print(f"not complete: {', '.join(lost)}; the end of the connector's log:", style="bold red")
+        console.print(_last_lines(log), markup=False)
+        return 1
+    console.print(f"[bold green]{sum(row.events for row in comparisons)} events, nothing lost, nothing twice.[/]")
+    return 0
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text().splitlines()[-20:])
 
 
 def _settings(pos: Sandbox, bootstrap: str, administration: str) -> dict[str, str]:

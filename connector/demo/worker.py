@@ -60,10 +60,10 @@ async def started(settings: Mapping[str, str], log: Path) -> AsyncIterator[Worke
 
 
 async def _copy(process: asyncio.subprocess.Process, log: Path, ports: "asyncio.Future[int]") -> None:
-    assert process.stderr is not None
     line = b""
     with log.open("wb") as file:
-        async for line in process.stderr:
+        while process.stderr is not None and (text := await process.stderr.readline()):
+            line = text
             file.write(line)
             if (found := re.search(rb"status on port (\d+)", line)) and not ports.done():
                 ports.set_result(int(found.group(1)))

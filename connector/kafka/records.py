@@ -37,31 +37,33 @@ def shard_partition(administration: str, number: int, partitions: int) -> int:
     return int(((murmur2(administration.encode()) & 0x7FFFFFFF) + number) % partitions)
 
 
-class CloudEvent(NamedTuple):
-    """CloudEvents 1.0 attributes of one event (binary mode); `time` is RFC 3339."""
+class CloudEvents:
+    """CloudEvents 1.0 headers (binary mode) for events that share source, entity, time and origin: those of a page.
 
-    id: str
-    source: str
-    type: str
-    subject: str
-    time: str
-    dataschema: str
-    syncmarker: int
-    origin: str
+    `time` is RFC 3339; `epoch` counts the restores of the POS after which markers came again.
+    """
 
-    def headers(self) -> list[tuple[str, bytes]]:
-        """Kafka protocol binding: `ce_` headers and the content type."""
-        return [
+    def __init__(self, administration: str, entity: str, time: str, origin: str, epoch: int) -> None:
+        self._prefix, self._suffix = f"{entity}:", f":e{epoch}" if epoch else ""
+        self._changed = ("ce_type", f"mplus-connector.{entity}.changed".encode())
+        self._deleted = ("ce_type", f"mplus-connector.{entity}.deleted".encode())
+        self._shared = [
             ("content-type", b"application/json"),
             ("ce_specversion", b"1.0"),
-            ("ce_id", self.id.encode()),
-            ("ce_source", self.source.encode()),
-            ("ce_type", self.type.encode()),
-            ("ce_subject", self.subject.encode()),
-            ("ce_time", self.time.encode()),
-            ("ce_dataschema", self.dataschema.encode()),
-            ("ce_syncmarker", b"%d" % self.syncmarker),
-            ("ce_origin", self.origin.encode()),
+            ("ce_source", f"/mplus/{administration}".encode()),
+            ("ce_time", time.encode()),
+            ("ce_dataschema", f"urn:mplus-connector:entity:{entity}".encode()),
+            ("ce_origin", origin.encode()),
+        ]
+
+    def headers(self, identity: str, marker: int, *, deleted: bool) -> list[tuple[str, bytes]]:
+        """Of one event: the same change always has the same `ce_id`."""
+        return [
+            *self._shared,
+            ("ce_id", f"{self._prefix}{identity}:{marker}{self._suffix}".encode()),
+            self._deleted if deleted else self._changed,
+            ("ce_subject", identity.encode()),
+            ("ce_syncmarker", b"%d" % marker),
         ]
 
 

@@ -11,7 +11,6 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from connector.errors import Fatal
 
-
 DEADLINE = 30.0
 """Seconds until every broker knows a new topic."""
 
@@ -65,7 +64,7 @@ async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Topic]) -> None:
         if code and for_code(code) is not TopicAlreadyExistsError:  # another worker may start at the same time
             raise Fatal(f"topic {name} cannot be created: {message[0] if message and message[0] else for_code(code).__name__}")
     async with asyncio.timeout(DEADLINE):
-        while not all((await _partitions(admin, missing)).values()):  # brokers learn of new topics one after the other
+        while not all((await _partitions(admin, missing)).values()):  # noqa: ASYNC110 - brokers tell nobody when they know it
             await asyncio.sleep(0.05)
 
 

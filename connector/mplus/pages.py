@@ -11,21 +11,11 @@ from xml.etree.ElementTree import Element
 import orjson
 
 from connector.mplus.decode import item_converter, local
-from connector.mplus.document import PIECE, Document, PageError, parse, pieces, without
-from connector.mplus.values import INTEGERS, NAMESPACE, InvalidValue
+from connector.mplus.document import PIECE, Document, PageError, pieces, without
+from connector.mplus.envelope import FaultError, answer_of, integer_of, is_fault, read_fault, read_numbers, response_of
+from connector.mplus.values import NAMESPACE, InvalidValue
 
-__all__ = ["FaultError", "Item", "PageDecoder", "PageError", "PageSpec", "Undecodable", "parse", "read_fault", "read_numbers"]
-
-SOAP = tuple(f"{{{uri}}}" for uri in ("http://schemas.xmlsoap.org/soap/envelope/", "http://www.w3.org/2003/05/soap-envelope"))
-
-
-class FaultError(Exception):
-    """The answer is a SOAP fault. `code` is without prefix (`Client.Authentication`), `text` one line of the POS's own."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(f"{code}: {text}")
-        self.code = code
-        self.text = text
+__all__ = ["FaultError", "Item", "PageDecoder", "PageError", "PageSpec", "Undecodable", "read_fault", "read_numbers"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +56,6 @@ class Undecodable(NamedTuple):
     raw: bytes
 
 
-def read_fault(body: bytes) -> tuple[str, str] | None:
-    """Code (without prefix) and text of a SOAP fault; None for any other answer, be it XML or not."""
-    try:
-        response = _response(parse(body))
-    except PageError:
-        return None
-    return _fault(response) if response is not None and _is_fault(response) else None
-
-
-def read_numbers(body: bytes) -> dict[str, int]:
-    """The integers right under the response element, by name. Raises PageError, or FaultError for a fault."""
-    numbers: dict[str, int] = {}
-    for child in _answer(parse(body)):
-        if not len(child) and (number := _integer(child)) is not None:
-            numbers[local(child.tag)] = number
-    return numbers
-
-
 class PageDecoder:
     """Bytes in, items out, as they complete. One page; not to be used again after an error."""
 
@@ -105,15 +77,15 @@ class PageDecoder:
 
     def close(self) -> list[Item | Undecodable]:
         """The remaining items. Raises PageError when the page is truncated or another response, FaultError for a fault."""
-        response = _answer(self._document.close())
+        response = answer_of(self._document.close())
         around = self._around(response)
         self._refuse_other_content(response)
         return self._items.decoded(list(around)) if around is not None else []
 
     def _finished(self, fed: int) -> list[Item | Undecodable]:
         root = self._document.root
-        response = _response(root) if root is not None else None
-        around = self._around(response) if response is not None and not _is_fault(response) else None
+        response = response_of(root) if root is not None else None
+        around = self._around(response) if response is not None and not is_fault(response) else None
         elements = around[:-1] if around is not None else []
         self._uncut = 0 if elements else self._uncut + fed
         if self._uncut > self._max_item_bytes + PIECE:
@@ -194,15 +166,8 @@ class _Items:
         readable = self._converter.readable(element)
         if marker is not None and within is not None and within not in readable:
             members = element.iterfind(f"{NAMESPACE}{within}/*/{NAMESPACE}{marker}")
-            readable[within] = [{marker: _integer(member)} for member in members]
+            readable[within] = [{marker: integer_of(member)} for member in members]
         return readable
-
-
-def _integer(element: Element) -> int | None:
-    try:
-        return INTEGERS[element.text]
-    except InvalidValue:
-        return None
 
 
 def _part(value: Any, path: str, default: str | None) -> str:
@@ -213,41 +178,3 @@ def _part(value: Any, path: str, default: str | None) -> str:
     if default is None:
         raise InvalidValue(f"no {path}")
     return default
-
-
-def _body(envelope: Element) -> Element | None:
-    namespace, name = _split(envelope.tag)
-    if name != "Envelope" or namespace not in SOAP:
-        raise PageError(f"a SOAP envelope was expected, not {name[:40]}")
-    return envelope.find(f"{namespace}Body")
-
-
-def _response(envelope: Element) -> Element | None:
-    """The element in the Body, as soon as it is there."""
-    body = _body(envelope)
-    return body[0] if body is not None and len(body) else None
-
-
-def _answer(envelope: Element) -> Element:
-    """The response element of a finished document."""
-    body = _body(envelope)
-    if body is None or len(body) != 1:
-        raise PageError("the SOAP Body holds no answer or more than one")
-    if _is_fault(body[0]):
-        raise FaultError(*_fault(body[0]))
-    return body[0]
-
-
-def _is_fault(response: Element) -> bool:
-    return _split(response.tag)[1] == "Fault" and _split(response.tag)[0] in SOAP
-
-
-def _fault(fault: Element) -> tuple[str, str]:
-    texts = {local(element.tag): " ".join((element.text or "").split()) for element in reversed(list(fault.iter()))}
-    code, text = texts.get("faultcode") or texts.get("Value") or "", texts.get("faultstring") or texts.get("Text") or ""
-    return code.rpartition(":")[2], text[:500]
-
-
-def _split(tag: str) -> tuple[str, str]:
-    namespace, brace, name = tag.rpartition("}")
-    return namespace + brace, name

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from connector.kafka.records import CloudEvent, Record, dead_letter_headers
+from connector.kafka.records import CloudEvents, Record, dead_letter_headers
 from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.positions import Position
 
 POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
+LONGEST_REASON = 1000
+"""Characters of a dead letter's reason: it quotes the POS, and a letter that the broker refuses would stop the lane."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,49 +42,37 @@ class Publisher:
     largest: int
 
     def bundle(self, items: Iterable[Item | Undecodable], position: Position, time: str, origin: str = POLL) -> Bundle:
-        """Items in rising order of their markers, as they are, become events or dead letters."""
+        """Items become events or dead letters, in rising order of their markers."""
+        events = CloudEvents(self.administration, self.entity.name, time, origin, position.epoch)
         records: list[Record] = []
         letters: list[Letter] = []
         count = 0
         for item in sorted(items, key=_marker):
             count += 1
-            letter = self._publish(item, position.epoch, time, origin, records)
-            if letter is not None:
-                letters.append(letter)
+            if isinstance(item, Undecodable):
+                letters.append(self._letter(Letter("decode", item.marker, item.reason), item.raw, records))
+            else:
+                letters += self._publish(item, events, records)
         return Bundle(position, records, letters, count)
 
-    def _publish(self, item: Item | Undecodable, epoch: int, time: str, origin: str, records: list[Record]) -> Letter | None:
-        if isinstance(item, Undecodable):
-            return self._letter(Letter("decode", item.marker, item.reason), item.raw, records)
-        event = self._event(item, epoch, time, origin)
+    def _publish(self, item: Item, events: CloudEvents, records: list[Record]) -> list[Letter]:
+        headers = events.headers(item.identity, item.marker, deleted=item.deleted)
+        event = Record(self.topic, item.identity.encode(), item.value, headers)
         if event.size > self.largest:
             reason = f"{item.identity} has {len(item.value)} bytes, more than CONNECTOR_MAX_EVENT_BYTES allows"
-            return self._letter(Letter("too-large", item.marker, reason), b"", records)
+            return [self._letter(Letter("too-large", item.marker, reason), b"", records)]
         records.append(event)
         if item.deleted and self.entity.compacted:
             records.append(self.tombstone(item.identity, item.marker))
-        return None
-
-    def _event(self, item: Item, epoch: int, time: str, origin: str) -> Record:
-        name = self.entity.name
-        cloud_event = CloudEvent(
-            id=f"{name}:{item.identity}:{item.marker}" + (f":e{epoch}" if epoch else ""),
-            source=f"/mplus/{self.administration}",
-            type=f"mplus-connector.{name}.{'deleted' if item.deleted else 'changed'}",
-            subject=item.identity,
-            time=time,
-            dataschema=f"urn:mplus-connector:entity:{name}",
-            syncmarker=item.marker,
-            origin=origin,
-        )
-        return Record(self.topic, item.identity.encode(), item.value, cloud_event.headers())
+        return []
 
     def tombstone(self, identity: str, marker: int) -> Record:
         """Removes the identity from a compacted topic; not a CloudEvent."""
         return Record(self.topic, identity.encode(), None, [("ce_syncmarker", b"%d" % marker)])
 
     def _letter(self, letter: Letter, body: bytes, records: list[Record]) -> Letter:
-        headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", letter.reason)
+        reason = letter.reason[:LONGEST_REASON]
+        headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", reason)
         if letter.marker is not None:
             headers.append(("ce_syncmarker", b"%d" % letter.marker))
         record = Record(self.dead_letters, self.entity.name.encode(), body, headers)

@@ -13,8 +13,8 @@ from typing import Any, Protocol
 from connector.clock import Clock
 from connector.errors import TransactionLost
 from connector.events import Listener, PartitionLost, PartitionOwned, TransactionEnded
-from connector.kafka.reading import read_back
 from connector.kafka.ownership import Membership, watch
+from connector.kafka.reading import read_back
 from connector.kafka.records import Record
 from connector.kafka.transactions import FencedProducer, Tuning, fenced_producer
 from connector.source.bundles import Bundle
@@ -49,7 +49,7 @@ class LaneParts:
     status: Callable[[Sequence[Shard]], Sequence[Record]]
     tell: Listener
     clock: Clock
-    tuning: Tuning = Tuning()
+    tuning: Tuning
     status_interval: float = 4.0
     watch_interval: float = 2.0
 
@@ -129,10 +129,13 @@ class Lane:
         deployment, key = self._parts.deployment, shard.entity.encode()
 
         def commit(bundle: Bundle) -> "asyncio.Future[None]":
-            position = Record(shard.positions, key, deployment.encode(bundle.position), partition=partition)
-            return writer.submit([*bundle.records, position])
+            record = Record(shard.positions, key, deployment.encode(bundle.position), partition=partition)
+            return writer.submit([*bundle.records, record])
 
-        return shard.poller(deployment.decode(positions.get(key)), commit)
+        position = deployment.decode(positions.get(key))
+        if deployment.adopt and key in positions:
+            commit(Bundle(position))  # ours from now on: the deployment that wrote it refuses to go on
+        return shard.poller(position, commit)
 
     async def _publish_status(self, shards: Sequence[Shard], writer: Writer) -> None:
         while shards:

@@ -102,6 +102,7 @@ class Poller:
     async def _read(self, ask: Ask) -> Page:
         started = self._parts.clock.monotonic()
         page = await self._reader.page(ask.marker, ask.limit)
+        self._recovered()
         self._parts.tell(PageRead(*self._where, ask.marker, len(page), self._parts.clock.monotonic() - started))
         return page
 

@@ -276,7 +276,8 @@ def test_marker_of_the_members() -> None:
     article = "<article><syncMarker>{}</syncMarker>{}</article>"
     spec = PageSpec(("l", "p"), "article", (("productNumber", None),), "syncMarker", marker_within="articleList")
     page = "<l>" + "".join(
-        f"<p><productNumber>{n}</productNumber>{own}<articleList>{article.format(5, '')}{article.format(9, odd)}</articleList></p>"
+        f"<p><productNumber>{n}</productNumber>{own}"
+        f"<articleList>{article.format(5, '')}{article.format(9, odd)}</articleList></p>"
         for n, own, odd in ((1, "", ""), (2, "<syncMarker>3</syncMarker>", ""), (3, "", "<syncMarker>9</syncMarker>"))
     )
     assert [item.marker for item in _read(page + "</l>", spec)] == [9, 3, 9]
@@ -311,7 +312,7 @@ def test_raw_is_the_item() -> None:
     assert isinstance(found, Undecodable)
     element = ElementTree.fromstring(found.raw).find("{urn:mplusqapi}totalInclAmount")
     assert element is not None
-    assert element.items() == [("a", '"1'), ("{http://www.w3.org/2001/XMLSchema-instance}nil", "false")]
+    assert list(element.items()) == [("a", '"1'), ("{http://www.w3.org/2001/XMLSchema-instance}nil", "false")]
     assert (element.text, element[0].text, element[0].tail) == ("x <& ", "é", " tail")
 
 

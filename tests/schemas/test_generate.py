@@ -14,10 +14,12 @@ from schemas.generate import ENTITIES, UnsupportedXsdError, generate
 from tests.mplus.instances import TYPES, Xsd, wsdl
 
 FOLDER = Path(__file__).parents[2] / "schemas" / "entities"
-SMALL = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:xsd="http://www.w3.org/2001/XMLSchema" xmlns:tns="urn:mplusqapi">
+SMALL = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:tns="urn:mplusqapi"
+xmlns:xsd="http://www.w3.org/2001/XMLSchema">
 <types><schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:mplusqapi">%s</schema></types></definitions>"""
 EXTENDED = """
-<complexType name="Base"><sequence><element name="id" type="xsd:long"/><element name="note" type="xsd:string" minOccurs="0"/></sequence></complexType>
+<complexType name="Base"><sequence>
+<element name="id" type="xsd:long"/><element name="note" type="xsd:string" minOccurs="0"/></sequence></complexType>
 <complexType name="%s"><complexContent><extension base="tns:Base"><sequence>
 <element name="picture" type="xsd:base64Binary"/><element name="password" type="xsd:string"/>
 <element name="self" type="tns:%s" minOccurs="0"/></sequence></extension></complexContent></complexType>"""

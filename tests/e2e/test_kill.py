@@ -1,0 +1,157 @@
+"""kill -9 under load, of connectors and once of the broker, while the POS answers badly: nothing is lost or there twice.
+
+`SOAK_SECONDS` repeats rounds for that long, `SOAK_SEED` varies them.
+"""
+
+import asyncio
+import os
+import random
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.demo.kafka import Broker
+from connector.sandbox import Sandbox, SandboxOptions
+from tests.e2e.connectors import Connector, Fleet, fleet, settings, until
+from tests.e2e.truth import aborted, examine
+from tests.e2e.victim import STRUCK, Crash
+
+CHANGES_PER_SECOND = 100
+ILLS = ("server_fault", "drop_before", "drop_after", "truncate", "truncate_framed", "garbage", "unavailable")
+SMALL = {"page_size": 20, "session_timeout": 2, "lists_interval": 0.5}
+SETTLE = 90.0
+"""Seconds to read what is left, on a busy machine."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What was done."""
+
+    kills: int = 0
+    inside: int = 0
+    broker: int = 0
+
+
+class Chaos:
+    """Scenes, each of which ends with nobody alive whom it started."""
+
+    def __init__(self, connectors: Fleet, pos: Sandbox, luck: random.Random) -> None:
+        self.tally = Tally()
+        self._connectors = connectors
+        self._pos = pos
+        self._luck = luck
+
+    async def inside(self) -> None:
+        """A connector dies in an open transaction: the broker has records of it, and no commit."""
+        victim = self._connectors.start(Crash(at=self._luck.randint(1, 25), calls=("send",)))
+        assert -signal.SIGKILL == await victim.end(), victim.last_words()
+        assert STRUCK in victim.log
+        self.tally.kills += 1
+        self.tally.inside += 1
+
+    async def working(self) -> None:
+        """One dies at any instant of its work."""
+        await self._kill(await self._worker(), self._luck.uniform(0, 1.5))
+
+    async def starting(self) -> None:
+        """One dies while it starts, or just after."""
+        await self._kill(self._connectors.start(), self._luck.uniform(0.8, 3))
+
+    async def two(self) -> None:
+        """Two at the same time: one dies in an open transaction, the other goes on, and dies too."""
+        other = await self._worker()
+        await self.inside()
+        await until(lambda: other.owns(8), 30, "the other has all work partitions")
+        await self._kill(other, self._luck.uniform(0, 1))
+
+    async def three(self) -> None:
+        """Some come and some die, all at the same time."""
+        await asyncio.gather(self.starting(), self.working(), self.working())
+
+    async def without_broker(self, broker: Broker) -> None:
+        """The broker dies and comes back: a connector survives that, and reads on."""
+        survivor = await self._worker()
+        await asyncio.to_thread(broker.kill)
+        await asyncio.sleep(self._luck.uniform(0, 2))
+        await asyncio.to_thread(broker.restart)
+        self.tally.broker += 1
+        await self._connectors.finish(self._pos.shop.heads(), SETTLE)
+        assert survivor.alive, survivor.last_words()
+        await self._kill(survivor, 0)
+
+    async def _worker(self) -> Connector:
+        worker = self._connectors.start()
+        await until(worker.owns, 60, lambda: f"a connector owns work partitions: {worker.last_words()}")
+        return worker
+
+    async def _kill(self, victim: Connector, later: float) -> None:
+        """At an instant that nothing decides but luck."""
+        await asyncio.sleep(later)
+        await victim.kill()
+        self.tally.kills += 1
+
+
+async def test_kill_9_under_load(own_kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    """Whenever connectors and the broker are killed, every change is in its topic once, in order."""
+    seed, deadline = int(os.environ.get("SOAK_SEED", "1")), time.monotonic() + float(os.environ.get("SOAK_SECONDS", "0"))
+    await one_round(own_kafka, prefix, tmp_path, seed)
+    while time.monotonic() < deadline:
+        seed += 1
+        (tmp_path / str(seed)).mkdir()
+        await one_round(own_kafka, f"{prefix}-{seed}", tmp_path / str(seed), seed)
+
+
+async def one_round(broker: Broker, name: str, directory: Path, seed: int) -> None:
+    """Chaos, then peace, then the comparison."""
+    luck, started = random.Random(seed), time.monotonic()
+    async with (
+        Sandbox(SandboxOptions(seed=seed, items=60, activity=CHANGES_PER_SECOND)) as pos,
+        fleet(directory, settings(pos, broker.bootstrap, name, **SMALL)) as connectors,
+    ):
+        sicken(pos, luck)
+        chaos = Chaos(connectors, pos, luck)
+        await play(chaos, pos, broker, luck)
+        await settle(connectors, pos)
+        findings = await examine(broker.bootstrap, name, pos.shop)
+        assert [] == findings.problems, f"seed {seed}: {findings.problems[:20]}"
+        lost = await aborted(broker.bootstrap, name)
+        await connectors.stop()
+    print(
+        f"seed {seed}: {chaos.tally}, {findings.events} events, {lost} records aborted, "
+        f"{sum(pos.requests.counts.values())} calls of the POS, {time.monotonic() - started:.0f} s"
+    )
+    assert (chaos.tally.kills, chaos.tally.inside) >= (20, 5)
+    assert lost >= chaos.tally.inside
+
+
+def sicken(pos: Sandbox, luck: random.Random) -> None:
+    """A few percent of all answers go wrong in every way there is."""
+    for ill in ILLS:
+        pos.faults.switch(ill, probability=luck.uniform(0.005, 0.02))
+    pos.faults.switch("delay_seconds", probability=0.05, seconds=0.3)
+
+
+async def play(chaos: Chaos, pos: Sandbox, broker: Broker, luck: random.Random) -> None:
+    """All scenes in some order, and between them the slow lists change."""
+    scenes: list[Callable[[], Awaitable[None]]] = [lambda: chaos.without_broker(broker), chaos.three, chaos.two, chaos.two]
+    scenes += [chaos.inside] * 6 + [chaos.working] * 5 + [chaos.starting] * 2
+    luck.shuffle(scenes)
+    for number, scene in enumerate(scenes):
+        await scene()
+        pos.shop.change("deliveryMethod")
+        pos.shop.change("orderCategory")
+        if number == len(scenes) // 2:
+            pos.shop.lists.rows["deliveryMethod"].popitem()
+
+
+async def settle(connectors: Fleet, pos: Sandbox) -> None:
+    """The shop comes to rest, the POS recovers, and a connector reads what is left; lists are looked at once more."""
+    pos.faults.clear()
+    pos.activity.rate = 0
+    connectors.start()
+    await connectors.finish(pos.shop.heads(), SETTLE)
+    seen = pos.requests.counts.copy()
+    for operation in ("getDeliveryMethods", "getOrderCategories"):
+        await until(lambda operation=operation: pos.requests.counts[operation] > seen[operation] + 1, 30, operation)
