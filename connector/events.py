@@ -110,6 +110,13 @@ class TransactionEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionsAssigned(Event):
+    """The consumer group gave this worker so many work partitions; it may be none."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class PartitionOwned(Event):
     """This worker is the writer of a work partition from now on."""
 

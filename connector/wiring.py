@@ -166,13 +166,19 @@ def status_records(board: Board, shards: Sequence[Shard]) -> list[Record]:
 
 
 def not_ready(board: Board) -> list[str]:
-    """Why this worker is not ready, in words."""
+    """Why this worker is not ready, in words. One without work is: it stands by."""
     reasons = [
-        f"{name}: the last call of the POS failed ({fault})"
-        for name, fault in board.faults.items()
-        if fault not in ("", "Refused")
+        f"{name}: the last call of the POS failed ({fault})" for name, fault in board.faults.items() if fault not in ANSWERED
     ]
-    return reasons if board.partitions else ["no work partition is assigned to this worker (yet)", *reasons]
+    if board.assigned is None:
+        reasons.append("not a member of the consumer group (yet)")
+    elif len(board.partitions) < board.assigned:
+        reasons.append(f"{board.assigned - len(board.partitions)} assigned work partitions are not taken yet")
+    return reasons
+
+
+ANSWERED = ("", "Refused")
+"""Kinds of failure of a call that show a POS that answers."""
 
 
 def owner_name() -> str:

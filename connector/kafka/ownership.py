@@ -17,7 +17,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaError
 
 from connector.errors import Fenced, Retry
-from connector.events import Listener, PartitionLost, Rejoining
+from connector.events import Listener, PartitionLost, PartitionsAssigned, Rejoining
 
 REJOIN_PAUSE = 1.0
 """Seconds before joining again, so that two workers that fence each other come apart."""
@@ -96,7 +96,9 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Start a task for each partition."""
-        for where in assigned:
+        places = list(assigned)
+        self._tell(PartitionsAssigned(len(places)))
+        for where in places:
             before = self._tasks.pop(where.partition, None)
             self._tasks[where.partition] = asyncio.create_task(self._own(where.partition, before))
 

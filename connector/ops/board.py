@@ -14,6 +14,8 @@ from connector.events import (
     PageCommitted,
     PartitionLost,
     PartitionOwned,
+    PartitionsAssigned,
+    Rejoining,
     ShardEvent,
     ShardStarted,
     ShardStopped,
@@ -47,6 +49,7 @@ class Board:
         self._digest = digest
         self._rows: dict[tuple[str, str], Row] = {}
         self._partitions: set[int] = set()
+        self._assigned: int | None = None
         self._faults: dict[str, str] = defaultdict(str)
 
     def __call__(self, event: Event) -> None:
@@ -57,6 +60,10 @@ class Board:
             self._partitions.add(event.partition)
         elif isinstance(event, PartitionLost):
             self._partitions.discard(event.partition)
+        elif isinstance(event, PartitionsAssigned):
+            self._assigned = event.count
+        elif isinstance(event, Rejoining):
+            self._assigned = None
         elif isinstance(event, CallMade):
             self._faults[event.administration] = event.fault
 
@@ -86,6 +93,11 @@ class Board:
     def partitions(self) -> set[int]:
         """The work partitions owned now."""
         return set(self._partitions)
+
+    @property
+    def assigned(self) -> int | None:
+        """How many the group assigned to this worker; None while it is not a member."""
+        return self._assigned
 
     @property
     def faults(self) -> dict[str, str]:

@@ -63,26 +63,46 @@ class Writer:
         self._tell = tell
         self._clock = clock
         self._queue: asyncio.Queue[tuple[Sequence[Record], asyncio.Future[None]]] = asyncio.Queue()
+        self._closed = False
 
     def submit(self, records: Sequence[Record]) -> "asyncio.Future[None]":
-        """Queue records; the future is done when they are committed."""
+        """Queue records; the future is done when they are committed, or fails with TransactionLost."""
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._queue.put_nowait((records, done))
+        if self._closed:
+            _drop(done)
+        else:
+            self._queue.put_nowait((records, done))
         return done
 
     async def run(self) -> None:
         """Write until cancelled. Raises Fenced or TransactionLost: then nothing queued was or will be written."""
-        while True:
-            records, done = await self._queue.get()
-            started = self._clock.monotonic()
-            try:
-                await self._producer.transaction(records)
-            except TransactionLost as error:
-                self._tell(TransactionEnded(self._partition, len(records), self._clock.monotonic() - started, str(error)))
-                raise
-            self._tell(TransactionEnded(self._partition, len(records), self._clock.monotonic() - started))
-            if not done.done():
+        try:
+            while True:
+                await self._write(*await self._queue.get())
+        finally:
+            self._closed = True
+            while not self._queue.empty():
+                _drop(self._queue.get_nowait()[1])
+
+    async def _write(self, records: Sequence[Record], done: "asyncio.Future[None]") -> None:
+        started, lost = self._clock.monotonic(), ""
+        try:
+            await self._producer.transaction(records)
+            if not done.done():  # who waited may have been cancelled meanwhile
                 done.set_result(None)
+        except BaseException as error:
+            lost = str(error) or type(error).__name__
+            _drop(done)
+            raise
+        finally:
+            self._tell(TransactionEnded(self._partition, len(records), self._clock.monotonic() - started, lost))
+
+
+def _drop(done: "asyncio.Future[None]") -> None:
+    """Whoever waits learns of it, and whoever set memory aside gets it back; nobody need be waiting."""
+    if not done.done():
+        done.set_exception(TransactionLost("dropped with the other bundles in hand"))
+        done.exception()
 
 
 class Lane:

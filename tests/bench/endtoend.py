@@ -5,12 +5,11 @@ import os
 import statistics
 import sys
 import time
-import uuid
 from dataclasses import dataclass
 
-from connector.demo.worker import started
 from tests.bench.measure import Peak, cpu_seconds, table
-from tests.bench.server import PageServer, serving
+from tests.bench.running import Running, running
+from tests.bench.server import PageServer, serving_orders
 
 OURS, THEIRS = 20_000, 2_000
 """Orders per round: each side runs long enough for its speed to be steady."""
@@ -39,41 +38,23 @@ class Run:
 
 async def ours(bootstrap: str, server: PageServer, orders: int) -> Run:
     """`mplus-connector run` as a user starts it, from its first page to its last commit."""
-    name = f"bench-{uuid.uuid4().hex[:8]}"
-    settings = {
-        "MPLUS_URL": server.url, "MPLUS_IDENT": "bench", "MPLUS_SECRET": "bench", "MPLUS_ADMINISTRATION": name,
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap, "CONNECTOR_GROUP": name, "CONNECTOR_ENTITIES": "order", "CONNECTOR_HTTP_PORT": "0",
-        "CONNECTOR_REQUESTS_PER_SECOND": "1000", "CONNECTOR_LOG_LEVEL": "warning",
-    }  # fmt: skip
-    from pathlib import Path
-    from tempfile import TemporaryDirectory
-
-    with TemporaryDirectory() as directory:
-        async with started(settings, Path(directory) / "log") as worker, Peak(worker.process.pid) as memory:
-            pid = worker.process.pid
-            while not (rows := await worker.rows()) or _position(rows) < 1:
-                await asyncio.sleep(0.01)
-            first, begun, used = _position(rows), time.perf_counter(), cpu_seconds(pid)
-            while (reached := _position(await worker.rows())) < orders:
-                await asyncio.sleep(0.02)
-            return Run(reached - first, time.perf_counter() - begun, cpu_seconds(pid) - used, memory.peak)
+    async with running(bootstrap, server.url, entities="order") as connector, Peak(connector.pid) as memory:
+        while (first := await _position(connector)) < 1:
+            await asyncio.sleep(0.01)
+        begun, used = time.perf_counter(), cpu_seconds(connector.pid)
+        while (reached := await _position(connector)) < orders:
+            await asyncio.sleep(0.02)
+        return Run(reached - first, time.perf_counter() - begun, cpu_seconds(connector.pid) - used, memory.peak)
 
 
-def _position(rows: dict) -> int:  # type: ignore[type-arg]
-    return max((int(row["position"]) for row in rows.values()), default=0)
+async def _position(connector: Running) -> int:
+    return (await connector.positions()).get("order", 0)
 
 
 async def theirs(bootstrap: str, server: PageServer, orders: int) -> Run:
-    """The loop people write, in a process of its own."""
+    """The loop people write, in a process of its own. Needs MPLUS_WSDL."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "tests.bench.loop",
-        bootstrap,
-        server.url,
-        str(orders),
-        stdout=asyncio.subprocess.PIPE,
-        env=os.environ,
+        *(sys.executable, "-m", "tests.bench.loop", bootstrap, server.url, str(orders)), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     async with Peak(process.pid) as memory:
@@ -83,17 +64,24 @@ async def theirs(bootstrap: str, server: PageServer, orders: int) -> Run:
 
 
 async def compare(bootstrap: str) -> None:
-    """Interleaved rounds, and a table of medians."""
-    rounds: dict[str, list[Run]] = {"mplus-connector run": [], "zeep + orjson + aiokafka loop": []}
-    async with serving(OURS) as server:
+    """Interleaved rounds, and a table of medians. Without MPLUS_WSDL there is no zeep to compare with."""
+    sides = {"mplus-connector run": (ours, OURS)}
+    if os.environ.get("MPLUS_WSDL"):
+        sides["zeep + orjson + aiokafka loop"] = (theirs, THEIRS)
+    rounds: dict[str, list[Run]] = {name: [] for name in sides}
+    async with serving_orders(OURS) as server:
         for _ in range(ROUNDS):
-            rounds["mplus-connector run"].append(await ours(bootstrap, server, OURS))
-            rounds["zeep + orjson + aiokafka loop"].append(await theirs(bootstrap, server, THEIRS))
-    medians = {name: _medians(runs) for name, runs in rounds.items()}
+            for name, (side, orders) in sides.items():
+                rounds[name].append(await side(bootstrap, server, orders))
+    _show({name: _medians(runs) for name, runs in rounds.items()})
+
+
+def _show(medians: dict[str, tuple[float, float, float]]) -> None:
     rows = [(name, f"{rate:,.0f}", f"{cpu:.2f}", f"{peak / 1e6:.0f} MB") for name, (rate, cpu, peak) in medians.items()]
     table("End to end: pages → events committed in Kafka", ("what", "orders/s", "CPU s per 1000 orders", "peak RSS"), rows)
-    (fast, _, _), (slow, _, _) = medians.values()
-    print(f"\nratio {fast / slow:.1f}×, medians of {ROUNDS} interleaved rounds")
+    rates = [rate for rate, _, _ in medians.values()]
+    ratio = f"ratio {rates[0] / rates[1]:.1f}×, " if len(rates) > 1 else ""
+    print(f"\n{ratio}medians of {ROUNDS} interleaved rounds")
 
 
 def _medians(runs: list[Run]) -> tuple[float, float, float]:

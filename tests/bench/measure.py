@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -54,14 +54,28 @@ def _rss(pid: int) -> int:
     return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:")), 0)
 
 
-class Peak:
-    """Watches the memory of a process family while inside."""
+def pss_bytes(pid: int) -> int:
+    """As rss_bytes, but a page that n processes share counts 1/n in each. Slower to read: a few ms."""
+    return sum(_pss(member) for member in family(pid))
 
-    def __init__(self, pid: int, every: float = 0.05) -> None:
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+class Peak:
+    """Watches the memory of a process family while inside; `seen` holds what it saw, every so many seconds."""
+
+    def __init__(self, pid: int, every: float = 0.05, memory: Callable[[int], int] = rss_bytes) -> None:
         self.peak = 0
         self.seen: list[int] = []
         self._pid = pid
         self._every = every
+        self._memory = memory
 
     async def __aenter__(self) -> "Peak":
         self._watching = asyncio.create_task(self._watch())
@@ -72,7 +86,7 @@ class Peak:
 
     async def _watch(self) -> None:
         while True:
-            now = rss_bytes(self._pid)
+            now = self._memory(self._pid)
             self.seen.append(now)
             self.peak = max(self.peak, now)
             await asyncio.sleep(self._every)

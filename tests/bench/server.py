@@ -4,11 +4,10 @@ Each order's XML is made once; a page is the orders with markers from the asked 
 """
 
 import asyncio
-import os
 import re
 import sys
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -62,9 +61,9 @@ def _xml(body: bytes) -> web.Response:
     return web.Response(body=body, content_type="text/xml")
 
 
-async def main(count: int, seed: int) -> None:
+async def serve_until_stdin_ends(app: web.Application) -> None:
     """Serve until stdin closes; the first line printed is the port."""
-    runner = web.AppRunner(application(orders(count, seed)), access_log=None)
+    runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     print(runner.addresses[0][1], flush=True)
@@ -81,12 +80,13 @@ class PageServer:
 
 
 @asynccontextmanager
-async def serving(count: int, seed: int = 1) -> AsyncIterator[PageServer]:
-    """Start the server, and end it."""
+async def serving(module: str, *arguments: int) -> AsyncIterator[PageServer]:
+    """Start a module that calls serve_until_stdin_ends in a process of its own, and end it."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.bench.server", str(count), str(seed),
-        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=os.environ,
-    )  # fmt: skip
+        *(sys.executable, "-m", module, *map(str, arguments)),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
     assert process.stdout is not None
     assert process.stdin is not None
     port = int(await process.stdout.readline())
@@ -97,5 +97,12 @@ async def serving(count: int, seed: int = 1) -> AsyncIterator[PageServer]:
         await process.wait()
 
 
+@asynccontextmanager
+async def serving_orders(count: int, seed: int = 1) -> AsyncIterator[PageServer]:
+    """Start a server of so many orders, and end it."""
+    async with serving("tests.bench.server", count, seed) as server:
+        yield server
+
+
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(serve_until_stdin_ends(application(orders(int(sys.argv[1]), int(sys.argv[2])))))
