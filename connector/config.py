@@ -237,5 +237,6 @@ def _build(kind: type[SomeSection], values: dict[str, Any], problems: list[str])
 def _problem(kind: type[_Section], detail: Any) -> str:
     field = str(detail["loc"][0]) if detail["loc"] else ""
     name = f"{kind.model_config.get('env_prefix')}{field.upper()}" if field else str(kind.model_config.get("env_prefix"))
-    what = "is not set" if detail["type"] == "missing" else detail["msg"].removeprefix("Value error, ").lower()
+    message = detail["msg"].removeprefix("Value error, ")
+    what = "is not set" if detail["type"] == "missing" else message[:1].lower() + message[1:]
     return f"{name}: {what}" if field else what

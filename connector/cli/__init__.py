@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from connector.errors import ConnectorError, Misconfigured
+from connector.ops.log import hush
 
 
 def main() -> None:
     """Entry point."""
+    hush()
     try:
         application()()
     except Misconfigured as error:

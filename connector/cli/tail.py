@@ -38,9 +38,9 @@ async def _tail(config: Config, topics: list[str], from_marker: int | None, as_j
         enable_auto_commit=False,
     )
     show = _json_line if as_json else _line
-    with reaching(config.kafka):
-        await consumer.start()
     try:
+        with reaching(config.kafka):
+            await consumer.start()
         async for record in consumer:
             headers = {name: value.decode() for name, value in record.headers}
             if from_marker is None or int(headers.get("ce_syncmarker", -1)) >= from_marker:

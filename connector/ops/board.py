@@ -111,10 +111,11 @@ class Board:
 
     def _shown(self, row: Row) -> dict[str, Any]:
         position = max(row.position, 0)
+        head = None if row.head is None else max(row.head, position)  # a page may have shown more than the last head
         return {
-            "head": row.head,
+            "head": head,
             "position": position,
-            "backlog": None if row.head is None else max(0, row.head - position),
+            "backlog": None if head is None else head - position,
             "age": 0.0 if row.unread_since is None else round(self._clock.monotonic() - row.unread_since, 3),
             "rate": self._rate(row),
             "items": row.items,

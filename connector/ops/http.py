@@ -1,5 +1,6 @@
 """Health, metrics and status over HTTP. Reads only: nothing that changes anything is served."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -24,7 +25,9 @@ async def serving(board: Board, metrics: Metrics, not_ready: Readiness, *, host:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:
         await runner.cleanup()
-        raise Fatal(f"cannot listen on {host}:{port} ({error.strerror}): set CONNECTOR_HTTP_PORT to a free port, or 0") from error
+        raise Fatal(
+            f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): set CONNECTOR_HTTP_PORT to a free port, or 0"
+        ) from error
     try:
         yield runner.addresses[0][1]
     finally:

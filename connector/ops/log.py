@@ -24,15 +24,19 @@ URL_PRINTERS = ("httpx", "httpcore")
 """Loggers that print request URLs, and so the POS secret."""
 
 
-def configure(style: str, level: str) -> None:
-    """Set up logging for the process. `style`: console or json."""
+def hush() -> None:
+    """Silence the libraries: those that print URLs, and those whose news come as events or errors of ours."""
     for name in URL_PRINTERS:
         logging.getLogger(name).disabled = True
         logging.getLogger(name).propagate = False
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    stamina.instrumentation.set_on_retry_hooks([])  # its hooks print arguments
+
+
+def configure(style: str, level: str) -> None:
+    """Set up logging for the process. `style`: console or json."""
+    hush()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr, force=True)
-    for name in ("aiokafka", "aiokafka.consumer.group_coordinator"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # what matters of it comes as an event of ours
-    stamina.instrumentation.set_on_retry_hooks([])  # likewise; its hooks print arguments
     renderer: Any = (
         structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
     )

@@ -2,7 +2,7 @@
 
 import contextlib
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from connector.clock import Clock
 from connector.events import (
@@ -30,6 +30,7 @@ class Metrics:
     """Listens to events; `registry` is what `/metrics` shows."""
 
     def __init__(self, board: Board, clock: Clock) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, and nothing reads them
         self.registry = registry = CollectorRegistry()
         self._board = board
         self._clock = clock

@@ -43,7 +43,7 @@ async def test_everything_is_created_as_the_contract_says(config: Config, bootst
 
     for name in COMPACTED | {"stock"}:
         settings = await topic_settings(bootstrap, f"{prefix}.{name}")
-        assert "delete" if name == "stock" else "compact" == settings["cleanup.policy"]
+        assert ("delete" if name == "stock" else "compact") == settings["cleanup.policy"]
         assert str(LARGEST) == settings["max.message.bytes"]
         assert 2 == await partition_count(bootstrap, f"{prefix}.{name}")
     stock = await topic_settings(bootstrap, f"{prefix}.stock")

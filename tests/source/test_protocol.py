@@ -1,0 +1,260 @@
+"""The rules of the source protocol, each with an attempt to break it, on a real broker."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import asynccontextmanager
+from typing import Any, AsyncIterator
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from connector.errors import Fatal
+from connector.kafka.records import shard_partition
+from connector.kafka.transactions import fenced_producer
+from connector.sandbox import Sandbox, SandboxOptions
+from connector.source.entities import named
+from connector.wiring import Worker
+from tests.brokers import admin, end_offsets, read_all
+from tests.source.rig import configuration, events_of, eventually, headers, level, only, positions, truth, working
+
+ORDERS = ("order",)
+
+
+async def resize(bootstrap: str, topic: str, largest: int, policy: str = "compact") -> None:
+    """Let the broker take no larger batches in this topic from now on."""
+    settings = {"cleanup.policy": policy, "max.message.bytes": str(largest)}
+    async with admin(bootstrap) as client:
+        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=settings)])
+
+
+def lost(worker: Worker) -> bool:
+    """Whether the worker lets go of partitions, having owned them."""
+    return not worker.board.partitions
+
+
+def work_partition(prefix: str, entity: str, partitions: int = 2) -> int:
+    """Where the entity's work is done."""
+    return shard_partition(prefix, named([entity])[0].number, partitions)
+
+
+@pytest.mark.parametrize("refusing", ["orders", "sync-markers"])
+async def test_a_page_and_its_position_are_committed_together_or_not_at_all(bootstrap: str, prefix: str, refusing: str) -> None:
+    """Whichever of them the broker refuses: the other does not become visible. Once it accepts, all arrives once."""
+    async with Sandbox(only("order", 30)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=ORDERS, page_size=10)
+        async with working(config) as worker:
+            await level(worker, pos, ORDERS)
+            before = await events_of(bootstrap, f"{prefix}.orders")
+            _, position = (await positions(bootstrap, prefix))["order"]
+            await resize(bootstrap, f"{prefix}.{refusing}", 100)
+            written = sum((await end_offsets(bootstrap, f"{prefix}.orders", "read_uncommitted")).values())
+            pos.shop.change("order", 20)
+            await eventually(lambda: lost(worker))
+            await eventually(lambda: not lost(worker))
+            await eventually(lambda: lost(worker))
+
+            assert before == await events_of(bootstrap, f"{prefix}.orders")
+            assert position == (await positions(bootstrap, prefix))["order"][1]
+            if refusing == "sync-markers":  # the events were sent, and aborted
+                assert written < sum((await end_offsets(bootstrap, f"{prefix}.orders", "read_uncommitted")).values())
+            await resize(bootstrap, f"{prefix}.{refusing}", 8 << 20)
+            await level(worker, pos, ORDERS)
+
+        events = await events_of(bootstrap, f"{prefix}.orders")
+        assert len(set(events)) == len(events)
+        assert dict(truth(pos, "order")) == dict(events)
+        assert pos.shop.heads()["order"] == (await positions(bootstrap, prefix))["order"][1]["syncMarker"]
+
+
+async def test_positions_are_found_at_every_moment_with_the_events_they_cover(bootstrap: str, prefix: str) -> None:
+    """A reader of committed records that looks at any time: no position without its events (events first, so that a page between does not matter)."""
+    async with Sandbox(only("order", 0, activity=150)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS, page_size=5)) as worker:
+            await level(worker, pos, ORDERS)
+            for _ in range(8):
+                _, row = (await positions(bootstrap, prefix)).get("order", (0, {"syncMarker": 0}))
+                events = {marker for _, marker in await events_of(bootstrap, f"{prefix}.orders")}
+                shown = {marker for marker in pos.truth()["order"].values() if marker <= row["syncMarker"]}
+                assert shown <= events
+                ends = {marker for marker in events if marker <= row["syncMarker"]}
+                assert not ends or max(ends) <= row["syncMarker"]
+
+
+async def test_a_worker_whose_producer_was_fenced_joins_again_and_goes_on(bootstrap: str, prefix: str) -> None:
+    """It does not answer with a new producer of its own at once; nothing is lost, nothing doubled."""
+    async with Sandbox(only("order", 20)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
+            await level(worker, pos, ORDERS)
+            partition = work_partition(prefix, "order")
+            for _ in range(2):
+                async with fenced_producer({"bootstrap_servers": bootstrap}, f"{prefix}.{partition}", partition):
+                    pos.shop.change("order", 10)
+                    await eventually(lambda: lost(worker))
+                await level(worker, pos, ORDERS)
+
+        events = await events_of(bootstrap, f"{prefix}.orders")
+        assert len(set(events)) == len(events)
+        assert dict(truth(pos, "order")) == dict(events)
+
+
+async def test_two_workers_share_the_work_and_hand_it_over(bootstrap: str, prefix: str) -> None:
+    """Each partition has one owner; a worker that leaves is replaced; nothing is lost or doubled while the shop is busy."""
+    async with Sandbox(SandboxOptions(items=5, activity=60)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=("order", "receipt"), page_size=5)
+        async with working(config) as first:
+            await eventually(lambda: first.board.partitions == {0, 1})
+            async with working(config) as second:
+                await eventually(lambda: len(first.board.partitions) == 1 == len(second.board.partitions), 30)
+                assert {0, 1} == first.board.partitions | second.board.partitions
+                assert {entity for _, entity in first.board.rows()} | {entity for _, entity in second.board.rows()} <= {"order", "receipt"}
+            await eventually(lambda: first.board.partitions == {0, 1}, 30)
+            pos.activity.rate = 0
+            await level(first, pos, ("order", "receipt"))
+
+        for entity, topic in (("order", "orders"), ("receipt", "receipts")):
+            events = await events_of(bootstrap, f"{prefix}.{topic}")
+            assert len(set(events)) == len(events)
+            assert set(truth(pos, entity)) <= set(events)
+
+
+async def test_positions_of_another_deployment_refuse_to_start(bootstrap: str, prefix: str) -> None:
+    """Two deployments would publish everything twice. The message names the other one and the way out, and nothing is published."""
+    async with Sandbox(only("order", 10)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
+            await level(worker, pos, ORDERS)
+        before = await events_of(bootstrap, f"{prefix}.orders")
+        pos.shop.change("order", 5)
+        other = configuration(bootstrap, prefix, pos, entities=ORDERS, group=f"{prefix}-b")
+        with pytest.raises(Fatal, match=f"belong to the deployment {prefix}: .*--adopt"):
+            async with working(other) as refused:
+                await level(refused, pos, ORDERS)
+
+        assert before == await events_of(bootstrap, f"{prefix}.orders")
+
+
+async def test_adopting_takes_the_positions_over_for_good(bootstrap: str, prefix: str) -> None:
+    """Without publishing anything twice; those of idle entities too, so that the old deployment is refused from then on and the new one is not."""
+    names = ("order", "receipt", "deliveryMethod")
+    async with Sandbox(SandboxOptions(items=8)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=names)
+        async with working(config) as worker:
+            await level(worker, pos, names[:2])
+            await eventually(lambda: worker.board.rows()[prefix, "deliveryMethod"]["position"])
+        other = configuration(bootstrap, prefix, pos, entities=names, group=f"{prefix}-b")
+        pos.shop.change("order", 3)
+        async with working(other, adopt=True) as worker:
+            await level(worker, pos, names[:2])
+            looks = pos.requests.counts["getDeliveryMethods"]
+            await eventually(lambda: pos.requests.counts["getDeliveryMethods"] >= looks + 2)
+
+        assert {f"{prefix}-b"} == {row["group"] for _, row in (await positions(bootstrap, prefix)).values()}
+        async with working(other) as worker:
+            await level(worker, pos, names[:2])
+        with pytest.raises(Fatal, match=f"belong to the deployment {prefix}-b"):
+            async with working(config) as refused:
+                await level(refused, pos, ("order",))
+                await eventually(lambda: False)
+        events = await events_of(bootstrap, f"{prefix}.orders")
+        assert len(set(events)) == len(events)
+        assert set(truth(pos, "order")) <= set(events)
+
+
+@pytest.mark.parametrize("group", ["", "-b"])
+async def test_another_number_of_work_partitions_refuses_to_start(bootstrap: str, prefix: str, group: str) -> None:
+    """Positions would not be found; also under another group's name, and also with --adopt."""
+    async with Sandbox(only("order", 5)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
+            await level(worker, pos, ORDERS)
+        changed = configuration(bootstrap, prefix, pos, entities=ORDERS, work_partitions=3, group=f"{prefix}{group}")
+        with pytest.raises(Fatal, match=f"topic {prefix}.sync-markers has 2 partitions, not 3"):
+            async with working(changed, adopt=True):
+                pass
+
+
+async def test_a_regressed_head_is_remembered_and_stops_only_its_entity(bootstrap: str, prefix: str) -> None:
+    """Over a restart, while the markers come again; the others go on; nothing of it is published."""
+    names = ("order", "receipt")
+    async with Sandbox(SandboxOptions(items=20)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=names)
+
+        def state(worker: Worker) -> Any:
+            return worker.board.rows().get((prefix, "order"), {}).get("state")
+
+        async with working(config) as worker:
+            await level(worker, pos, names)
+            before = await events_of(bootstrap, f"{prefix}.orders")
+            pos.shop.fall_back("order", 8)
+            await eventually(lambda: state(worker) == "head-regressed")
+        pos.shop.change("order", 20)
+        async with working(config) as worker:
+            await eventually(lambda: state(worker) == "head-regressed")
+            pos.shop.change("receipt", 5)
+            await level(worker, pos, ("receipt",))
+            assert "head-regressed" == state(worker)
+
+        assert before == await events_of(bootstrap, f"{prefix}.orders")
+        assert dict(truth(pos, "receipt")) == dict(await events_of(bootstrap, f"{prefix}.receipts"))
+        assert "head-regressed" == (await positions(bootstrap, prefix))["order"][1]["state"]
+
+
+@asynccontextmanager
+async def committed_offsets(bootstrap: str, group: str) -> AsyncIterator[AIOKafkaConsumer]:
+    """A look at a group's offsets without joining it."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False)
+    await consumer.start()
+    try:
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def test_membership_is_proven_by_commits_of_the_group(bootstrap: str, prefix: str) -> None:
+    """In the group of the contract, on every partition of the work topic."""
+    async with Sandbox(only("order", 2)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
+            await level(worker, pos, ORDERS)
+            await eventually(lambda: worker.board.partitions == {0, 1})
+        async with committed_offsets(bootstrap, f"{prefix}.pollers") as consumer:
+            found = [await consumer.committed(TopicPartition(f"{prefix}.work", partition)) for partition in (0, 1)]
+    assert [0, 0] == found
+
+
+async def test_small_events_leave_in_batches_that_their_topic_takes(bootstrap: str, prefix: str) -> None:
+    """Also where CONNECTOR_MAX_EVENT_BYTES is smaller than a page: a refused batch would be sent again for ever."""
+    import secrets
+
+    async with Sandbox(only("relation", 60)) as pos:
+        from connector.sandbox.writing import item_xml
+
+        for item in pos.shop.sequences["relation"]:
+            xml = item_xml(pos.shop, item, "whole")
+            item.xml["whole"] = xml.replace(b"<ns:name>", b"<ns:name>" + secrets.token_hex(10_000).encode(), 1)
+        config = configuration(bootstrap, prefix, pos, entities=("relation",), max_event_bytes=64 << 10)
+        async with working(config) as worker:
+            await level(worker, pos, ("relation",))
+
+        assert dict(truth(pos, "relation")) == dict(await events_of(bootstrap, f"{prefix}.relations"))
+        assert [] == await read_all(bootstrap, f"{prefix}.dead-letters")
+
+
+async def test_a_dead_letter_is_committed_with_its_page(bootstrap: str, prefix: str) -> None:
+    """Once, under the entity's name, and it stays when the worker is started again."""
+    from tests.source.test_letters import markers, spoil
+
+    async with Sandbox(only("relation", 12)) as pos:
+        bad = markers(pos, "relation")[4]
+        spoil(pos, "relation", bad, "<ns:points>", "<ns:points>x")
+        config = configuration(bootstrap, prefix, pos, entities=("relation",), page_size=3)
+        for _ in range(2):
+            async with working(config) as worker:
+                await level(worker, pos, ("relation",))
+                if _ == 0:
+                    row: Mapping[str, Any] = worker.board.rows()[prefix, "relation"]
+                    assert 1 == row["deadLetters"]
+
+        (letter,) = await read_all(bootstrap, f"{prefix}.dead-letters")
+        assert b"relation" == letter.key
+        assert ("decode", f"{prefix}.relations") == tuple(
+            headers(letter.headers)[f"__connect.errors.{name}"] for name in ("stage", "topic")
+        )
