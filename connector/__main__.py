@@ -1,6 +1,6 @@
 """`python -m connector` is `mplus-connector`."""
 
-from connector.cli import main
+from connector.cli.main import main
 
 if __name__ == "__main__":
     main()

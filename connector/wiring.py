@@ -53,7 +53,7 @@ async def run(config: Config, *, adopt: bool = False, started: "asyncio.Future[W
     arguments = client_arguments(config.kafka)
     await prepare_topics(config, entities)
     board = Board(clock, owner_name(), digest(config))
-    metrics = Metrics(board, clock)
+    metrics = Metrics(board)
     tell = fan_out([board, metrics, log_event])
     settings = config.connector
     async with source(config, entities, tell, clock) as shards:
@@ -64,7 +64,7 @@ async def run(config: Config, *, adopt: bool = False, started: "asyncio.Future[W
             status=lambda owned: status_records(board, owned),
             tell=tell,
             clock=clock,
-            tuning=Tuning(settings.compression),
+            tuning=Tuning(settings.compression, largest=settings.max_event_bytes),
         )
         async with serving(board, metrics, lambda: not_ready(board), host=settings.http_host, port=settings.http_port) as port:
             if started is not None:

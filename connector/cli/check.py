@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from connector.checks import Finding, everything
-from connector.cli import until_signalled
+from connector.cli.signals import until_signalled
 from connector.cli.options import ConfigFile, Json
 from connector.config import Config, load
 from connector.ops import log

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from connector.cli import until_signalled
+from connector.cli.signals import until_signalled
 
 
 def sandbox(

@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from connector.cli import until_signalled
+from connector.cli.signals import until_signalled
 from connector.cli.options import ConfigFile, Json
 from connector.cli.tables import shards_table
 from connector.config import Config, load

@@ -8,7 +8,7 @@ import typer
 from aiokafka import AIOKafkaConsumer
 from rich.console import Console
 
-from connector.cli import until_signalled
+from connector.cli.signals import until_signalled
 from connector.cli.options import ConfigFile, Json
 from connector.config import Config, load
 from connector.kafka.connection import client_arguments, reaching

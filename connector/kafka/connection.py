@@ -1,10 +1,12 @@
 """How brokers are reached: the arguments that every aiokafka client takes, and their errors in our words."""
 
+import asyncio
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import (
     AuthenticationFailedError,
     InvalidProducerEpoch,
@@ -15,7 +17,7 @@ from aiokafka.errors import (
 )
 
 from connector.config import Kafka
-from connector.errors import Fatal, Fenced, TransactionLost
+from connector.errors import Fatal, Fenced, Retry, TransactionLost
 
 
 def client_arguments(kafka: Kafka) -> dict[str, Any]:
@@ -69,6 +71,32 @@ def transacting(partition: int) -> Iterator[None]:
     except (KafkaError, TimeoutError, OSError, AssertionError) as error:
         # aiokafka guards its transaction states with assertions, which a broker's death can trip
         raise TransactionLost(f"transaction on work partition {partition} lost: {_words(error)}") from error
+
+
+@contextmanager
+def only_we_cancel() -> Iterator[None]:
+    """aiokafka lets CancelledError out of calls that nobody cancelled, and it would end us in silence. Raises Retry for it."""
+    try:
+        yield
+    except asyncio.CancelledError as error:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        raise Retry("the Kafka client cancelled a call by itself") from error
+
+
+async def close(consumer: AIOKafkaConsumer, within: float) -> None:
+    """Stop a consumer for certain, each step in at most so many seconds.
+
+    Each is a task of its own: a fetch that waits out a dead broker breaks stop() half way with a CancelledError.
+    """
+    for step in (consumer.stop, consumer._client.close):
+        closing = asyncio.create_task(step())
+        await asyncio.wait([closing], timeout=within)
+        closing.cancel()
+        await asyncio.wait([closing], timeout=1.0)
+        if closing.done() and not closing.cancelled():
+            closing.exception()  # retrieved: who closes has no use for it
 
 
 def _words(error: BaseException) -> str:

@@ -7,7 +7,6 @@ called all the time, or the member is thought idle.
 """
 
 import asyncio
-import contextlib
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from connector.errors import Fenced, Retry
 from connector.events import Listener, PartitionLost, PartitionsAssigned, Rejoining
+from connector.kafka.connection import close, only_we_cancel
 
 REJOIN_PAUSE = 1.0
 """Seconds before joining again, so that two workers that fence each other come apart."""
@@ -54,7 +54,8 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         """Own partitions until cancelled. Raises Fatal when a tenure does."""
         while True:
             try:
-                await self._join_and_work()
+                with only_we_cancel():
+                    await self._join_and_work()
             except (Fenced, Retry, KafkaError, TimeoutError, OSError) as error:
                 self._tell(Rejoining(str(error)))
             await asyncio.sleep(REJOIN_PAUSE)
@@ -86,9 +87,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _leave(self, consumer: AIOKafkaConsumer) -> None:
         """End the tasks first, so that a successor does not wait for a transaction; then tell the group."""
         await self._end(list(self._tasks), "left the group")
-        with contextlib.suppress(KafkaError, TimeoutError, OSError):
-            async with asyncio.timeout(self._session):
-                await consumer.stop()
+        await close(consumer, self._session)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Stop the tasks, and wait only a moment: heartbeats pause meanwhile."""
@@ -106,7 +105,8 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         if before is not None:
             await asyncio.wait([before])  # one task per partition at a time, also when the old one ends slowly
         try:
-            await self._tenure(partition, self)
+            with only_we_cancel():
+                await self._tenure(partition, self)
         except Exception as error:
             self._tell(PartitionLost(partition, str(error)))
             if self._ended is not None and not self._ended.done():

@@ -6,10 +6,13 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from connector.kafka.connection import transacting
+from connector.kafka.connection import close, transacting
 
 DEADLINE = 60.0
 """Seconds to read a partition back; measured: 4 s per million records."""
+
+PATIENCE = 2.0
+"""Seconds for closing a consumer, at most."""
 
 
 async def read_back(arguments: Mapping[str, Any], topic: str, partition: int) -> dict[bytes, bytes]:
@@ -18,15 +21,10 @@ async def read_back(arguments: Mapping[str, Any], topic: str, partition: int) ->
     To be called after the own fenced producer has started: then no older owner's transaction is open here, and
     everything below the high watermark is decided. Raises TransactionLost.
     """
-    latest: dict[bytes, bytes] = {}
     with transacting(partition):
         async with asyncio.timeout(DEADLINE):
-            async for record in committed(arguments, topic, partition):
-                if record.value is None:
-                    latest.pop(record.key, None)
-                else:
-                    latest[record.key] = record.value
-    return latest
+            latest = {record.key: record.value async for record in committed(arguments, topic, partition)}
+    return {key: value for key, value in latest.items() if value is not None}
 
 
 async def committed(arguments: Mapping[str, Any], topic: str, partition: int) -> AsyncIterator[ConsumerRecord]:
@@ -46,7 +44,7 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
             for record in (await consumer.getmany(where, timeout_ms=200)).get(where, []):
                 yield record
     finally:
-        await consumer.stop()
+        await close(consumer, PATIENCE)
 
 
 async def high_watermark(arguments: Mapping[str, Any], where: TopicPartition) -> int:
@@ -56,4 +54,4 @@ async def high_watermark(arguments: Mapping[str, Any], where: TopicPartition) ->
         await consumer.start()
         return int((await consumer.end_offsets([where]))[where])
     finally:
-        await consumer.stop()
+        await close(consumer, PATIENCE)

@@ -18,7 +18,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from connector.kafka.connection import transacting
-from connector.kafka.records import Record, partition_of
+from connector.kafka.records import OVERHEAD, Record, partition_of
 
 BATCH_BYTES = 1 << 20
 """Uncompressed bytes of a batch: the default 16 kB costs half again as much CPU here and ten times the broker's."""
@@ -39,6 +39,13 @@ class Tuning:
 
     compression: str = "zstd"
     deadline: float = DEADLINE
+    largest: int = BATCH_BYTES
+    """Bytes that every topic takes in one batch: a larger batch would be refused, and sent again for ever."""
+
+    @property
+    def batch_bytes(self) -> int:
+        """Bytes of a batch before compression: what cannot be compressed grows by 1/255."""
+        return min(BATCH_BYTES, self.largest - self.largest // 255 - OVERHEAD)
 
 
 class FencedProducer:
@@ -109,7 +116,7 @@ async def fenced_producer(
         transactional_id=transactional_id,
         transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
         compression_type=None if tuning.compression == "none" else tuning.compression,
-        max_batch_size=BATCH_BYTES,
+        max_batch_size=tuning.batch_bytes,
         request_timeout_ms=int(tuning.deadline * 1000),
     )
     try:

@@ -6,22 +6,20 @@ loggers, which print URLs, are silenced by `ops/log.py`.
 """
 
 import asyncio
-import re
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
-from urllib.parse import quote, quote_plus
 
 import httpx
 import stamina
 from aiolimiter import AsyncLimiter
 
-from connector.errors import AccessDenied, ConnectorError, Refused, Retry
+from connector.errors import AccessDenied, ConnectorError, Retry
 from connector.events import CallMade, CallRetried, Listener
+from connector.mplus.faults import DENIED, retry_after, translated
 from connector.mplus.offload import Decoder
 from connector.mplus.operations import OPERATIONS, Operation
 from connector.mplus.pages import FaultError, Item, PageError, PageSpec, Undecodable, read_fault, read_numbers
@@ -130,19 +128,19 @@ class PosClient:
     @asynccontextmanager
     async def _answer(self, operation: str, body: bytes) -> AsyncIterator[httpx.Response]:
         """Send one request; a successful answer's body is read within, under the same deadline."""
-        async with self._limiter:
-            started, fault = time.monotonic(), ""
-            try:
-                with _translated(operation, self._access.secret):
-                    async with asyncio.timeout(self._access.timeout), self._send(operation, body) as answer:
-                        await _refuse_faults(answer)
-                        yield answer
-            except ConnectorError as error:
-                fault = type(error).__name__
-                error.__context__ = None  # `from None` only hides httpx's error: whoever walks the chain finds the request
-                raise
-            finally:
-                self._tell(CallMade(self._access.administration, operation, time.monotonic() - started, fault))
+        await self._limiter.acquire()
+        started, fault = time.monotonic(), ""
+        try:
+            with translated(operation, self._access.secret):
+                async with asyncio.timeout(self._access.timeout), self._send(operation, body) as answer:
+                    await _refuse_faults(answer)
+                    yield answer
+        except ConnectorError as error:
+            fault = type(error).__name__
+            error.__context__ = None  # `from None` only hides httpx's error: whoever walks the chain finds the request
+            raise
+        finally:
+            self._tell(CallMade(self._access.administration, operation, time.monotonic() - started, fault))
 
     def _send(self, operation: str, body: bytes) -> AbstractAsyncContextManager[httpx.Response]:
         return self._http.stream(
@@ -160,34 +158,13 @@ def _again(error: Exception, longest: float) -> bool | float:
     return True if error.after is None else min(error.after, longest)
 
 
-@contextmanager
-def _translated(operation: str, secret: str) -> Iterator[None]:
-    """Foreign errors in our words. `from None`: httpx's errors hold the request, and with it the secret."""
-    try:
-        yield
-    except httpx.ConnectError:
-        raise Retry(
-            f"{operation}: the POS cannot be reached: check MPLUS_URL, the network, and that its certificate is trusted"
-        ) from None
-    except (httpx.TimeoutException, TimeoutError):
-        raise Retry(f"{operation}: the POS did not answer in time") from None
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-        raise Retry(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
-    except FaultError as error:
-        raise _fault(operation, _without(secret, error.code), _without(secret, error.text)) from None
-    except PageError as error:
-        raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
-
-
 async def _refuse_faults(answer: httpx.Response) -> None:
     if answer.status_code == 200:
         return
     if answer.status_code in (401, 403):
         raise AccessDenied(DENIED, str(answer.status_code))
     if answer.status_code in (429, 503):
-        raise Retry(
-            f"the POS asks to wait (HTTP {answer.status_code})", after=_retry_after(answer.headers.get("retry-after", ""))
-        )
+        raise Retry(f"the POS asks to wait (HTTP {answer.status_code})", after=retry_after(answer.headers.get("retry-after", "")))
     fault = read_fault(await _small(answer))
     if fault is None:
         raise Retry(f"the POS answered HTTP {answer.status_code} without a SOAP fault")
@@ -201,32 +178,3 @@ async def _small(answer: httpx.Response) -> bytes:
         if len(body) > SMALL_ANSWER:
             raise PageError(f"more than {SMALL_ANSWER} bytes where a few were expected")
     return bytes(body)
-
-
-def _without(secret: str, text: str) -> str:
-    """A POS may repeat the address it was called at: the text without the secret, however a query spells it."""
-    spellings = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)} - {""}
-    pattern = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
-    return re.sub(pattern, "***", text, flags=re.IGNORECASE) if pattern else text
-
-
-DENIED = "the POS refuses ident or secret: check MPLUS_IDENT and MPLUS_SECRET"
-
-
-def _fault(operation: str, code: str, text: str) -> ConnectorError:
-    kind = code.rpartition(":")[2]
-    if kind.startswith("Client.Authentication"):
-        return AccessDenied(DENIED, kind)
-    if kind.startswith("Client"):
-        return Refused(f"{operation} is refused: {text}", kind)
-    return Retry(f"{operation}: the POS failed: {text}")
-
-
-def _retry_after(text: str) -> float | None:
-    """Seconds of a Retry-After header: a number, or a date (RFC 9110)."""
-    if text.isdecimal():
-        return float(text)
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
-        return None

@@ -81,9 +81,7 @@ def application(head: int) -> web.Application:
     """Answers getCurrentSyncMarkersV2 and the operation of every entity."""
     found = histories()
     heads = "".join(f"<ns:{entity.head}>{head}</ns:{entity.head}>" for entity in POLLED)
-    heads_answer = (
-        HEAD + f"<ns:GetCurrentSyncMarkersV2Response>{heads}</ns:GetCurrentSyncMarkersV2Response>".encode() + TAIL
-    )
+    heads_answer = HEAD + f"<ns:GetCurrentSyncMarkersV2Response>{heads}</ns:GetCurrentSyncMarkersV2Response>".encode() + TAIL
 
     async def answer(request: web.Request) -> web.StreamResponse:
         body = await request.read()

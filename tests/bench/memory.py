@@ -38,7 +38,10 @@ async def catch_up(bootstrap: str, url: str, page_size: int, pages: int) -> Curv
             while not any((await _items(connector)).values()):
                 await asyncio.sleep(0.05)
             started, at = time.monotonic(), len(resident.seen)
-            while min((items := await _items(connector)).values()) < pages * (page_size - 1) and time.monotonic() - started < LONGEST:
+            while (
+                min((items := await _items(connector)).values()) < pages * (page_size - 1)
+                and time.monotonic() - started < LONGEST
+            ):
                 await asyncio.sleep(0.1)
             seen = resident.seen[at:]
             third = len(seen) // 3

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector import wiring
-from connector.cli import main
+from connector.cli.main import main
 from connector.events import Event, PageCommitted
 from connector.mplus.client import PosClient
 from connector.source import lane

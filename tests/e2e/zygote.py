@@ -8,7 +8,7 @@ import os
 import sys
 from typing import Any
 
-from connector.cli import application, main
+from connector.cli.main import application, main
 from tests.e2e.victim import VARIABLE, arm
 
 

@@ -1,0 +1,48 @@
+"""The entry point of `mplus-connector`."""
+
+import sys
+from collections.abc import Iterable
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from connector.cli.check import check
+from connector.cli.run import run
+from connector.cli.sandbox import sandbox
+from connector.cli.status import status
+from connector.cli.tail import tail
+from connector.errors import ConnectorError, Misconfigured
+from connector.ops.log import hush
+
+VERBS = (run, sandbox, check, status, tail)
+
+
+def main() -> None:
+    """Run a verb; errors become lines and the exit code."""
+    hush()
+    try:
+        application()()
+    except Misconfigured as error:
+        _leave(2, error.problems)
+    except ConnectorError as error:
+        _leave(1, str(error).split("; "))
+    except KeyboardInterrupt:
+        sys.exit(0)
+
+
+def application() -> typer.Typer:
+    """All verbs."""
+    app = typer.Typer(
+        add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="MplusKASSA to Apache Kafka and back."
+    )
+    for verb in VERBS:
+        app.command()(verb)
+    return app
+
+
+def _leave(code: int, lines: Iterable[str]) -> None:
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    for line in lines:
+        console.print(f"[bold red]error:[/] {escape(line)}")
+    sys.exit(code)

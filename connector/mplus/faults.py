@@ -1,0 +1,60 @@
+"""Failures of a call in our words: what comes next, and nothing that holds the secret."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from urllib.parse import quote, quote_plus
+
+import httpx
+
+from connector.errors import AccessDenied, ConnectorError, Refused, Retry
+from connector.mplus.pages import FaultError, PageError
+
+DENIED = "the POS refuses ident or secret: check MPLUS_IDENT and MPLUS_SECRET"
+
+
+@contextmanager
+def translated(operation: str, secret: str) -> Iterator[None]:
+    """Foreign errors in our words. `from None`: httpx's errors hold the request, and with it the secret."""
+    try:
+        yield
+    except httpx.ConnectError:
+        raise Retry(
+            f"{operation}: the POS cannot be reached: check MPLUS_URL, the network, and that its certificate is trusted"
+        ) from None
+    except (httpx.TimeoutException, TimeoutError):
+        raise Retry(f"{operation}: the POS did not answer in time") from None
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+        raise Retry(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
+    except FaultError as error:
+        raise _fault(operation, _without(secret, error.code), _without(secret, error.text)) from None
+    except PageError as error:
+        raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
+
+
+def _without(secret: str, text: str) -> str:
+    """A POS may repeat the address it was called at: the text without the secret, however a query spells it."""
+    spellings = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)} - {""}
+    pattern = "|".join(re.escape(spelling) for spelling in sorted(spellings, key=len, reverse=True))
+    return re.sub(pattern, "***", text, flags=re.IGNORECASE) if pattern else text
+
+
+def _fault(operation: str, code: str, text: str) -> ConnectorError:
+    kind = code.rpartition(":")[2]
+    if kind.startswith("Client.Authentication"):
+        return AccessDenied(DENIED, kind)
+    if kind.startswith("Client"):
+        return Refused(f"{operation} is refused: {text}", kind)
+    return Retry(f"{operation}: the POS failed: {text}")
+
+
+def retry_after(text: str) -> float | None:
+    """Seconds of a Retry-After header: a number, or a date (RFC 9110)."""
+    if text.isdecimal():
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
+    except ValueError:
+        return None
