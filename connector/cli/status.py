@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
-from connector.cli.signals import until_signalled
 from connector.cli.options import ConfigFile, Json
+from connector.cli.signals import until_signalled
 from connector.cli.tables import shards_table
 from connector.config import Config, load
 from connector.fleet import rows

@@ -8,8 +8,8 @@ import typer
 from aiokafka import AIOKafkaConsumer
 from rich.console import Console
 
-from connector.cli.signals import until_signalled
 from connector.cli.options import ConfigFile, Json
+from connector.cli.signals import until_signalled
 from connector.config import Config, load
 from connector.kafka.connection import client_arguments, reaching
 from connector.source.entities import named

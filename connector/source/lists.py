@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connector.errors import Reject, Retry
-from connector.events import DeadLettered, HeadSeen, PageCommitted, ShardStarted, ShardStopped, StateChanged
+from connector.events import HeadSeen
 from connector.mplus.pages import Item, Undecodable
-from connector.source.bundles import Bundle
 from connector.source.poller import Parts
 from connector.source.positions import NEVER_READ, Position
 from connector.source.reader import Reader
-from connector.source.schedule import REFUSED_AGAIN, State, backoff
+from connector.source.standing import Standing
 
 UNREADABLE = "?"
 """Starts the key of an item that cannot be decoded, so that its dead letter is written once, not at every look."""
@@ -53,17 +52,18 @@ class ListPoller:
         self._position = position
         self._interval = interval
         self._where = (parts.publisher.administration, parts.publisher.entity.name)
-        self._failures = 0
-        self._state = position.state
+        self._standing = Standing(self._where, position.state, parts.tell, parts.clock)
 
     async def run(self) -> None:
         """Look until cancelled."""
-        self._parts.tell(ShardStarted(*self._where, self._position.marker, self._state))
-        try:
+        with self._standing.shown(self._position.marker):
             while True:
-                await self._parts.clock.sleep(await self._outlast())
-        finally:
-            self._parts.tell(ShardStopped(*self._where))
+                wait = self._interval
+                try:
+                    await self.poll_once()
+                except (Retry, Reject) as error:
+                    wait = self._standing.failed(error)
+                await self._parts.clock.sleep(wait)
 
     async def poll_once(self) -> None:
         """Read the list, and commit what changed."""
@@ -74,30 +74,6 @@ class ListPoller:
             bundle = self._parts.publisher.bundle(changed, position, self._parts.clock.stamp())
             await self._parts.commit(bundle)
             self._position = position
-            self._report(bundle, self._parts.clock.monotonic() - started)
+            self._standing.committed(bundle, self._parts.clock.monotonic() - started, None)
+        self._standing.recovered()
         self._parts.tell(HeadSeen(*self._where, position.marker, position.marker, None))
-
-    def _report(self, bundle: Bundle, seconds: float) -> None:
-        for letter in bundle.letters:
-            self._parts.tell(DeadLettered(*self._where, letter.stage, letter.marker, letter.reason))
-        self._parts.tell(PageCommitted(*self._where, bundle.position.marker, bundle.items, len(bundle.letters), seconds, None))
-
-    async def _outlast(self) -> float:
-        """Look once; return the seconds until the next look."""
-        try:
-            await self.poll_once()
-        except Retry as error:
-            self._failures += 1
-            self._change(State.UNREACHABLE, str(error))
-            return max(error.after or 0.0, backoff(self._failures, self._parts.clock.chance()))
-        except Reject as error:
-            self._change(State.UNAVAILABLE, str(error))
-            return max(REFUSED_AGAIN, self._interval)
-        self._failures = 0
-        self._change(State.RUNNING, "")
-        return self._interval
-
-    def _change(self, state: State, reason: str) -> None:
-        if state is not self._state:
-            self._state = state
-            self._parts.tell(StateChanged(*self._where, state, reason))

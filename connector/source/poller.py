@@ -1,12 +1,12 @@
 """The poller of one shard: an entity of an administration, read in order, one page at a time."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from connector.clock import Clock
 from connector.errors import Reject, Retry
-from connector.events import DeadLettered, HeadSeen, Listener, PageCommitted, PageRead, ShardStarted, ShardStopped, StateChanged
+from connector.events import HeadSeen, Listener, PageRead
 from connector.mplus.client import Page, PosClient
 from connector.source.budget import Budget, Room
 from connector.source.bundles import Bundle, Publisher, publishable
@@ -14,7 +14,8 @@ from connector.source.heads import Heads
 from connector.source.position import Advance, Ask, Stuck, Widen, advance
 from connector.source.positions import Position
 from connector.source.reader import Reader
-from connector.source.schedule import REFUSED_AGAIN, AwaitHead, Head, Lag, Read, State, backoff, decide
+from connector.source.schedule import AwaitHead, Head, Lag, Read, State, decide
+from connector.source.standing import Standing
 
 BYTES_PER_ITEM = 4096
 """What an item is expected to have before the shard's first page told better."""
@@ -51,17 +52,17 @@ class Poller:
         self._lag = Lag()
         self._expected = limit * BYTES_PER_ITEM
         self._committing: asyncio.Future[None] | None = None
-        self._failures = 0
-        self._state = position.state
+        self._committed = position.marker
+        self._standing = Standing(self._where, position.state, parts.tell, parts.clock)
 
     async def run(self) -> None:
         """Poll until cancelled; errors of the POS are waited out here, errors of Kafka end the lane."""
-        self._parts.tell(ShardStarted(*self._where, self._position.marker, self._state))
-        try:
+        with self._standing.shown(self._position.marker):
             while True:
-                await self._outlast(self.poll_once)
-        finally:
-            self._parts.tell(ShardStopped(*self._where))
+                try:
+                    await self.poll_once()
+                except (Retry, Reject) as error:
+                    await self._parts.clock.sleep(self._standing.failed(error))
 
     async def poll_once(self) -> None:
         """Wait for something new, read a page of it, hand its bundle to the writer."""
@@ -77,7 +78,7 @@ class Poller:
         """The head to read up to, once it lies beyond the position; at once while catching up."""
         while True:
             choice = decide(self._position.marker, self._since, self._head)
-            if self._state.stopped:
+            if self._standing.state.stopped:
                 await self._look(self._head.asked_at if self._head else self._since)
             elif isinstance(choice, Read):
                 return choice.head
@@ -92,8 +93,9 @@ class Poller:
         """Wait for a head asked after this time."""
         self._head = head = await self._parts.heads.newer(self._entity, after)
         self._lag.saw(head.marker, head.asked_at)
-        self._parts.tell(HeadSeen(*self._where, head.marker, self._position.marker, self._lag.since(self._position.marker)))
-        self._recovered()
+        self._parts.tell(HeadSeen(*self._where, head.marker, self._committed, self._lag.since(self._committed)))
+        if head.marker <= self._position.marker:  # else the page tells whether the entity can be read
+            self._standing.recovered()
 
     def _ask(self, head: Head) -> Ask:
         first = self._position.marker + (0 if self._entity.asks_after else 1)
@@ -102,7 +104,7 @@ class Poller:
     async def _read(self, ask: Ask) -> Page:
         started = self._parts.clock.monotonic()
         page = await self._reader.page(ask.marker, ask.limit)
-        self._recovered()
+        self._standing.recovered()
         self._parts.tell(PageRead(*self._where, ask.marker, len(page), self._parts.clock.monotonic() - started))
         return page
 
@@ -130,22 +132,19 @@ class Poller:
             await asyncio.shield(self._committing)
         self._committing = self._parts.commit(bundle)
         room.keep_until(self._committing)
-        self._report(bundle, self._committing)
+        self._committing.add_done_callback(self._report(bundle))
         self._position, self._since = bundle.position, self._parts.clock.monotonic()
 
-    def _report(self, bundle: Bundle, done: "asyncio.Future[None]") -> None:
+    def _report(self, bundle: Bundle) -> Callable[["asyncio.Future[None]"], None]:
         started = self._parts.clock.monotonic()
-        marker, letters, items = bundle.position.marker, bundle.letters, bundle.items
 
-        def committed(future: "asyncio.Future[None]") -> None:
-            if future.cancelled() or future.exception() is not None:
+        def report(done: "asyncio.Future[None]") -> None:
+            if done.cancelled() or done.exception() is not None:
                 return
-            for letter in letters:
-                self._parts.tell(DeadLettered(*self._where, letter.stage, letter.marker, letter.reason))
-            seconds = self._parts.clock.monotonic() - started
-            self._parts.tell(PageCommitted(*self._where, marker, items, len(letters), seconds, self._lag.since(marker)))
+            self._committed = bundle.position.marker
+            self._standing.committed(bundle, self._parts.clock.monotonic() - started, self._lag.since(self._committed))
 
-        done.add_done_callback(committed)
+        return report
 
     async def _stop(self, state: State, reason: str) -> None:
         """An operator must look: remember it, so that a restart does not forget."""
@@ -153,25 +152,4 @@ class Poller:
         if self._committing is not None:
             await asyncio.shield(self._committing)
         await self._parts.commit(Bundle(self._position))
-        self._change(state, reason)
-
-    async def _outlast(self, turn: Callable[[], Awaitable[None]]) -> None:
-        """Take one turn; wait out what the POS does to it."""
-        try:
-            await turn()
-        except Retry as error:
-            self._failures += 1
-            self._change(State.UNREACHABLE, str(error))
-            await self._parts.clock.sleep(max(error.after or 0.0, backoff(self._failures, self._parts.clock.chance())))
-        except Reject as error:
-            self._change(State.UNAVAILABLE, str(error))
-            await self._parts.clock.sleep(REFUSED_AGAIN)
-
-    def _recovered(self) -> None:
-        self._failures = 0
-        self._change(self._position.state, "")
-
-    def _change(self, state: State, reason: str) -> None:
-        if state is not self._state and not self._state.stopped:
-            self._state = state
-            self._parts.tell(StateChanged(*self._where, state, reason))
+        self._standing.change(state, reason)

@@ -151,7 +151,9 @@ class Fleet:
         with log.open("wb") as out:
             process = subprocess.Popen(
                 [sys.executable, "-m", program, "run"],
-                **{"stdin": subprocess.DEVNULL, "stdout": out, "stderr": out},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
                 env={**os.environ, **self._environment, **told},
                 cwd=REPOSITORY,
                 start_new_session=True,
@@ -165,6 +167,7 @@ class Fleet:
 
     async def at_head(self, heads: Mapping[str, int]) -> bool:
         """Whether everything up to these markers is committed, by whoever owns it."""
+        assert any(connector.alive for connector in self.all), "no connector is left"
         rows = [row for connector in self.all if connector.alive for row in (await connector.status()).get("entities", ())]
         reached = {row["entity"]: row["position"] for row in rows}
         return all(reached.get(entity, -1) >= head for entity, head in heads.items())

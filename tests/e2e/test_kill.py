@@ -153,5 +153,5 @@ async def settle(connectors: Fleet, pos: Sandbox) -> None:
     connectors.start()
     await connectors.finish(pos.shop.heads(), SETTLE)
     seen = pos.requests.counts.copy()
-    for operation in ("getDeliveryMethods", "getOrderCategories"):
-        await until(lambda operation=operation: pos.requests.counts[operation] > seen[operation] + 1, 30, operation)
+    looked = ("getDeliveryMethods", "getOrderCategories")
+    await until(lambda: all(pos.requests.counts[name] > seen[name] + 1 for name in looked), 30, "the lists are read again")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ async def test_frozen_again_and_again(bootstrap: str, prefix: str, pos: Sandbox,
         one, other = await started_pair(connectors)
         for frozen, awake in ((one, other), (other, one), (one, other)):
             frozen.signal(signal.SIGSTOP)
-            await until(lambda awake=awake: awake.owns(WORK_PARTITIONS), 15, "the other has all work partitions")
+            await until(partial(awake.owns, WORK_PARTITIONS), 15, "the other has all work partitions")
             frozen.signal(signal.SIGCONT)
             await until(lambda: both_own(one, other), 30, "the two share the work again")
         await assert_exactly_once(bootstrap, prefix, pos, connectors)

@@ -6,6 +6,7 @@ process gets its signal by construction, not by luck. `E2E_CRASH` holds a Crash 
 
 import json
 import os
+import runpy
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,7 +17,6 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector import wiring
-from connector.cli.main import main
 from connector.events import Event, PageCommitted
 from connector.mplus.client import PosClient
 from connector.source import lane
@@ -24,6 +24,8 @@ from connector.source import lane
 VARIABLE = "E2E_CRASH"
 COMPLETED = "victim: completed"
 STRUCK = "victim: struck"
+LISTENER = "log_event"
+"""What the composition root hands every event to."""
 
 CALLS: Mapping[str, tuple[Any, str]] = {
     "create topics": (AIOKafkaAdminClient, "create_topics"),
@@ -72,7 +74,7 @@ class Trap:
             owner, method = CALLS[name]
             setattr(owner, method, self._watched(name, getattr(owner, method)))
         if self._missing:
-            wiring.log_event = self._listening(wiring.log_event)  # type: ignore[attr-defined]
+            setattr(wiring, LISTENER, self._listening(getattr(wiring, LISTENER)))
 
     def _watched(self, name: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def watched(*arguments: Any, **named: Any) -> Any:
@@ -110,6 +112,12 @@ def arm(told: str) -> None:
     Trap(Crash(**{**plan, "calls": tuple(plan["calls"])})).set()
 
 
+def become_connector() -> None:
+    """Run the product's own program; it ends with SystemExit, or returns."""
+    if told := os.environ.get(VARIABLE):
+        arm(told)
+    runpy.run_module("connector", run_name="__main__", alter_sys=True)
+
+
 if __name__ == "__main__":
-    arm(os.environ[VARIABLE])
-    main()
+    become_connector()

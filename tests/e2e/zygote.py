@@ -8,13 +8,12 @@ import os
 import sys
 from typing import Any
 
-from connector.cli.main import application, main
-from tests.e2e.victim import VARIABLE, arm
+import connector.__main__  # noqa: F401  loads the parts of every verb
+from tests.e2e.victim import become_connector
 
 
 def serve() -> None:
     """One child after the other, until stdin ends."""
-    application()  # loads the parts of every verb
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
@@ -34,9 +33,7 @@ def _become(asked: dict[str, Any]) -> None:
     sys.argv = ["mplus-connector", "run"]
     code: Any = 1
     try:
-        if VARIABLE in os.environ:
-            arm(os.environ[VARIABLE])
-        main()
+        become_connector()
         code = 0
     except SystemExit as end:
         code = end.code
