@@ -5,13 +5,14 @@ Environment wins over file. Field descriptions say unit and default for help and
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from connector.config_file import read
 from connector.errors import Misconfigured
 
 KEEPABLE = ("password", "rfid", "imageData", "thumbData")
@@ -29,9 +30,19 @@ def _keepable(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _http_url(url: str) -> str:
-    if not re.fullmatch(r"https?://[^\s?#@]+", url):
+    try:
+        fine = re.fullmatch(r"https?://[^\s?#@]+", url) and urlsplit(url).port != 0
+    except ValueError:
+        fine = False
+    if not fine:
         raise ValueError("not an address like https://api.mpluskassa.nl:12345 (without ident, secret or query)")
     return url.rstrip("/") + "/"
+
+
+def _present(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value():
+        raise ValueError("is not set, nor MPLUS_SECRET_FILE")
+    return secret
 
 
 def _file_readable(path: Path | None) -> Path | None:
@@ -91,7 +102,9 @@ class Administration(_Section):
         description="the POS's address with its port, without ident and secret"
     )
     ident: str = Field(min_length=1, description="API ident")
-    secret: SecretStr = Field(SecretStr(""), description="API secret; in the file also `env:NAME` or `file:PATH`")
+    secret: Annotated[SecretStr, AfterValidator(_present)] = Field(
+        description="API secret; in the file also `env:NAME` or `file:PATH`"
+    )
     secret_file: File = Field(None, description="file that holds the API secret")
     cafile: File = Field(None, description="authorities that sign the POS's certificate; default: the system's")
     connect_timeout: Seconds = Field(10, description="seconds to connect to the POS")
@@ -101,12 +114,6 @@ class Administration(_Section):
     @classmethod
     def _resolve_secret(cls, values: dict[str, Any]) -> dict[str, Any]:
         return {**values, "secret": _secret(values)} if isinstance(values, dict) else values
-
-    @model_validator(mode="after")
-    def _has_secret(self) -> "Administration":
-        if not self.secret.get_secret_value():
-            raise ValueError("no secret: set MPLUS_SECRET or MPLUS_SECRET_FILE")
-        return self
 
 
 def _secret(values: dict[str, Any]) -> str:
@@ -179,10 +186,10 @@ class Connector(_Section):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 
 
-class Config(BaseSettings):
+class Config(BaseModel):
     """The whole tree."""
 
-    model_config = SettingsConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, hide_input_in_errors=True)
 
     kafka: Kafka
     connector: Connector
@@ -194,7 +201,7 @@ def load(path: Path | None = None, **overrides: object) -> Config:
 
     Raises Misconfigured with every problem.
     """
-    file = _read(path)
+    file = read(path)
     problems: list[str] = []
     kafka = _build(Kafka, file.get("kafka", {}), problems)
     connector = _build(Connector, file.get("connector", {}), problems)
@@ -205,38 +212,32 @@ def load(path: Path | None = None, **overrides: object) -> Config:
     return Config(kafka=kafka, connector=connector, administrations=tuple(administrations))
 
 
-def _read(path: Path | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(path.read_text())
-    except OSError as error:
-        raise Misconfigured(f"{path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path}: not valid TOML: {error}") from error
-
-
 def _administrations(rows: list[dict[str, Any]], problems: list[str]) -> list[Administration]:
     kind = OneOfSeveral if len(rows) > 1 else Administration
     renamed = [{("administration" if key == "name" else key): value for key, value in row.items()} for row in rows or [{}]]
-    built = [_build(kind, row, problems) for row in renamed]
+    several = len(rows) > 1
+    built = [
+        _build(kind, row, problems, where=f"administration {row.get('administration', number)}: " if several else "")
+        for number, row in enumerate(renamed, 1)
+    ]
     found = [row for row in built if row is not None]
     names = [row.administration for row in found]
     problems += [f"administrations: the name {name} is used twice" for name in sorted({n for n in names if names.count(n) > 1})]
     return found
 
 
-def _build(kind: type[SomeSection], values: dict[str, Any], problems: list[str]) -> SomeSection | None:
+def _build(kind: type[SomeSection], values: dict[str, Any], problems: list[str], where: str = "") -> SomeSection | None:
     try:
         return kind(**values)
     except ValidationError as error:
-        problems += [_problem(kind, detail) for detail in error.errors(include_url=False, include_input=False)]
+        problems += [_problem(kind, detail, where) for detail in error.errors(include_url=False, include_input=False)]
         return None
 
 
-def _problem(kind: type[_Section], detail: Any) -> str:
+def _problem(kind: type[_Section], detail: Any, where: str) -> str:
+    """`where` names a row of the file, for which no variable stands."""
     field = str(detail["loc"][0]) if detail["loc"] else ""
-    name = f"{kind.model_config.get('env_prefix')}{field.upper()}" if field else str(kind.model_config.get("env_prefix"))
+    name = f"{where}{field}" if where else f"{kind.model_config.get('env_prefix')}{field.upper()}"
     message = detail["msg"].removeprefix("Value error, ")
     what = "is not set" if detail["type"] == "missing" else message[:1].lower() + message[1:]
-    return f"{name}: {what}" if field else what
+    return f"{name}: {what}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 import typer
 from rich.console import Console
 from rich.markup import escape
+from typer.exceptions import TyperException
 
 from connector.cli.check import check
 from connector.cli.run import run
@@ -22,12 +23,14 @@ def main() -> None:
     """Run a verb; errors become lines and the exit code."""
     hush()
     try:
-        application()()
+        sys.exit(application()(standalone_mode=False) or 0)
+    except TyperException as error:
+        _leave(error.exit_code, [error.format_message()])  # one line instead of typer's box
     except Misconfigured as error:
         _leave(2, error.problems)
     except ConnectorError as error:
         _leave(1, str(error).split("; "))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         sys.exit(0)
 
 

@@ -16,6 +16,7 @@ from connector.cli.signals import until_signalled
 from connector.cli.tables import shards_table
 from connector.config import Config, load
 from connector.fleet import rows
+from connector.source.entities import named
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -26,7 +27,9 @@ def status(
     as_json: Json = False,
 ) -> None:
     """Head, position, backlog, age, rate, state and owner of every entity."""
-    until_signalled(_watch(load(config), as_json) if watch else _once(load(config), as_json))
+    settings = load(config)
+    named(settings.connector.entities)
+    until_signalled(_watch(settings, as_json) if watch else _once(settings, as_json))
 
 
 async def _once(config: Config, as_json: bool) -> None:

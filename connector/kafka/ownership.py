@@ -86,6 +86,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _leave(self, consumer: AIOKafkaConsumer) -> None:
         """End the tasks first, so that a successor does not wait for a transaction; then tell the group."""
+        self._consumer = None  # what has left can prove nothing: aiokafka would commit for an empty group without a member
         await self._end(list(self._tasks), "left the group")
         await close(consumer, self._session)
 

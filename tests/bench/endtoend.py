@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass
 
 from tests.bench.measure import Peak, cpu_seconds, table
-from tests.bench.running import Running, running
+from tests.bench.running import Running, running, until
 from tests.bench.server import PageServer, serving_orders
 
 OURS, THEIRS = 20_000, 2_000
@@ -39,16 +39,19 @@ class Run:
 async def ours(bootstrap: str, server: PageServer, orders: int) -> Run:
     """`mplus-connector run` as a user starts it, from its first page to its last commit."""
     async with running(bootstrap, server.url, entities="order") as connector, Peak(connector.pid) as memory:
-        while (first := await _position(connector)) < 1:
-            await asyncio.sleep(0.01)
-        begun, used = time.perf_counter(), cpu_seconds(connector.pid)
-        while (reached := await _position(connector)) < orders:
-            await asyncio.sleep(0.02)
+        await until(lambda: _reached(connector, 1), every=0.01)
+        first, begun, used = await _position(connector), time.perf_counter(), cpu_seconds(connector.pid)
+        await until(lambda: _reached(connector, orders))
+        reached = await _position(connector)
         return Run(reached - first, time.perf_counter() - begun, cpu_seconds(connector.pid) - used, memory.peak)
 
 
 async def _position(connector: Running) -> int:
     return (await connector.positions()).get("order", 0)
+
+
+async def _reached(connector: Running, marker: int) -> bool:
+    return await _position(connector) >= marker
 
 
 async def theirs(bootstrap: str, server: PageServer, orders: int) -> Run:

@@ -1,14 +1,15 @@
 """A server of long histories of all entities, in a process of its own: `python -m tests.bench.histories HEAD`.
 
-Nothing of a history is held: a few hundred items per entity, of the simulated shop, serve as templates, and each asked marker up to
-HEAD gets one of them with that marker and an identity of its own. Orders are those of the other benchmarks, about 10 kB each.
+Nothing of a history is held: some hundred items per entity, of the simulated shop, serve as templates, and each marker up to HEAD
+gets one of them with that marker and an identity of its own. Orders are those of the other benchmarks, about 10 kB each.
+POST /head with a number moves the head of every entity.
 """
 
 import asyncio
 import re
 import sys
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from aiohttp import web
@@ -65,7 +66,7 @@ def histories() -> dict[bytes, History]:
 
 
 def template(entity: Entity, xml: bytes) -> Template:
-    """Cut the item at its markers and at its identity (the first element of that name; of stock, a ledger, only at the marker)."""
+    """Cut the item at its markers and, but for stock, a ledger, at its identity: the first element of that name."""
     if entity.compacted:
         xml = _opened(xml, entity.page.identity[-1][0].rpartition(".")[2], times=1)
     return _opened(xml, entity.page.marker or "").split(CUT)
@@ -77,32 +78,45 @@ def _opened(xml: bytes, name: str, *, times: int = 0) -> bytes:
     return re.sub(start + b"[^<]*", start + CUT, xml, count=times)
 
 
-def application(head: int) -> web.Application:
+class Histories:
     """Answers getCurrentSyncMarkersV2 and the operation of every entity."""
-    found = histories()
-    heads = "".join(f"<ns:{entity.head}>{head}</ns:{entity.head}>" for entity in POLLED)
-    heads_answer = HEAD + f"<ns:GetCurrentSyncMarkersV2Response>{heads}</ns:GetCurrentSyncMarkersV2Response>".encode() + TAIL
 
-    async def answer(request: web.Request) -> web.StreamResponse:
+    def __init__(self, head: int) -> None:
+        self._head = head
+        self._histories = histories()
+
+    def application(self) -> web.Application:
+        """Its routes."""
+        app = web.Application()
+        app.router.add_post("/", self._answer)
+        app.router.add_post("/head", self._move)
+        return app
+
+    async def _move(self, request: web.Request) -> web.Response:
+        self._head = int(await request.text())
+        return web.Response()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
-        history = found.get(_first(OPERATION, body))
+        history = self._histories.get(_first(OPERATION, body))
         if history is None:
-            return web.Response(body=heads_answer, content_type="text/xml")
-        first = int(_first(ASKED, body)) + history.entity.asks_after
-        return await _written(request, history, max(1, first), min(head, max(1, first) + int(_first(LIMIT, body)) - 1))
+            return web.Response(body=self._heads(), content_type="text/xml")
+        first = max(1, int(_first(ASKED, body)) + history.entity.asks_after)
+        return await _written(request, history, first, min(self._head, first + int(_first(LIMIT, body)) - 1))
 
-    app = web.Application()
-    app.router.add_post("/", answer)
-    return app
+    def _heads(self) -> bytes:
+        heads = "".join(f"<ns:{entity.head}>{self._head}</ns:{entity.head}>" for entity in POLLED)
+        return HEAD + f"<ns:GetCurrentSyncMarkersV2Response>{heads}</ns:GetCurrentSyncMarkersV2Response>".encode() + TAIL
 
 
 async def _written(request: web.Request, history: History, first: int, last: int) -> web.StreamResponse:
     """The answer, written piece by piece."""
     response = web.StreamResponse(headers={"Content-Type": "text/xml; charset=utf-8"})
-    await response.prepare(request)
-    for piece in _pieces(history, first, last):
-        await response.write(piece)
-    await response.write_eof()
+    with suppress(ConnectionError):  # the reader may leave at any time
+        await response.prepare(request)
+        for piece in _pieces(history, first, last):
+            await response.write(piece)
+        await response.write_eof()
     return response
 
 
@@ -128,4 +142,4 @@ async def serving_histories(head: int) -> AsyncIterator[PageServer]:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve_until_stdin_ends(application(int(sys.argv[1]))))
+    asyncio.run(serve_until_stdin_ends(Histories(int(sys.argv[1])).application()))

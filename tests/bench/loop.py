@@ -1,4 +1,7 @@
-"""The loop people write: zeep, orjson, an idempotent aiokafka producer, awaited per page. `python -m tests.bench.loop KAFKA URL N`."""
+"""The loop people write: zeep, orjson, an idempotent aiokafka producer, awaited per page.
+
+`python -m tests.bench.loop KAFKA URL ORDERS`, with MPLUS_WSDL set.
+"""
 
 import asyncio
 import os

@@ -1,26 +1,43 @@
 """Peak memory of `run` while all entities catch up at once on long histories, and whether it stays constant."""
 
-import asyncio
-import time
+import contextlib
 from dataclasses import dataclass
+from time import monotonic
+
+import httpx
 
 from tests.bench.histories import POLLED, serving_histories
 from tests.bench.measure import Peak, pss_bytes, table
-from tests.bench.running import Running, running
+from tests.bench.running import Running, running, until
 
-PAGES = {1000: 10, 10_000: 3}
-"""Page size → pages that every entity shall have committed."""
 LONGEST = 90.0
-"""Seconds after which a run ends nevertheless."""
+"""Seconds of catching up after which a run ends nevertheless."""
 ENDLESS = 1_000_000_000
 """The head of every history: pages follow for longer than the run takes."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What a run goes through: every entity is at `head`, then ENDLESS items follow, of which `pages` pages are read."""
+
+    name: str
+    page_size: int
+    pages: int
+    head: int = 0
+
+
+STORIES = (
+    Story("empty topics", 1000, 10),
+    Story("empty topics", 10_000, 3),
+    Story("after an outage", 1000, 3, head=5),
+    Story("after an outage", 10_000, 1, head=5),
+)
 
 
 @dataclass(frozen=True)
 class Curve:
     """Memory over one run. Bytes; `first` and `last` are the peaks of the first and last third of the catching up."""
 
-    page_size: int
     pages: int
     items: int
     seconds: float
@@ -30,44 +47,69 @@ class Curve:
     pss: int
 
 
-async def catch_up(bootstrap: str, url: str, page_size: int, pages: int) -> Curve:
-    """Start `run` on empty topics; end it when every entity has committed so many pages, or at LONGEST."""
+async def catch_up(bootstrap: str, url: str, story: Story) -> Curve:
+    """Start `run` and end it when every entity has committed the pages, or at LONGEST."""
     names = ",".join(entity.name for entity in POLLED)
-    async with running(bootstrap, url, entities=names, page_size=page_size) as connector:
-        async with Peak(connector.pid) as resident, Peak(connector.pid, 0.5, pss_bytes) as proportional:
-            while not any((await _items(connector)).values()):
-                await asyncio.sleep(0.05)
-            started, at = time.monotonic(), len(resident.seen)
-            while (
-                min((items := await _items(connector)).values()) < pages * (page_size - 1)
-                and time.monotonic() - started < LONGEST
-            ):
-                await asyncio.sleep(0.1)
-            seen = resident.seen[at:]
-            third = len(seen) // 3
-            return Curve(
-                page_size, min(items.values()) // (page_size - 1), sum(items.values()), time.monotonic() - started,
-                resident.peak, max(seen[:third]), max(seen[-third:]), proportional.peak,
-            )  # fmt: skip
+    await _move_head(url, story.head)
+    async with (
+        running(bootstrap, url, entities=names, page_size=story.page_size, poll_interval=0.2) as connector,
+        Peak(connector.pid) as resident,
+        Peak(connector.pid, 0.5, pss_bytes) as proportional,
+    ):
+        await until(lambda: _all_have(connector, story.head))
+        await _move_head(url, ENDLESS)
+        started, before = monotonic(), len(resident.seen)
+        # A full page publishes all but its last marker, which the next page asks again.
+        with contextlib.suppress(TimeoutError):
+            await until(lambda: _all_have(connector, story.head + story.pages * (story.page_size - 1)), within=LONGEST, every=0.1)
+        items = await _items(connector)
+        seen = resident.seen[before:]
+        third = max(1, len(seen) // 3)
+        return Curve(
+            pages=(min(items) - story.head) // (story.page_size - 1),
+            items=sum(items),
+            seconds=monotonic() - started,
+            peak=resident.peak,
+            first=max(seen[:third]),
+            last=max(seen[-third:]),
+            pss=proportional.peak,
+        )
 
 
-async def _items(connector: Running) -> dict[str, int]:
-    """Items committed, per entity; 0 for one whose work partition is not owned yet. A full page publishes all but its last marker."""
-    return {entity.name: 0 for entity in POLLED} | {entity: int(row["items"]) for entity, row in (await connector.rows()).items()}
+async def _move_head(url: str, head: int) -> None:
+    async with httpx.AsyncClient() as client:
+        (await client.post(f"{url}head", content=str(head))).raise_for_status()
+
+
+async def _items(connector: Running) -> list[int]:
+    """Items committed, per entity; 0 for one whose work partition is not owned yet."""
+    rows = await connector.rows()
+    return [int(rows[entity.name]["items"]) if entity.name in rows else 0 for entity in POLLED]
+
+
+async def _all_have(connector: Running, items: int) -> bool:
+    return min(await _items(connector)) >= items and len(await connector.rows()) == len(POLLED)
 
 
 async def main(bootstrap: str) -> None:
     """Print the table."""
     async with serving_histories(ENDLESS) as server:
-        curves = [await catch_up(bootstrap, server.url, size, pages) for size, pages in PAGES.items()]
-    header = ("page size", "peak RSS", "first third", "last third", "peak PSS", "pages per entity, at least", "items", "seconds")
-    rows = [
-        (f"{curve.page_size:,}", _mb(curve.peak), _mb(curve.first), _mb(curve.last), _mb(curve.pss),
-         curve.pages, f"{curve.items:,}", f"{curve.seconds:.0f}")
-        for curve in curves
-    ]  # fmt: skip
+        curves = [(story, await catch_up(bootstrap, server.url, story)) for story in STORIES]
+    header = (
+        "catching up",
+        "page size",
+        "peak RSS",
+        "first third",
+        "last third",
+        "peak PSS",
+        "pages of each",
+        "items",
+        "seconds",
+    )
+    rows = [_row(story, curve) for story, curve in curves]
     table(f"Memory of `run` and its child: {len(POLLED)} entities catch up at once", header, rows)
 
 
-def _mb(size: int) -> str:
-    return f"{size / 1e6:.0f} MB"
+def _row(story: Story, curve: Curve) -> tuple[str, ...]:
+    memory = [f"{size / 1e6:.0f} MB" for size in (curve.peak, curve.first, curve.last, curve.pss)]
+    return story.name, f"{story.page_size:,}", *memory, f"≥ {curve.pages}", f"{curve.items:,}", f"{curve.seconds:.0f}"

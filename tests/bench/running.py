@@ -1,7 +1,8 @@
 """`mplus-connector run` as a user starts it, for a benchmark to look at."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,3 +52,10 @@ async def running(bootstrap: str, url: str, **settings: object) -> AsyncIterator
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{worker.port}") as ops,
         ):
             yield Running(worker.process.pid, name, ops)
+
+
+async def until(reached: Callable[[], Awaitable[bool]], *, within: float = 300.0, every: float = 0.02) -> None:
+    """Look every so many seconds until it is so; TimeoutError after `within` seconds."""
+    async with asyncio.timeout(within):
+        while not await reached():  # noqa: ASYNC110  what is looked at is in another process
+            await asyncio.sleep(every)

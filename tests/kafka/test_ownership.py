@@ -59,7 +59,9 @@ async def member(bootstrap: str, prefix: str, tenures: Tenures, partitions: int 
     with suppress(Exception):
         await create_topic(bootstrap, f"{prefix}.work", partitions)
     arguments: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
-    ownership = Ownership(arguments, f"{prefix}.work", f"{prefix}.pollers", tenures, session_timeout=SESSION, tell=tenures.told.append)
+    ownership = Ownership(
+        arguments, f"{prefix}.work", f"{prefix}.pollers", tenures, session_timeout=SESSION, tell=tenures.told.append
+    )
     task = asyncio.create_task(ownership.run())
     try:
         yield ownership
@@ -128,14 +130,15 @@ async def test_a_fenced_tenure_leaves_the_group_and_joins_again(bootstrap: str, 
 async def test_a_fatal_tenure_ends_the_member(bootstrap: str, prefix: str) -> None:
     """With its message, and the other tenures are ended first."""
     tenures = Tenures(lambda partition: Fatal("stop it") if partition == 2 else None)
+    await create_topic(bootstrap, f"{prefix}.work", 4)
+    arguments: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
+    ownership = Ownership(arguments, f"{prefix}.work", prefix, tenures, session_timeout=SESSION, tell=tenures.told.append)
     with pytest.raises(Fatal, match="stop it"):
-        async with member(bootstrap, prefix, tenures):
-            await eventually(lambda: ("ended", 2) in tenures.log)
-            await eventually(lambda: not tenures.owned)
-            async with asyncio.timeout(10):
-                while len([entry for entry in tenures.log if entry[0] == "ended"]) < len(tenures.log) / 2:
-                    await asyncio.sleep(0.01)
-            await asyncio.wait([task for task in asyncio.all_tasks() if "Ownership.run" in repr(task)], timeout=10)
+        async with asyncio.timeout(15):
+            await ownership.run()
+
+    assert set() == tenures.owned
+    assert 4 == len([entry for entry in tenures.log if entry[0] == "ended"])
 
 
 async def test_callbacks_return_quickly_although_tenures_end_slowly(bootstrap: str, prefix: str) -> None:

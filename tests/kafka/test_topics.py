@@ -95,7 +95,9 @@ async def test_every_setting_that_would_lose_data_is_refused_at_once(config: Con
 async def test_settings_that_lose_nothing_are_accepted(config: Config, bootstrap: str, prefix: str) -> None:
     """More partitions of an event topic, more room, another retention of compacted topics: the operator's choice."""
     await create_topic(bootstrap, f"{prefix}.orders", 7, cleanup_policy="compact", max_message_bytes=str(LARGEST * 2))
-    await create_topic(bootstrap, f"{prefix}.relations", 1, cleanup_policy="compact", max_message_bytes=str(LARGEST), segment_ms="1000")
+    await create_topic(
+        bootstrap, f"{prefix}.relations", 1, cleanup_policy="compact", max_message_bytes=str(LARGEST), segment_ms="1000"
+    )
     await prepare_topics(config, ENTITIES)
 
 

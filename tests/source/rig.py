@@ -194,7 +194,10 @@ async def level(worker: Worker, pos: Sandbox, entities: Iterable[str], within: f
 async def events_of(bootstrap: str, topic: str) -> list[tuple[str, int]]:
     """Identity and marker of every event in a topic, in the order of the markers (a topic has several partitions)."""
     records = [record for record in await read_all(bootstrap, topic) if any(name == "ce_id" for name, _ in record.headers)]
-    return sorted(((record.key.decode(), int(headers(record.headers)["ce_syncmarker"])) for record in records), key=lambda it: (it[1], it[0]))
+    return sorted(
+        ((record.key.decode(), int(headers(record.headers)["ce_syncmarker"])) for record in records),
+        key=lambda it: (it[1], it[0]),
+    )
 
 
 async def positions(bootstrap: str, prefix: str, isolation: str = "read_committed") -> dict[str, tuple[int, dict[str, Any]]]:

@@ -31,7 +31,9 @@ def xml(body: str, status: int = 200, **headers: str) -> Answer:
 
 def version(major: int = 67) -> Answer:
     """A successful getApiVersion."""
-    return xml(f'<n:getApiVersionResponse xmlns:n="urn:mplusqapi"><n:majorNumber>{major}</n:majorNumber></n:getApiVersionResponse>')
+    return xml(
+        f'<n:getApiVersionResponse xmlns:n="urn:mplusqapi"><n:majorNumber>{major}</n:majorNumber></n:getApiVersionResponse>'
+    )
 
 
 def fault(code: str, text: str) -> Answer:

@@ -88,7 +88,9 @@ async def test_a_page_of_nothing_but_undecodable_items_is_read_past() -> None:
             await read.caught_up()
 
             assert [] == read.events
-            assert [str(marker) for marker in markers(pos, "relation")] == [headers(it.headers)["ce_syncmarker"] for it in read.letters]
+            assert [str(marker) for marker in markers(pos, "relation")] == [
+                headers(it.headers)["ce_syncmarker"] for it in read.letters
+            ]
 
 
 async def test_an_item_without_identity_is_a_dead_letter() -> None:
@@ -186,7 +188,9 @@ async def test_what_connector_keep_names_is_kept() -> None:
 
 async def test_pictures_stay_out_unless_they_are_kept() -> None:
     """Articles carry megabytes of them, at any depth."""
-    picture = "<ns:imageList><ns:image><ns:imageData>QUJD</ns:imageData><ns:thumbData>QUJD</ns:thumbData></ns:image></ns:imageList>"
+    picture = (
+        "<ns:imageList><ns:image><ns:imageData>QUJD</ns:imageData><ns:thumbData>QUJD</ns:thumbData></ns:image></ns:imageList>"
+    )
     async with Sandbox(only("article", 3)) as pos:
         for marker in markers(pos, "article"):
             spoil(pos, "article", marker, "</ns:article>", f"{picture}</ns:article>")

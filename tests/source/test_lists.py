@@ -136,7 +136,9 @@ def test_counting_goes_on_where_it_stood() -> None:
     first, items = changes(Position(), [Item(0, "a", False, b"1"), Item(0, "b", False, b"1"), Item(0, "c", False, b"1")])
     assert [("a", 1), ("b", 2), ("c", 3)] == [(item.identity, item.marker) for item in items]
     second, items = changes(first, [Item(0, "c", False, b"1"), Item(0, "b", False, b"2")])
-    assert [("b", 4, False), ("a", 5, True)] == [(item.identity, item.marker, item.deleted) for item in items if isinstance(item, Item)]
+    assert [("b", 4, False), ("a", 5, True)] == [
+        (item.identity, item.marker, item.deleted) for item in items if isinstance(item, Item)
+    ]
     assert {"b", "c"} == set(second.hashes)
     assert (second, []) == changes(second, [Item(0, "b", False, b"2"), Item(0, "c", False, b"1")])
 

@@ -61,7 +61,9 @@ async def test_more_items_on_one_marker_than_a_page_holds_are_asked_for_with_a_h
             await read.caught_up()
 
             assert truth(pos, "relation") == sorted(read.seen(), key=lambda pair: (pair[1], pair[0]))
-        limits = [int(body.partition("<syncMarkerLimit>")[2].partition("<")[0]) for body in pos.requests.bodies if "getRel" in body]
+        limits = [
+            int(body.partition("<syncMarkerLimit>")[2].partition("<")[0]) for body in pos.requests.bodies if "getRel" in body
+        ]
         assert {4, 40} == set(limits)
         assert 4 == limits[-1]
 
@@ -186,5 +188,3 @@ async def test_one_page_of_a_shard_is_read_at_a_time() -> None:
     assert 1 == most
     reached = [bundle.position.marker for bundle in read.bundles]
     assert reached == sorted(reached)
-
-

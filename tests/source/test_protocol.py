@@ -114,7 +114,10 @@ async def test_two_workers_share_the_work_and_hand_it_over(bootstrap: str, prefi
             async with working(config) as second:
                 await eventually(lambda: len(first.board.partitions) == 1 == len(second.board.partitions), 30)
                 assert {0, 1} == first.board.partitions | second.board.partitions
-                assert {entity for _, entity in first.board.rows()} | {entity for _, entity in second.board.rows()} <= {"order", "receipt"}
+                assert {entity for _, entity in first.board.rows()} | {entity for _, entity in second.board.rows()} <= {
+                    "order",
+                    "receipt",
+                }
             await eventually(lambda: first.board.partitions == {0, 1}, 30)
             pos.activity.rate = 0
             await level(first, pos, ("order", "receipt"))

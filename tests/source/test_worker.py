@@ -142,6 +142,11 @@ async def test_the_status_topic_tells_of_every_entity_at_least_every_five_second
             assert max(later - earlier for earlier, later in pairwise(times)) <= 5000
         row = orjson.loads([record for record in records if record.key == b"order"][-1].value)
         assert set(row) >= STATUS
-        assert (pos.shop.heads()["order"], pos.shop.heads()["order"], 0, 0.0) == (row["head"], row["position"], row["backlog"], row["age"])
+        assert (pos.shop.heads()["order"], pos.shop.heads()["order"], 0, 0.0) == (
+            row["head"],
+            row["position"],
+            row["backlog"],
+            row["age"],
+        )
         assert ("running", prefix, "order") == (row["state"], row["administration"], row["entity"])
         assert re.fullmatch(r"[0-9a-f]{8}", row["digest"])

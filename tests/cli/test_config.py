@@ -1,0 +1,290 @@
+"""The configuration: where it comes from, what is refused, and what can never be printed."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from connector.config import Config, load
+from connector.errors import Misconfigured
+from connector.source.entities import named
+from connector.wiring import access, chosen_entities, digest
+
+SECRET = "s3cret/&?+"
+ONE = {"MPLUS_URL": "http://pos:1234", "MPLUS_IDENT": "me", "MPLUS_SECRET": SECRET, "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}
+FILE = """
+[kafka]
+bootstrap_servers = "from-file:9092"
+[connector]
+group = "from-file"
+page_size = 7
+[[administrations]]
+name = "shop"
+url = "http://pos:1"
+ident = "file-ident"
+secret = "file-secret"
+"""
+
+
+@pytest.fixture
+def one(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """An environment that is complete for one administration."""
+    for name, value in ONE.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    """A configuration file."""
+    path = tmp_path / "connector.toml"
+    path.write_text(text)
+    return path
+
+
+def refused(path: Path | None = None) -> tuple[str, ...]:
+    """The problems of a configuration."""
+    with pytest.raises(Misconfigured) as raised:
+        load(path)
+    assert not any("\n" in problem for problem in raised.value.problems)
+    return raised.value.problems
+
+
+def one_of(problems: tuple[str, ...], *parts: str) -> str:
+    """The only problem that holds all the parts."""
+    (found,) = [problem for problem in problems if all(part in problem for part in parts)]
+    return found
+
+
+def test_the_environment_is_enough_for_one_administration(one: pytest.MonkeyPatch) -> None:
+    """With the defaults of the contract."""
+    config = load()
+
+    (shop,) = config.administrations
+    assert ("mplus", "http://pos:1234/", "me", SECRET) == (
+        shop.administration,
+        shop.url,
+        shop.ident,
+        shop.secret.get_secret_value(),
+    )
+    settings = config.connector
+    assert ("mplus-connector", (), 2, 1000, 10) == (
+        settings.group,
+        settings.entities,
+        settings.poll_interval,
+        settings.page_size,
+        settings.requests_per_second,
+    )
+    assert ("127.0.0.1", 8080, 8 << 20, (), "console") == (
+        settings.http_host,
+        settings.http_port,
+        settings.max_event_bytes,
+        settings.keep,
+        settings.log_format,
+    )
+    assert 16 == len(chosen_entities(config))
+
+
+def test_nothing_set_names_everything_that_is_missing() -> None:
+    """All of it at once, each with the variable to set."""
+    problems = refused()
+    for name in ("MPLUS_URL", "MPLUS_IDENT", "MPLUS_SECRET", "KAFKA_BOOTSTRAP_SERVERS"):
+        one_of(problems, name)
+
+
+def test_every_problem_is_named_at_once(one: pytest.MonkeyPatch) -> None:
+    """Of all sections together; the names of variables are spelled as they are set, and no value of a secret is shown."""
+    wrong = {
+        "MPLUS_URL": f"ftp://pos?secret={SECRET}",
+        "MPLUS_ADMINISTRATION": "Shop 1",
+        "MPLUS_CAFILE": "/no/such/file",
+        "KAFKA_SECURITY_PROTOCOL": "TLS",
+        "CONNECTOR_PAGE_SIZE": "10001",
+        "CONNECTOR_POLL_INTERVAL": "soon",
+        "CONNECTOR_KEEP": "password,imageData,nose",
+        "CONNECTOR_HTTP_PORT": "70000",
+        "CONNECTOR_LOG_LEVEL": "loud",
+    }
+    for name, value in wrong.items():
+        one.setenv(name, value)
+    problems = refused()
+
+    for name in wrong:
+        one_of(problems, f"{name}: ")
+    assert SECRET not in str(problems)
+    keep = one_of(problems, "CONNECTOR_KEEP")
+    assert "nose" in keep
+    assert "imageData" in keep
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MPLUS_URL", "pos:1234"),
+        ("MPLUS_URL", "http://ident:secret@pos:1234"),
+        ("MPLUS_URL", "http://pos:1234/?ident=me&secret=x"),
+        ("MPLUS_URL", "http://pos:99999"),
+        ("MPLUS_URL", "http://[::1"),
+        ("MPLUS_URL", ""),
+        ("MPLUS_IDENT", ""),
+        ("MPLUS_SECRET", ""),
+        ("MPLUS_ADMINISTRATION", "-x"),
+        ("MPLUS_TIMEOUT", "0"),
+        ("KAFKA_BOOTSTRAP_SERVERS", ""),
+        ("KAFKA_SSL_CAFILE", "/no/such/file"),
+        ("CONNECTOR_GROUP", "a b"),
+        ("CONNECTOR_PAGE_SIZE", "0"),
+        ("CONNECTOR_REQUESTS_PER_SECOND", "0"),
+        ("CONNECTOR_MAX_EVENT_BYTES", "1000"),
+        ("CONNECTOR_WORK_PARTITIONS", "0"),
+        ("CONNECTOR_LOG_FORMAT", "xml"),
+    ],
+)
+def test_a_value_that_cannot_work_is_refused(one: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """Before anything is started, under the name of its variable."""
+    one.setenv(name, value)
+    one_of(refused(), name)
+
+
+def test_environment_wins_over_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Setting by setting; the rest comes from the file, what neither names from the defaults."""
+    monkeypatch.setenv("KAFKA_BOOTSTRAP_SERVERS", "from-env:9092")
+    monkeypatch.setenv("CONNECTOR_PAGE_SIZE", "9")
+    monkeypatch.setenv("MPLUS_IDENT", "env-ident")
+    monkeypatch.setenv("MPLUS_SECRET", "env-secret")
+    config = load(written(tmp_path, FILE))
+
+    assert ("from-env:9092", 9, "from-file", 2) == (
+        config.kafka.bootstrap_servers,
+        config.connector.page_size,
+        config.connector.group,
+        config.connector.poll_interval,
+    )
+    (shop,) = config.administrations
+    assert ("shop", "env-ident", "env-secret") == (shop.administration, shop.ident, shop.secret.get_secret_value())
+
+
+def test_several_administrations_come_from_the_file_alone(tmp_path: Path, one: pytest.MonkeyPatch) -> None:
+    """The environment could mean only one of them."""
+    second = '[[administrations]]\nname = "second"\nurl = "https://pos:2"\nident = "i2"\nsecret = "s2"\n'
+    config = load(written(tmp_path, FILE + second))
+
+    assert [("shop", "file-ident", "file-secret"), ("second", "i2", "s2")] == [
+        (row.administration, row.ident, row.secret.get_secret_value()) for row in config.administrations
+    ]
+
+
+def test_two_administrations_of_one_name_are_refused(tmp_path: Path, one: pytest.MonkeyPatch) -> None:
+    """Their topics would be the same."""
+    again = '[[administrations]]\nname = "shop"\nurl = "https://pos:2"\nident = "i2"\nsecret = "s2"\n'
+    one_of(refused(written(tmp_path, FILE + again)), "shop", "twice")
+
+
+def test_a_problem_of_one_of_several_says_which(tmp_path: Path, one: pytest.MonkeyPatch) -> None:
+    """A variable's name alone would not."""
+    second = '[[administrations]]\nname = "second"\nurl = "nonsense"\nident = "i2"\nsecret = "s2"\n'
+    one_of(refused(written(tmp_path, FILE + second)), "second", "url")
+
+
+@pytest.mark.parametrize("given", ["env:POS_ONE", "file:{}"])
+def test_a_secret_may_come_from_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str) -> None:
+    """From a variable of any name, or a file; the line's end is not part of it."""
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    monkeypatch.setenv("POS_ONE", SECRET)
+    config = load(written(tmp_path, FILE.replace("file-secret", given.format(tmp_path / "secret"))))
+
+    assert SECRET == config.administrations[0].secret.get_secret_value()
+
+
+def test_a_secret_file_is_read(tmp_path: Path, one: pytest.MonkeyPatch) -> None:
+    """MPLUS_SECRET_FILE, as orchestrators mount secrets."""
+    (tmp_path / "secret").write_text(f"{SECRET}\n")
+    one.delenv("MPLUS_SECRET")
+    one.setenv("MPLUS_SECRET_FILE", str(tmp_path / "secret"))
+
+    assert SECRET == load().administrations[0].secret.get_secret_value()
+
+
+@pytest.mark.parametrize("given", ["env:POS_NONE", "file:/no/such/file"])
+def test_a_secret_that_is_not_there_is_refused(tmp_path: Path, given: str) -> None:
+    """The problem names the administration's secret."""
+    problems = refused(written(tmp_path, FILE.replace("file-secret", given)))
+    assert 1 == len(problems)
+    assert "secret" in problems[0].lower()
+
+
+def test_an_empty_secret_file_is_refused(tmp_path: Path, one: pytest.MonkeyPatch) -> None:
+    """It is as good as none."""
+    (tmp_path / "secret").write_text("\n")
+    one.setenv("MPLUS_SECRET_FILE", str(tmp_path / "secret"))
+    assert any("MPLUS_SECRET" in problem for problem in refused())
+
+
+def test_no_dump_of_the_configuration_shows_a_secret(one: pytest.MonkeyPatch) -> None:
+    """Neither repr nor str nor JSON, nor its parts, nor what a validation error quotes."""
+    one.setenv("KAFKA_SASL_PASSWORD", "kafka-s3cret")
+    config = load()
+    (shop,) = config.administrations
+    dumps = [repr(config), str(config), config.model_dump_json(), str(config.model_dump()), repr(shop), str(shop.model_dump())]
+    dumps += [repr(config.kafka), config.kafka.model_dump_json(), repr(access(shop, 10)), digest(config)]
+    for dump in dumps:
+        assert SECRET not in dump
+        assert "kafka-s3cret" not in dump
+    with pytest.raises(ValidationError) as raised:
+        Config(kafka=config.kafka, connector=config.connector, administrations=SECRET)  # type: ignore[arg-type]
+    assert SECRET not in str(raised.value)
+    assert config == pickle.loads(pickle.dumps(config))
+
+
+def test_the_configuration_cannot_be_changed(one: pytest.MonkeyPatch) -> None:
+    """It is read once."""
+    config = load()
+    with pytest.raises(ValidationError):
+        config.connector.page_size = 5  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kafka = 3",
+        "[kafka\n",
+        "[administrations]\nname = 'x'",
+        "administrations = [1]",
+        "[connector]\npage_sise = 3",
+        "[conector]\npage_size = 3",
+    ],
+)
+def test_a_file_that_is_not_understood_is_refused(tmp_path: Path, one: pytest.MonkeyPatch, text: str) -> None:
+    """Wrong shapes and misspelled names: what was meant would not happen."""
+    assert refused(written(tmp_path, text))
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    """With its name."""
+    assert "none.toml" in refused(tmp_path / "none.toml")[0]
+
+
+@pytest.mark.parametrize("name", ["KAFKA", "CONNECTOR", "ADMINISTRATIONS", "KAFKA_PORT", "KAFKA_SERVICE_HOST", "CONNECTOR_PORT"])
+def test_variables_of_others_do_no_harm(one: pytest.MonkeyPatch, name: str) -> None:
+    """Kubernetes sets some of them for services of these names."""
+    before = load()
+    one.setenv(name, "tcp://10.0.0.1:9092")
+    assert before == load()
+
+
+def test_entities_are_chosen_by_either_name(one: pytest.MonkeyPatch) -> None:
+    """In the singular as in the table, or by the topic's word; the order and repetition do not matter."""
+    one.setenv("CONNECTOR_ENTITIES", "purchase-orders, order ,orders")
+    assert ["order", "purchaseOrder"] == [entity.name for entity in chosen_entities(load())]
+
+
+def test_an_unknown_entity_is_refused_with_those_there_are(one: pytest.MonkeyPatch) -> None:
+    """All unknown ones at once."""
+    with pytest.raises(Misconfigured, match="unknown entities bill, tip: use article, .*orderCategory"):
+        named(["bill", "order", "tip"])
+
+
+def test_what_may_be_kept_is_kept(one: pytest.MonkeyPatch) -> None:
+    """Several words, with spaces."""
+    one.setenv("CONNECTOR_KEEP", "password, thumbData")
+    assert ("password", "thumbData") == load().connector.keep

@@ -1,0 +1,324 @@
+"""The architecture: which module may know which, what stays pure, where foreign errors become ours, and the shape of the code."""
+
+import ast
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "connector"
+FOUNDATION = {"errors", "events", "clock", "config"}
+"""What any part may know; `config` only holds values."""
+
+ALLOWED: Mapping[str, set[str]] = {
+    "errors": set(),
+    "events": set(),
+    "clock": set(),
+    "config": {"config_file", "errors"},
+    "config_file": {"errors"},
+    "mplus": {"mplus", "errors", "events"},
+    "kafka": {"kafka", "errors", "events", "config"},
+    "source": {"source", "mplus", "kafka", "errors", "events", "clock"},
+    "ops": {"ops", "errors", "events", "clock"},
+    "topics": {"config", "kafka", "source"},
+    "sandbox": {"sandbox"},
+    "wiring": {"mplus", "kafka", "source", "ops", "topics", *FOUNDATION},
+    "fleet": {"kafka", "source", "topics", *FOUNDATION},
+    "checks": {"fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
+    "cli": {"cli", "checks", "fleet", "wiring", "ops", "source", "kafka", "sandbox", *FOUNDATION},
+    "demo": {"demo", "cli", "sandbox", "source", "kafka", *FOUNDATION},
+    "__main__": {"cli"},
+}
+"""Part → the parts that it may import. A part is a folder, or a file beside them."""
+
+PURE = (
+    "source.position",
+    "source.schedule",
+    "source.bundles",
+    "source.positions",
+    "source.entities",
+    "kafka.records",
+    "mplus.soap",
+    "mplus.operations",
+)
+NOT_PURE = {"asyncio", "aiokafka", "httpx", "aiohttp", "time", "random", "socket", "ssl", "subprocess", "logging"}
+PURE_PARTS_OF_THEM = {"aiokafka.partitioner"}
+
+SANDBOX_USERS = {"cli.sandbox", "demo.shop"}
+HTTP_CLIENTS = {"mplus.client", "mplus.faults", "demo.worker"}
+"""The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
+
+KAFKA_CLIENTS = {"cli.tail"}
+"""Beside the folder kafka/: a consumer that only shows records."""
+
+TABLES: set[str] = set()
+"""Files longer than the budget because they are tables."""
+
+LONGEST_FUNCTION, LONGEST_FILE, DEEPEST, MOST_ARGUMENTS = 40, 250, 3, 5
+NESTING = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+
+SIDE_EFFECTS = {
+    "open", "print", "input", "exec", "eval", "connect", "start", "run", "mkdir", "write", "write_text", "write_bytes",
+    "read", "read_text", "read_bytes", "getenv", "now", "today", "create_task", "Lock", "Event", "Queue", "Semaphore",
+    "Thread", "Popen", "socket", "getLogger", "AsyncClient", "Application", "Typer", "Console", "AIOKafkaProducer",
+    "AIOKafkaConsumer", "AIOKafkaAdminClient", "CollectorRegistry", "Gauge", "Counter", "Histogram", "Config", "load",
+}  # fmt: skip
+"""Names of calls that make an object with a life of its own, or touch the world: not to be made on import."""
+
+
+@cache
+def modules() -> Mapping[str, ast.Module]:
+    """Every module of the package by its name within it (`source.poller`; a folder's `__init__` by the folder's)."""
+    return {_name(path): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"}
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
+
+
+def part(module: str) -> str:
+    """The folder or file that a module belongs to."""
+    return module.partition(".")[0]
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """Full names of what a module imports anywhere in it, also within functions."""
+    return frozenset(name for node in ast.walk(modules()[module]) for name in _imports(node, module))
+
+
+def _imports(node: ast.AST, module: str) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        base = ".".join(filter(None, [_package(module, node.level), node.module])) if node.level else str(node.module)
+        for alias in node.names:
+            inner = f"{base}.{alias.name}"
+            yield inner if inner.removeprefix("connector.") in modules() else base
+
+
+def _package(module: str, level: int) -> str:
+    parents = ["connector", *module.split(".")]
+    is_folder = (PACKAGE / module.replace(".", "/")).is_dir()
+    return ".".join(parents[: len(parents) - level + is_folder])
+
+
+def inside(module: str) -> set[str]:
+    """The modules of the package that a module imports."""
+    return {name.removeprefix("connector.") for name in imported(module) if name.startswith("connector.")} - {module}
+
+
+def outside(module: str) -> set[str]:
+    """The libraries that a module imports, by full name."""
+    return {name for name in imported(module) if part(name) != "connector"}
+
+
+def reachable(module: str) -> set[str]:
+    """The module and all modules of the package that it imports, directly or not."""
+    found, todo = {module}, [module]
+    while todo:
+        new = inside(todo.pop()) - found
+        found |= new
+        todo += new
+    return found
+
+
+def test_every_part_has_its_place() -> None:
+    """A new folder or file beside them says here what it may know."""
+    assert {part(module) for module in modules()} == ALLOWED.keys()
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_imports_go_one_way(name: str) -> None:
+    """Each part imports only what it may: mplus and kafka know neither each other nor source, only wiring knows all."""
+    wrong = {
+        (module, other)
+        for module in modules()
+        if part(module) == name
+        for other in inside(module)
+        if part(other) not in ALLOWED[name]
+    }
+
+    assert set() == wrong
+
+
+def test_nobody_imports_a_part_through_the_back_door() -> None:
+    """The decoder's child, which starts anew for each worker, loads nothing of the connector but decoding."""
+    assert {"mplus"} == {part(module) for module in reachable("mplus.child")}
+    assert not {part(name) for module in reachable("mplus.child") for name in outside(module)} & {"asyncio", "httpx", "pydantic"}
+
+
+def test_no_import_cycles() -> None:
+    """No module imports itself over others, not even within a function."""
+    assert [] == [module for module in modules() if any(module in reachable(other) for other in inside(module))]
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_do_no_io(module: str) -> None:
+    """Neither they nor what they import know clocks, chance, sockets or clients; and none asks what time it is."""
+    for other in reachable(module):
+        impure = {name for name in outside(other) if part(name) in NOT_PURE}
+        asked = {_called(node) for node in ast.walk(modules()[other]) if isinstance(node, ast.Call)} & {"now", "utcnow", "today"}
+
+        assert set() == (impure - PURE_PARTS_OF_THEM) | asked, other
+
+
+def test_only_the_sandbox_verb_and_the_demo_know_the_sandbox() -> None:
+    """The connector itself never loads the simulated POS."""
+    assert SANDBOX_USERS >= {
+        module for module in modules() if part(module) != "sandbox" for other in inside(module) if part(other) == "sandbox"
+    }
+
+
+def test_the_sandbox_shares_nothing_with_the_connector() -> None:
+    """So that both cannot agree on a mistake; it imports nothing of the package but itself, and neither of their clients."""
+    sandbox = [module for module in modules() if part(module) == "sandbox"]
+
+    assert {"sandbox"} == {part(other) for module in sandbox for other in inside(module)}
+    assert not {part(name) for module in sandbox for name in outside(module)} & {"httpx", "aiokafka"}
+
+
+def test_clients_are_used_where_they_belong() -> None:
+    """httpx by the POS's client, aiokafka by kafka/; each has one place where its errors are known."""
+    assert HTTP_CLIENTS == users("httpx")
+    assert KAFKA_CLIENTS == {module for module in users("aiokafka") if part(module) != "kafka"}
+
+
+def users(library: str) -> set[str]:
+    """The modules that import it."""
+    return {module for module in modules() if library in {part(name) for name in outside(module)}}
+
+
+def test_errors_of_aiokafka_become_ours_in_its_folder() -> None:
+    """Nobody else imports them."""
+    importers = {module for module in modules() for name in outside(module) if name.startswith("aiokafka.errors")}
+
+    assert {"kafka"} == {part(module) for module in importers}
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if part(name) in {"mplus", "kafka", "demo", "source"}])
+def test_no_foreign_error_loses_its_cause(module: str) -> None:
+    """An error raised while another is handled says `from`: the cause, or None where the cause holds the secret."""
+    lost = [ast.unparse(node) for handler in _handlers(modules()[module]) for node in ast.walk(handler) if _raises_anew(node)]
+
+    assert [] == lost
+
+
+def _handlers(tree: ast.Module) -> Iterator[ast.ExceptHandler]:
+    return (node for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler))
+
+
+def _raises_anew(node: ast.AST) -> bool:
+    return isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and node.cause is None
+
+
+@pytest.mark.parametrize("module", modules())
+def test_nothing_happens_on_import(module: str) -> None:
+    """No client, lock, registry or file is opened where a module is loaded: objects are made by who starts the program."""
+    calls = [node for statement in _top_level(modules()[module]) for node in _calls(statement)]
+
+    assert [] == [(node.lineno, _called(node)) for node in calls if _called(node) in SIDE_EFFECTS]
+
+
+def _top_level(tree: ast.Module | ast.ClassDef) -> Iterator[ast.stmt]:
+    for statement in tree.body:
+        if isinstance(statement, ast.ClassDef):
+            yield from _top_level(statement)
+        elif not isinstance(statement, FUNCTIONS) and not _is_main(statement):
+            yield statement
+
+
+def _is_main(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.If) and "__main__" in ast.unparse(statement.test)
+
+
+def _calls(node: ast.AST) -> Iterator[ast.Call]:
+    if isinstance(node, ast.Call):
+        yield node
+    if not isinstance(node, ast.Lambda):
+        for child in ast.iter_child_nodes(node):
+            yield from _calls(child)
+
+
+def _called(node: ast.Call) -> str:
+    return node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
+
+
+def functions() -> Iterator[tuple[str, Function]]:
+    """Every function with the module it is in."""
+    for module, tree in modules().items():
+        yield from ((module, node) for node in ast.walk(tree) if isinstance(node, FUNCTIONS))
+
+
+def over(limit: int, measure: Callable[[Function], int]) -> list[str]:
+    """Functions that measure more than the limit."""
+    measured = [(module, node.name, measure(node)) for module, node in functions()]
+    return [f"{module}.{name}: {size}" for module, name, size in measured if size > limit]
+
+
+def test_functions_are_short() -> None:
+    """At most 40 lines from `def` to end, without the docstring."""
+    assert [] == over(LONGEST_FUNCTION, _lines)
+
+
+def test_nesting_is_shallow() -> None:
+    """At most three levels of blocks in a function; an `elif` is no deeper than its `if`."""
+    assert [] == over(DEEPEST, _depth)
+
+
+def test_arguments_are_few() -> None:
+    """At most five positional ones; a verb's options are no arguments."""
+    assert [] == [line for line in over(MOST_ARGUMENTS, _positional) if not line.startswith("cli.")]
+
+
+def test_files_are_short() -> None:
+    """At most 250 lines, tables apart."""
+    lengths = {module: len(_path(module).read_text().splitlines()) for module in modules()}
+
+    assert {} == {module: length for module, length in lengths.items() if length > LONGEST_FILE and module not in TABLES}
+
+
+def _path(module: str) -> Path:
+    path = PACKAGE / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _lines(node: Function) -> int:
+    first = node.body[0]
+    docstring = (first.end_lineno or 0) - first.lineno + 1 if ast.get_docstring(node) else 0
+    return (node.end_lineno or 0) - node.lineno + 1 - docstring
+
+
+def _depth(node: ast.AST, depth: int = 0) -> int:
+    return max([depth, *(_depth(child, depth + _deeper(node, child)) for child in _within(node))])
+
+
+def _within(node: ast.AST) -> Iterator[ast.AST]:
+    return (child for child in ast.iter_child_nodes(node) if not isinstance(child, (*FUNCTIONS, ast.ClassDef, ast.Lambda)))
+
+
+def _deeper(node: ast.AST, child: ast.AST) -> bool:
+    is_elif = isinstance(node, ast.If) and isinstance(child, ast.If) and [child] == node.orelse
+    return isinstance(child, NESTING) and not is_elif
+
+
+def _positional(node: Function) -> int:
+    arguments = [*node.args.posonlyargs, *node.args.args]
+    return len([argument for argument in arguments if argument.arg not in ("self", "cls")])
+
+
+def test_everything_public_says_what_it_is() -> None:
+    """Every module, and outside of the sandbox every public class and function of a module, has a docstring."""
+    silent = [module for module, tree in modules().items() if not ast.get_docstring(tree)]
+    silent += [
+        f"{module}.{node.name}"
+        for module, tree in modules().items()
+        if part(module) != "sandbox"
+        for node in tree.body
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)) and not node.name.startswith("_") and not ast.get_docstring(node)
+    ]
+
+    assert [] == silent
