@@ -11,6 +11,7 @@ from connector.config import Administration, Config
 from connector.errors import AccessDenied, ConnectorError, Refused
 from connector.fleet import foreign_positions
 from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.rights import denied
 from connector.kafka.topics import existing, problems
 from connector.mplus.client import PosClient, Retries
 from connector.mplus.offload import InlineDecoder
@@ -49,9 +50,10 @@ async def _kafka(config: Config) -> AsyncIterator[Finding]:
     arguments, topics = client_arguments(config.kafka), plan(config, chosen_entities(config))
     try:
         with reaching(config.kafka):
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(40):
                 there = await existing(arguments)
                 wrong = await problems(arguments, topics)
+                wrong += await denied(arguments, topics, f"{config.connector.group}.pollers", f"{config.connector.group}.check")
         wrong += await foreign_positions(config)
     except ConnectorError as error:
         yield Finding("problem", str(error))

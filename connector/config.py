@@ -176,6 +176,10 @@ class Connector(_Section):
     min_insync_replicas: Annotated[int, Field(ge=1, le=9)] = Field(
         1, description="min.insync.replicas of topics that are created"
     )
+    stock_retention: Annotated[int, Field(ge=-1)] = Field(
+        -1, description="days that the stock topic keeps its changes; -1: for ever"
+    )
+    dead_letters_retention: Annotated[int, Field(ge=-1)] = Field(365, description="days that dead letters are kept; -1: for ever")
     compression: Literal["zstd", "lz4", "snappy", "gzip", "none"] = Field("zstd", description="how batches are compressed")
     session_timeout: Annotated[float, Field(ge=1, le=60)] = Field(
         10, description="seconds after which a silent worker's work is taken over"

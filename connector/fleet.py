@@ -73,6 +73,7 @@ def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[st
     if silent > SILENT:
         row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": 0.0}
     if row["head"] is not None and row["position"] is not None:
-        row["head"] = max(row["head"], row["position"])
-        row["backlog"] = row["head"] - row["position"]
+        if row["state"] != "head-regressed":
+            row["head"] = max(row["head"], row["position"])  # the position is newer than the published head
+        row["backlog"] = max(0, row["head"] - row["position"])
     return row

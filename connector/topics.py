@@ -7,7 +7,7 @@ from connector.config import Config, Connector
 from connector.kafka.topics import Topic
 from connector.source.entities import Entity
 
-KEPT_FOR_EVER = "-1"
+DAY = 24 * 3600 * 1000
 DEAD_LETTER_ROOM = 64 << 10
 """Bytes that a dead letter may be larger than what it holds."""
 
@@ -47,13 +47,18 @@ def _work(settings: Connector) -> Topic:
 
 def _of(administration: str, settings: Connector, entities: Iterable[Entity]) -> Iterable[Topic]:
     for entity in entities:
-        policy = "compact" if entity.compacted else "delete"
-        yield _topic(settings, f"{administration}.{entity.topic}", policy, room=0)
+        name = f"{administration}.{entity.topic}"
+        if entity.compacted:
+            yield _topic(settings, name, "compact", room=0)
+        else:
+            yield _topic(settings, name, "delete", room=0, more=_kept(settings.stock_retention))
     yield _topic(
         settings, positions_topic(administration), "compact", partitions=settings.work_partitions, fixed=True, more=SMALL_SEGMENTS
     )
     yield _topic(settings, status_topic(administration), "compact", partitions=1, more=SMALL_SEGMENTS)
-    yield _topic(settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM)
+    yield _topic(
+        settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM, more=_kept(settings.dead_letters_retention)
+    )
 
 
 def _topic(
@@ -67,8 +72,10 @@ def _topic(
     more: dict[str, str] | None = None,
 ) -> Topic:
     given = {"cleanup.policy": policy, "min.insync.replicas": str(settings.min_insync_replicas), **(more or {})}
-    if policy == "delete":
-        given |= {"retention.ms": KEPT_FOR_EVER, "retention.bytes": KEPT_FOR_EVER}
     if room is not None:
         given["max.message.bytes"] = str(settings.max_event_bytes + room)
     return Topic(name, partitions or settings.partitions, settings.replication, given, fixed_partitions=fixed)
+
+
+def _kept(days: int) -> dict[str, str]:
+    return {"retention.ms": "-1" if days < 0 else str(days * DAY), "retention.bytes": "-1"}

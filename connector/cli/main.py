@@ -25,7 +25,7 @@ def main() -> None:
     try:
         sys.exit(application()(standalone_mode=False) or 0)
     except TyperException as error:
-        _leave(error.exit_code, [error.format_message()])  # one line instead of typer's box
+        _leave(error.exit_code, filter(None, [error.format_message()]))  # one line instead of typer's box; none beside the help
     except Misconfigured as error:
         _leave(2, error.problems)
     except ConnectorError as error:

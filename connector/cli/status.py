@@ -18,6 +18,9 @@ from connector.config import Config, load
 from connector.fleet import rows
 from connector.source.entities import named
 
+WIDE = 240
+"""Columns where there is no terminal: nothing is cut off in a file or a pipe."""
+
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
 
@@ -49,7 +52,7 @@ async def _watch(config: Config, as_json: bool) -> None:
 
 def _show(table: Rows, as_json: bool) -> None:
     if not as_json:
-        Console().print(shards_table(table))
+        Console(width=None if sys.stdout.isatty() else WIDE).print(shards_table(table))
         return
     for (administration, entity), row in table.items():
         typer.echo(orjson.dumps({"administration": administration, "entity": entity, **row}).decode())

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from rich.markup import escape
 from rich.table import Table
 
 COLOURS = {"running": "green", "paused": "yellow", "unreachable": "yellow", "unavailable": "yellow"}
@@ -16,7 +17,7 @@ def shards_table(rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> Table:
     table.add_column("state")
     table.add_column("owner")
     for (administration, entity), row in rows.items():
-        table.add_row(administration, entity, *_numbers(row), _state(row), str(row.get("owner", "")))
+        table.add_row(administration, entity, *_numbers(row), _state(row), escape(str(row.get("owner", ""))))
     return table
 
 
@@ -41,4 +42,4 @@ def _age(seconds: float | None) -> str:
 def _state(row: Mapping[str, Any]) -> str:
     state = str(row.get("state", "unknown"))
     text = f"[{COLOURS.get(state, 'red')}]{state}[/]"
-    return f"{text} [dim]{row['reason']}[/]" if row.get("reason") else text
+    return f"{text} [dim]{escape(row['reason'])}[/]" if row.get("reason") else text

@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from aiokafka import AIOKafkaConsumer
 from rich.console import Console
 
 from connector.cli.options import ConfigFile, Json
 from connector.cli.signals import until_signalled
 from connector.config import Config, load
 from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.reading import follow
 from connector.source.entities import named
 
 
@@ -30,23 +30,12 @@ def tail(
 
 
 async def _tail(config: Config, topics: list[str], from_marker: int | None, as_json: bool) -> None:
-    consumer = AIOKafkaConsumer(
-        *topics,
-        **client_arguments(config.kafka),
-        isolation_level="read_committed",
-        auto_offset_reset="latest" if from_marker is None else "earliest",
-        enable_auto_commit=False,
-    )
     show = _json_line if as_json else _line
-    try:
-        with reaching(config.kafka):
-            await consumer.start()
-        async for record in consumer:
+    with reaching(config.kafka):
+        async for record in follow(client_arguments(config.kafka), topics, from_start=from_marker is not None):
             headers = {name: value.decode() for name, value in record.headers}
             if from_marker is None or int(headers.get("ce_syncmarker", -1)) >= from_marker:
                 show(record, headers)
-    finally:
-        await consumer.stop()
 
 
 def _json_line(record: Any, headers: Mapping[str, str]) -> None:

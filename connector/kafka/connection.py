@@ -56,9 +56,13 @@ def reaching(kafka: Kafka) -> Iterator[None]:
     except TopicAuthorizationFailedError as error:
         raise Fatal(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
     except (KafkaConnectionError, OSError, TimeoutError) as error:
-        raise Fatal(
-            f"Kafka cannot be reached at {kafka.bootstrap_servers}: check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
-        ) from error
+        # a refused login looks the same to aiokafka while it looks for its first broker
+        what = "KAFKA_BOOTSTRAP_SERVERS" + (
+            "" if kafka.security_protocol == "PLAINTEXT" else ", the login (KAFKA_SASL_…, KAFKA_SSL_…)"
+        )
+        raise Fatal(f"Kafka cannot be reached at {kafka.bootstrap_servers}: check {what} and that the broker runs") from error
+    except KafkaError as error:
+        raise Fatal(f"Kafka does not do what is asked: {_words(error)}") from error
 
 
 @contextmanager

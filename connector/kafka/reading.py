@@ -1,12 +1,14 @@
 """Reading a partition up to now: all committed records, or the latest value of every key."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from connector.errors import Fatal
 from connector.kafka.connection import close, transacting
+from connector.kafka.topics import existing
 
 DEADLINE = 60.0
 """Seconds to read a partition back; measured: 4 s per million records."""
@@ -43,6 +45,22 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
         while await consumer.position(where) < end:  # not the last record's offset: markers of transactions follow it
             for record in (await consumer.getmany(where, timeout_ms=200)).get(where, []):
                 yield record
+    finally:
+        await close(consumer, PATIENCE)
+
+
+async def follow(arguments: Mapping[str, Any], topics: Sequence[str], *, from_start: bool) -> AsyncIterator[ConsumerRecord]:
+    """Committed records of topics as they come, for ever. Raises Fatal for a topic that does not exist."""
+    if missing := sorted(set(topics) - set(await existing(arguments))):
+        raise Fatal(f"topic {', '.join(missing)} does not exist: `run` creates it")
+    reset = "earliest" if from_start else "latest"
+    consumer = AIOKafkaConsumer(
+        *topics, **arguments, isolation_level="read_committed", auto_offset_reset=reset, enable_auto_commit=False
+    )
+    try:
+        await consumer.start()
+        async for record in consumer:
+            yield record
     finally:
         await close(consumer, PATIENCE)
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -27,7 +27,7 @@ class Topic:
     replication: int
     settings: Mapping[str, str]
     fixed_partitions: bool = False
-    needs: tuple[str, ...] = field(default=("cleanup.policy", "max.message.bytes"))
+    needs: tuple[str, ...] = ("cleanup.policy", "max.message.bytes", "min.insync.replicas", "retention.ms", "retention.bytes")
 
 
 async def ensure(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[str]:

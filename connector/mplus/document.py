@@ -85,6 +85,7 @@ def parse(body: bytes) -> Element:
 
 
 def pieces(data: bytes) -> Iterator[memoryview]:
+    """The same bytes in parts small enough for the parser's memory to stay flat."""
     view = memoryview(data)
     return (view[start : start + PIECE] for start in range(0, len(view), PIECE))
 

@@ -37,6 +37,7 @@ def read_numbers(body: bytes) -> dict[str, int]:
 
 
 def integer_of(element: Element) -> int | None:
+    """The element's whole number, if it holds one."""
     try:
         return INTEGERS[element.text]
     except InvalidValue:
@@ -67,10 +68,12 @@ def answer_of(envelope: Element) -> Element:
 
 
 def is_fault(response: Element) -> bool:
+    """Whether the Body holds a SOAP fault instead of an answer."""
     return _split(response.tag)[1] == "Fault" and _split(response.tag)[0] in SOAP
 
 
 def fault_of(fault: Element) -> tuple[str, str]:
+    """Code and text of a fault, of SOAP 1.1 or 1.2, each in one line."""
     texts = {local(element.tag): " ".join((element.text or "").split()) for element in reversed(list(fault.iter()))}
     code, text = texts.get("faultcode") or texts.get("Value") or "", texts.get("faultstring") or texts.get("Text") or ""
     return code.rpartition(":")[2], text[:500]

@@ -111,11 +111,13 @@ class Board:
 
     def _shown(self, row: Row) -> dict[str, Any]:
         position = max(row.position, 0)
-        head = None if row.head is None else max(row.head, position)  # a page may have shown more than the last head
+        head = row.head
+        if head is not None and row.state != "head-regressed":
+            head = max(head, position)  # a page may have shown more than the last head
         return {
             "head": head,
             "position": position,
-            "backlog": None if head is None else head - position,
+            "backlog": None if head is None else max(0, head - position),
             "age": 0.0 if row.unread_since is None else round(self._clock.monotonic() - row.unread_since, 3),
             "rate": self._rate(row),
             "items": row.items,

@@ -24,6 +24,8 @@ class Standing:
     def shown(self, marker: int) -> Iterator[None]:
         """While inside, this worker reads the shard, from this marker on."""
         self._tell(ShardStarted(*self._where, marker, self.state))
+        if self.state.stopped:
+            self._tell(StateChanged(*self._where, self.state, "it stopped before this worker took over"))
         try:
             yield
         finally:

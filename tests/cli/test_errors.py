@@ -124,6 +124,14 @@ async def test_wrong_usage_is_one_line(arguments: tuple[str, ...], said: str) ->
     assert said in line
 
 
+async def test_nothing_asked_for_is_the_help() -> None:
+    """And no error beside it."""
+    outcome = await ended(env=environment())
+    assert 2 == outcome.code
+    assert [] == outcome.errors
+    assert "check" in outcome.out
+
+
 async def test_positions_of_another_deployment_are_one_line(bootstrap: str, prefix: str) -> None:
     """`run` refuses, `check` finds it: with the way out."""
     from tests.source.rig import configuration, level, working

@@ -1,0 +1,79 @@
+"""What a Kafka user may not do that `run` needs. Looks, and changes nothing."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+    for_code,
+)
+
+from connector.kafka.connection import close
+from connector.kafka.topics import Topic
+
+DENIED = (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
+WITHIN = 10.0
+"""Seconds for one look."""
+
+
+async def denied(arguments: Mapping[str, Any], topics: Sequence[Topic], group: str, transactional_id: str) -> list[str]:
+    """One line per right that is missing: creating `topics`, the consumer group, the transactional id."""
+    looks: dict[str, Callable[[], Awaitable[object]]] = {
+        f"use the consumer group {group}": lambda: _group(arguments, group, topics),
+        f"use transactional ids like {transactional_id}, and write idempotently": lambda: _producer(arguments, transactional_id),
+    }
+    refused = [f"Kafka does not let this user {what}" for what, look in looks.items() if await _refused(look)]
+    return [*await _creations(arguments, topics), *refused]
+
+
+async def _refused(look: Callable[[], Awaitable[object]]) -> bool:
+    try:
+        async with asyncio.timeout(WITHIN):
+            await look()
+    except DENIED:
+        return True
+    except (KafkaError, TimeoutError):
+        return False  # another look names what is wrong there
+    return False
+
+
+async def _group(arguments: Mapping[str, Any], group: str, topics: Sequence[Topic]) -> None:
+    consumer = AIOKafkaConsumer(**arguments, group_id=group, enable_auto_commit=False)
+    try:
+        await consumer.start()
+        await consumer.committed(TopicPartition(topics[0].name, 0))
+    finally:
+        await close(consumer, 1.0)
+
+
+async def _producer(arguments: Mapping[str, Any], transactional_id: str) -> None:
+    producer = AIOKafkaProducer(**arguments, transactional_id=transactional_id)
+    try:
+        await producer.start()
+    finally:
+        await producer.stop()
+
+
+async def _creations(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[str]:
+    admin = AIOKafkaAdminClient(**arguments)
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+        missing = [NewTopic(topic.name, topic.partitions, topic.replication) for topic in topics if topic.name not in there]
+        answer = await admin.create_topics(missing, validate_only=True) if missing else None
+    finally:
+        await admin.close()
+    codes = [] if answer is None else [(name, for_code(code)) for name, code, *_ in answer.topic_errors if code]
+    return [f"Kafka would not create topic {name}: {error.__name__}: {error.description}" for name, error in codes]

@@ -1,0 +1,182 @@
+"""What a worker tells about itself over HTTP, with a real broker and a sandbox."""
+
+import asyncio
+import re
+from typing import Any
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from connector.sandbox import Sandbox, SandboxOptions
+from connector.wiring import Worker
+from tests.source.rig import configuration, eventually, level, working
+from tests.source.test_letters import markers, spoil
+
+Samples = dict[tuple[str, str], float]
+PER_SHARD = {
+    "mplus_connector_head_marker",
+    "mplus_connector_position_marker",
+    "mplus_connector_backlog_markers",
+    "mplus_connector_backlog_age_seconds",
+    "mplus_connector_head_regressed",
+    "mplus_connector_shard_running",
+    "mplus_connector_items_total",
+    "mplus_connector_pages_total",
+    "mplus_connector_page_seconds_count",
+}
+
+
+async def get(worker: Worker, path: str) -> httpx.Response:
+    """An answer of the worker."""
+    async with httpx.AsyncClient(timeout=10) as client:
+        return await client.get(f"http://127.0.0.1:{worker.port}{path}")
+
+
+async def samples(worker: Worker) -> Samples:
+    """Every sample by its name and entity."""
+    text = (await get(worker, "/metrics")).text
+    found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+    return {(sample.name, sample.labels.get("entity", sample.labels.get("operation", ""))): sample.value for sample in found}
+
+
+async def row(worker: Worker, entity: str) -> dict[str, Any]:
+    """The entity in /status."""
+    rows = (await get(worker, "/status")).json()["entities"]
+    (found,) = [row for row in rows if row["entity"] == entity]
+    return dict(found)
+
+
+async def until(look: Any, within: float = 20) -> Any:
+    """What an asynchronous look returns, as soon as it is true."""
+    async with asyncio.timeout(within):
+        while not (found := await look()):
+            await asyncio.sleep(0.02)
+    return found
+
+
+async def test_metrics_exist_and_move(bootstrap: str, prefix: str) -> None:
+    """Of every shard, the calls and the transactions; they follow what happens."""
+    async with Sandbox(SandboxOptions(items=12)) as pos:
+        spoil(pos, "relation", markers(pos, "relation")[3], "<ns:points>", "<ns:points>x")
+        async with working(configuration(bootstrap, prefix, pos, entities=("order", "relation"))) as worker:
+            await level(worker, pos, ("order", "relation"))
+            before = await samples(worker)
+            for entity in ("order", "relation"):
+                assert {(name, entity) for name in PER_SHARD} <= set(before)
+            head = pos.shop.heads()["order"]
+            assert head == before["mplus_connector_head_marker", "order"] == before["mplus_connector_position_marker", "order"]
+            assert len(pos.truth()["order"]) == before["mplus_connector_items_total", "order"]
+            assert 1 == before["mplus_connector_dead_letters_total", "relation"]
+            assert (1, 2) == (before["mplus_connector_pos_reachable", ""], before["mplus_connector_work_partitions", ""])
+
+            pos.shop.change("order", 3)
+            pos.faults.switch("server_fault", count=1, operations=["getOrders"])
+            await level(worker, pos, ("order",))
+            after = await samples(worker)
+            for name, label in (
+                ("mplus_connector_items_total", "order"),
+                ("mplus_connector_pages_total", "order"),
+                ("mplus_connector_pos_call_seconds_count", "getOrders"),
+                ("mplus_connector_pos_call_seconds_count", "getCurrentSyncMarkersV2"),
+                ("mplus_connector_transaction_seconds_count", ""),
+            ):
+                assert after[name, label] > before[name, label], name
+            assert head + 3 == after["mplus_connector_position_marker", "order"]
+            assert 1 == after["mplus_connector_pos_retries_total", "getOrders"]
+            assert 0 == after["mplus_connector_transactions_lost_total", ""]
+
+
+async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None:
+    """mplus_connector_<thing>_<unit>[_total], and no label whose values have no bound."""
+    async with Sandbox(SandboxOptions(items=2)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=("order",))) as worker:
+            await level(worker, pos, ("order",))
+            text = (await get(worker, "/metrics")).text
+
+    for family in text_string_to_metric_families(text):
+        assert re.fullmatch(r"mplus_connector_[a-z_]+", family.name)
+        assert family.documentation
+        for sample in family.samples:
+            assert set(sample.labels) <= {"administration", "entity", "operation", "stage", "kind", "le"}
+
+
+async def test_age_is_nothing_when_idle_and_grows_when_stuck(bootstrap: str, prefix: str) -> None:
+    """Idle: backlog and age are 0. Changes that cannot be read: the backlog counts them, and the age runs from the first one's sight."""
+    async with Sandbox(SandboxOptions(items=5)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=("order",))) as worker:
+            await level(worker, pos, ("order",))
+            looks = pos.requests.counts["getCurrentSyncMarkersV2"]
+            await eventually(lambda: pos.requests.counts["getCurrentSyncMarkersV2"] > looks + 2)
+            idle = await row(worker, "order")
+            assert (0, 0.0, "running") == (idle["backlog"], idle["age"], idle["state"])
+
+            pos.faults.switch("server_fault", probability=1, operations=["getOrders"])
+            pos.shop.change("order", 4)
+
+            async def behind() -> dict[str, Any] | None:
+                found = await row(worker, "order")
+                return found if found["backlog"] == 4 and found["age"] > 0 else None
+
+            first = await until(behind)
+            pos.shop.change("order", 2)
+
+            async def older() -> bool:
+                return bool((await row(worker, "order"))["age"] >= first["age"] + 1)
+
+            await until(older)
+            assert (await samples(worker))["mplus_connector_backlog_age_seconds", "order"] >= first["age"] + 1
+            pos.faults.clear()
+            await level(worker, pos, ("order",))
+
+            async def idle_again() -> bool:
+                return (await row(worker, "order"))["age"] == 0.0
+
+            await until(idle_again)
+
+
+async def test_health_tells_what_keeps_it_from_working(bootstrap: str, prefix: str) -> None:
+    """Alive always; ready when work is owned and the POS answers; a refused operation of one entity is not the POS's illness."""
+    async with Sandbox(SandboxOptions(items=3)) as pos:
+        pos.faults.missing_operations = frozenset({"getReceipts"})
+        async with working(configuration(bootstrap, prefix, pos, entities=("order", "receipt"))) as worker:
+            await level(worker, pos, ("order",))
+            await eventually(lambda: worker.board.rows()[prefix, "receipt"]["state"] == "unavailable")
+            ready = await get(worker, "/health/ready")
+            assert (200, "ready", []) == (ready.status_code, ready.json()["status"], ready.json()["reasons"])
+
+            pos.faults.switch("server_fault", probability=1)
+
+            async def unready() -> httpx.Response | None:
+                answer = await get(worker, "/health/ready")
+                return answer if answer.status_code == 503 else None
+
+            reasons = (await until(unready)).json()["reasons"]
+            assert [reason for reason in reasons if prefix in reason and "POS" in reason]
+            live = await get(worker, "/health/live")
+            assert (200, {"status": "live"}) == (live.status_code, live.json())
+
+
+async def test_a_regressed_head_is_a_metric(bootstrap: str, prefix: str) -> None:
+    """For an alert: somebody must look."""
+    async with Sandbox(SandboxOptions(items=10)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=("order", "receipt"))) as worker:
+            await level(worker, pos, ("order", "receipt"))
+            assert 0 == (await samples(worker))["mplus_connector_head_regressed", "order"]
+            pos.shop.fall_back("order", 5)
+            await eventually(lambda: worker.board.rows()[prefix, "order"]["state"] == "head-regressed")
+            found = await samples(worker)
+
+    assert 1 == found["mplus_connector_head_regressed", "order"]
+    assert 0 == found["mplus_connector_head_regressed", "receipt"]
+    assert 0 == found["mplus_connector_shard_running", "order"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_nothing_can_be_changed_over_http(bootstrap: str, prefix: str, method: str) -> None:
+    """Only reading is served."""
+    async with Sandbox(SandboxOptions(items=0)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=("order",))) as worker, httpx.AsyncClient() as client:
+            for path in ("/status", "/metrics", "/health/live", "/health/ready", "/"):
+                answer = await client.request(method, f"http://127.0.0.1:{worker.port}{path}")
+                assert answer.status_code in (404, 405)
