@@ -49,8 +49,8 @@ SANDBOX_USERS = {"cli.sandbox", "demo.shop"}
 HTTP_CLIENTS = {"mplus.client", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
-KAFKA_CLIENTS = {"cli.tail"}
-"""Beside the folder kafka/: a consumer that only shows records."""
+KAFKA_CLIENTS: set[str] = set()
+"""Beside the folder kafka/."""
 
 TABLES: set[str] = set()
 """Files longer than the budget because they are tables."""

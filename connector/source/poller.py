@@ -20,6 +20,9 @@ from connector.source.standing import Standing
 BYTES_PER_ITEM = 4096
 """What an item is expected to have before the shard's first page told better."""
 
+TELLING = 100
+"""Items that tell how large the next ones are."""
+
 Commit = Callable[[Bundle], "asyncio.Future[None]"]
 """Hands a bundle to the one writer of the work partition; the future is done when it is committed."""
 
@@ -50,7 +53,7 @@ class Poller:
         self._since = parts.clock.monotonic()
         self._head: Head | None = None
         self._lag = Lag()
-        self._expected = limit * BYTES_PER_ITEM
+        self._item_bytes = BYTES_PER_ITEM
         self._committing: asyncio.Future[None] | None = None
         self._committed = position.marker
         self._standing = Standing(self._where, position.state, parts.tell, parts.clock)
@@ -67,12 +70,16 @@ class Poller:
     async def poll_once(self) -> None:
         """Wait for something new, read a page of it, hand its bundle to the writer."""
         head = await self._something_new()
-        async with self._parts.budget.room(self._expected) as room:
+        async with self._parts.budget.room(self._expected(head)) as room:
             ask = self._ask(head)
             page = await self._read(ask)
             bundle = await self._judge(ask, page)
             if bundle is not None:
                 await self._hand_over(bundle, room)
+
+    def _expected(self, head: Head) -> int:
+        """Bytes that the next page may have: so many markers are left to read, at most a page of them."""
+        return min(self._limit, head.marker - self._position.marker) * self._item_bytes
 
     async def _something_new(self) -> Head:
         """The head to read up to, once it lies beyond the position; at once while catching up."""
@@ -127,7 +134,7 @@ class Poller:
         """Queue the bundle behind the last one; the next page is read while this one is sent."""
         size = sum(record.size for record in bundle.records)
         room.resize(size)
-        self._expected = max(size, self._page_size * 64)
+        self._item_bytes = _learned(self._item_bytes, size, bundle.items)
         if self._committing is not None:
             await asyncio.shield(self._committing)
         self._committing = self._parts.commit(bundle)
@@ -153,3 +160,9 @@ class Poller:
             await asyncio.shield(self._committing)
         await self._parts.commit(Bundle(self._position))
         self._standing.change(state, reason)
+
+
+def _learned(expected: int, size: int, items: int) -> int:
+    """Bytes per item, as the last page had; a handful of items tells little, so that they only raise it."""
+    mean = size // max(1, items)
+    return mean if items >= TELLING else max(mean, expected)

@@ -90,13 +90,18 @@ class Running:
 
     async def get(self, path: str) -> httpx.Response:
         """An answer of its HTTP."""
-        async with httpx.AsyncClient(timeout=10) as client:
-            return await client.get(f"http://127.0.0.1:{self.port}{path}")
+        try:
+            async with httpx.AsyncClient(timeout=10) as client:
+                return await client.get(f"http://127.0.0.1:{self.port}{path}")
+        except httpx.ConnectError:
+            said = b"" if self.process.stderr is None else await self.process.stderr.read(1 << 16)
+            raise AssertionError(f"it serves no more: {said.decode()}") from None
 
     async def until(self, path: str, **wanted: Any) -> httpx.Response:
         """The first answer with this status code or these words."""
         async with asyncio.timeout(30):
             while True:
+                assert self.process.returncode is None, (await self.process.communicate())[1].decode()
                 answer = await self.get(path)
                 if answer.status_code == wanted.get("code", answer.status_code) and wanted.get("words", "") in answer.text:
                     return answer

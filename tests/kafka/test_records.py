@@ -1,4 +1,7 @@
-"""Partitions and headers. The numbers were computed with a murmur2 written from its definition, checked against Apache Kafka's own test values."""
+"""Partitions and headers.
+
+The numbers come from a murmur2 written from its definition and checked against Apache Kafka's own test values.
+"""
 
 from collections import Counter
 
@@ -14,9 +17,9 @@ WORK_PARTITIONS_OF = {
     "a": [5, 6, 7, 0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3, 4],
 }
 NUMBERS = {
-    "article": 1, "articleGroup": 2, "relation": 3, "employee": 4, "invoice": 5, "receipt": 6, "order": 7, "proposal": 8, "stock": 9,
-    "purchaseOrder": 10, "purchaseDelivery": 11, "relationPoints": 12, "activity": 13, "packingSlip": 14, "deliveryMethod": 15,
-    "orderCategory": 16,
+    "article": 1, "articleGroup": 2, "relation": 3, "employee": 4, "invoice": 5, "receipt": 6, "order": 7, "proposal": 8,
+    "stock": 9, "purchaseOrder": 10, "purchaseDelivery": 11, "relationPoints": 12, "activity": 13, "packingSlip": 14,
+    "deliveryMethod": 15, "orderCategory": 16,
 }  # fmt: skip
 """Fixed for ever: another number is another work partition, where the position would not be found."""
 

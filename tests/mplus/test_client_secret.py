@@ -101,7 +101,7 @@ def leaks(text: str) -> list[str]:
 
 @pytest.mark.parametrize("what", FAILURES)
 async def test_no_error_shows_the_secret(what: str) -> None:
-    """Not its text, nor anything that it carries along, nor a log line; no error of httpx hangs on it, for that holds the address."""
+    """Not its text, nor what it carries along, nor a log line; no error of httpx hangs on it: that holds the address."""
     patience = Retries(attempts=2, first=0.01)
     async with scripted(FAILURES[what]) as pos, client(pos.url, retries=patience) as (speaking, told):
         with everything_logged() as lines:

@@ -2,6 +2,8 @@
 
 import asyncio
 import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -27,6 +29,14 @@ PER_SHARD = {
 }
 
 
+@asynccontextmanager
+async def at_work(bootstrap: str, prefix: str, items: int, *entities: str) -> AsyncIterator[tuple[Sandbox, Worker]]:
+    """A worker that reads these entities of a small shop."""
+    pos = Sandbox(SandboxOptions(items=items))
+    async with pos, working(configuration(bootstrap, prefix, pos, entities=entities)) as worker:
+        yield pos, worker
+
+
 async def get(worker: Worker, path: str) -> httpx.Response:
     """An answer of the worker."""
     async with httpx.AsyncClient(timeout=10) as client:
@@ -50,9 +60,10 @@ async def row(worker: Worker, entity: str) -> dict[str, Any]:
 async def until(look: Any, within: float = 20) -> Any:
     """What an asynchronous look returns, as soon as it is true."""
     async with asyncio.timeout(within):
-        while not (found := await look()):
+        while True:
+            if found := await look():
+                return found
             await asyncio.sleep(0.02)
-    return found
 
 
 async def test_metrics_exist_and_move(bootstrap: str, prefix: str) -> None:
@@ -89,10 +100,9 @@ async def test_metrics_exist_and_move(bootstrap: str, prefix: str) -> None:
 
 async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None:
     """mplus_connector_<thing>_<unit>[_total], and no label whose values have no bound."""
-    async with Sandbox(SandboxOptions(items=2)) as pos:
-        async with working(configuration(bootstrap, prefix, pos, entities=("order",))) as worker:
-            await level(worker, pos, ("order",))
-            text = (await get(worker, "/metrics")).text
+    async with at_work(bootstrap, prefix, 2, "order") as (pos, worker):
+        await level(worker, pos, ("order",))
+        text = (await get(worker, "/metrics")).text
 
     for family in text_string_to_metric_families(text):
         assert re.fullmatch(r"mplus_connector_[a-z_]+", family.name)
@@ -102,37 +112,36 @@ async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None
 
 
 async def test_age_is_nothing_when_idle_and_grows_when_stuck(bootstrap: str, prefix: str) -> None:
-    """Idle: backlog and age are 0. Changes that cannot be read: the backlog counts them, and the age runs from the first one's sight."""
-    async with Sandbox(SandboxOptions(items=5)) as pos:
-        async with working(configuration(bootstrap, prefix, pos, entities=("order",))) as worker:
-            await level(worker, pos, ("order",))
-            looks = pos.requests.counts["getCurrentSyncMarkersV2"]
-            await eventually(lambda: pos.requests.counts["getCurrentSyncMarkersV2"] > looks + 2)
-            idle = await row(worker, "order")
-            assert (0, 0.0, "running") == (idle["backlog"], idle["age"], idle["state"])
+    """Idle, both are 0; of changes that cannot be read the backlog counts the markers, and the age runs from the first one."""
+    async with at_work(bootstrap, prefix, 5, "order") as (pos, worker):
+        await level(worker, pos, ("order",))
+        looks = pos.requests.counts["getCurrentSyncMarkersV2"]
+        await eventually(lambda: pos.requests.counts["getCurrentSyncMarkersV2"] > looks + 2)
+        idle = await row(worker, "order")
+        assert (0, 0.0, "running") == (idle["backlog"], idle["age"], idle["state"])
 
-            pos.faults.switch("server_fault", probability=1, operations=["getOrders"])
-            pos.shop.change("order", 4)
+        pos.faults.switch("server_fault", probability=1, operations=["getOrders"])
+        pos.shop.change("order", 4)
 
-            async def behind() -> dict[str, Any] | None:
-                found = await row(worker, "order")
-                return found if found["backlog"] == 4 and found["age"] > 0 else None
+        async def behind() -> dict[str, Any] | None:
+            found = await row(worker, "order")
+            return found if found["backlog"] == 4 and found["age"] > 0 else None
 
-            first = await until(behind)
-            pos.shop.change("order", 2)
+        first = await until(behind)
+        pos.shop.change("order", 2)
 
-            async def older() -> bool:
-                return bool((await row(worker, "order"))["age"] >= first["age"] + 1)
+        async def older() -> bool:
+            return bool((await row(worker, "order"))["age"] >= first["age"] + 1)
 
-            await until(older)
-            assert (await samples(worker))["mplus_connector_backlog_age_seconds", "order"] >= first["age"] + 1
-            pos.faults.clear()
-            await level(worker, pos, ("order",))
+        await until(older)
+        assert (await samples(worker))["mplus_connector_backlog_age_seconds", "order"] >= first["age"] + 1
+        pos.faults.clear()
+        await level(worker, pos, ("order",))
 
-            async def idle_again() -> bool:
-                return (await row(worker, "order"))["age"] == 0.0
+        async def idle_again() -> bool:
+            return bool((await row(worker, "order"))["age"] == 0.0)
 
-            await until(idle_again)
+        await until(idle_again)
 
 
 async def test_health_tells_what_keeps_it_from_working(bootstrap: str, prefix: str) -> None:
@@ -159,13 +168,12 @@ async def test_health_tells_what_keeps_it_from_working(bootstrap: str, prefix: s
 
 async def test_a_regressed_head_is_a_metric(bootstrap: str, prefix: str) -> None:
     """For an alert: somebody must look."""
-    async with Sandbox(SandboxOptions(items=10)) as pos:
-        async with working(configuration(bootstrap, prefix, pos, entities=("order", "receipt"))) as worker:
-            await level(worker, pos, ("order", "receipt"))
-            assert 0 == (await samples(worker))["mplus_connector_head_regressed", "order"]
-            pos.shop.fall_back("order", 5)
-            await eventually(lambda: worker.board.rows()[prefix, "order"]["state"] == "head-regressed")
-            found = await samples(worker)
+    async with at_work(bootstrap, prefix, 10, "order", "receipt") as (pos, worker):
+        await level(worker, pos, ("order", "receipt"))
+        assert 0 == (await samples(worker))["mplus_connector_head_regressed", "order"]
+        pos.shop.fall_back("order", 5)
+        await eventually(lambda: worker.board.rows()[prefix, "order"]["state"] == "head-regressed")
+        found = await samples(worker)
 
     assert 1 == found["mplus_connector_head_regressed", "order"]
     assert 0 == found["mplus_connector_head_regressed", "receipt"]
@@ -175,8 +183,7 @@ async def test_a_regressed_head_is_a_metric(bootstrap: str, prefix: str) -> None
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 async def test_nothing_can_be_changed_over_http(bootstrap: str, prefix: str, method: str) -> None:
     """Only reading is served."""
-    async with Sandbox(SandboxOptions(items=0)) as pos:
-        async with working(configuration(bootstrap, prefix, pos, entities=("order",))) as worker, httpx.AsyncClient() as client:
-            for path in ("/status", "/metrics", "/health/live", "/health/ready", "/"):
-                answer = await client.request(method, f"http://127.0.0.1:{worker.port}{path}")
-                assert answer.status_code in (404, 405)
+    async with at_work(bootstrap, prefix, 0, "order") as (_, worker), httpx.AsyncClient() as client:
+        for path in ("/status", "/metrics", "/health/live", "/health/ready", "/"):
+            answer = await client.request(method, f"http://127.0.0.1:{worker.port}{path}")
+            assert answer.status_code in (404, 405)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 import orjson
-from pydantic import SecretStr
 
 from connector.clock import Clock
 from connector.config import Administration, Config, Connector, Kafka
@@ -28,6 +27,8 @@ from connector.wiring import Worker, run
 from tests.brokers import partition_count, read_all
 
 INTERVAL = 0.05
+START = Position()
+REAL = Clock()
 Some = TypeVar("Some")
 
 
@@ -119,9 +120,9 @@ async def reading(
     pos: Sandbox,
     name: str,
     *,
-    position: Position = Position(),
+    position: Position = START,
     limit: int = 10,
-    clock: Clock = Clock(),
+    clock: Clock = REAL,
     largest: int = 8 << 20,
     order_types: tuple[str, ...] = (),
     change: Callable[[Entity], Entity] = lambda entity: entity,
@@ -151,14 +152,12 @@ async def reading(
 
 def configuration(bootstrap: str, prefix: str, pos: Sandbox, **settings: Any) -> Config:
     """A quick deployment of one's own on the session's broker."""
-    quick = {"group": prefix, "poll_interval": 0.1, "lists_interval": 0.1, "work_partitions": 2, "partitions": 2}
-    return Config(
-        kafka=Kafka(bootstrap_servers=bootstrap),
-        connector=Connector(**{**quick, "session_timeout": 2, "requests_per_second": 500, "http_port": 0, **settings}),
-        administrations=(
-            Administration(administration=prefix, url=pos.url, ident=pos.ident, secret=SecretStr(pos.secret), timeout=20),
-        ),
-    )
+    quick: dict[str, Any] = {"group": prefix, "poll_interval": 0.1, "lists_interval": 0.1, "work_partitions": 2, "partitions": 2}
+    quick |= {"session_timeout": 2, "requests_per_second": 500, "http_port": 0}
+    broker: dict[str, Any] = {"bootstrap_servers": bootstrap}
+    shop: dict[str, Any] = {"administration": prefix, "url": pos.url, "ident": pos.ident, "secret": pos.secret, "timeout": 20}
+    administrations = (Administration(**shop),)
+    return Config(kafka=Kafka(**broker), connector=Connector(**(quick | settings)), administrations=administrations)
 
 
 @asynccontextmanager
@@ -167,7 +166,8 @@ async def working(config: Config, **options: Any) -> AsyncIterator[Worker]:
     started: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
     task = asyncio.create_task(run(config, started=started, **options))
     try:
-        await asyncio.wait([started, task], return_when=asyncio.FIRST_COMPLETED)
+        both: set[asyncio.Future[Any]] = {started, task}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             task.result()
         yield started.result()

@@ -19,6 +19,11 @@ async def looked(read: Reading, operation: str, times: int = 3) -> None:
     await eventually(lambda: read.pos.requests.counts[operation] >= before + times)
 
 
+def item(identity: str, value: bytes) -> Item:
+    """Of a list, as it was decoded."""
+    return Item(marker=0, identity=identity, deleted=False, value=value)
+
+
 def operation(entity: str) -> str:
     """That reads the list."""
     return {"deliveryMethod": "getDeliveryMethods", "orderCategory": "getOrderCategories"}[entity]
@@ -46,7 +51,7 @@ async def test_what_vanished_is_deleted_with_a_tombstone(entity: str) -> None:
     """Both with the next number; if it comes back it is a change."""
     async with Sandbox(NOTHING) as pos, reading(pos, entity) as read:
         await eventually(lambda: read.bundles)
-        identity, row = list(pos.shop.lists.rows[entity].items())[0]
+        identity, row = next(iter(pos.shop.lists.rows[entity].items()))
         count = read.position.marker
         del pos.shop.lists.rows[entity][identity]
         await eventually(lambda: len(read.bundles) == 2)
@@ -97,7 +102,7 @@ async def test_an_item_that_can_no_longer_be_decoded_is_not_taken_for_deleted() 
     """One dead letter, however often the list is looked at; when it can be read again and is the same, nothing is published."""
     async with Sandbox(NOTHING) as pos, reading(pos, "orderCategory") as read:
         await eventually(lambda: read.bundles)
-        identity, row = list(pos.shop.lists.rows["orderCategory"].items())[0]
+        identity, row = next(iter(pos.shop.lists.rows["orderCategory"].items()))
         pos.shop.lists.rows["orderCategory"][identity] = row | {"orderCategoryNumber": "many"}
         await eventually(lambda: read.letters)
         await looked(read, "getOrderCategories")
@@ -133,23 +138,23 @@ async def test_only_the_refused_list_is_unavailable() -> None:
 
 def test_counting_goes_on_where_it_stood() -> None:
     """Pure: changed and vanished items, several at once, each with a number of its own."""
-    first, items = changes(Position(), [Item(0, "a", False, b"1"), Item(0, "b", False, b"1"), Item(0, "c", False, b"1")])
-    assert [("a", 1), ("b", 2), ("c", 3)] == [(item.identity, item.marker) for item in items]
-    second, items = changes(first, [Item(0, "c", False, b"1"), Item(0, "b", False, b"2")])
+    first, items = changes(Position(), [item("a", b"1"), item("b", b"1"), item("c", b"1")])
+    assert [("a", 1), ("b", 2), ("c", 3)] == [(one.identity, one.marker) for one in items]
+    second, items = changes(first, [item("c", b"1"), item("b", b"2")])
     assert [("b", 4, False), ("a", 5, True)] == [
-        (item.identity, item.marker, item.deleted) for item in items if isinstance(item, Item)
+        (one.identity, one.marker, one.deleted) for one in items if isinstance(one, Item)
     ]
     assert {"b", "c"} == set(second.hashes)
-    assert (second, []) == changes(second, [Item(0, "b", False, b"2"), Item(0, "c", False, b"1")])
+    assert (second, []) == changes(second, [item("b", b"2"), item("c", b"1")])
 
 
 def test_nothing_vanishes_while_something_cannot_be_decoded() -> None:
     """It may be just that; afterwards what is really gone is deleted."""
-    first, _ = changes(Position(), [Item(0, "a", False, b"1"), Item(0, "b", False, b"1")])
-    second, items = changes(first, [Item(0, "a", False, b"1"), Undecodable(None, None, "no", b"<x/>")])
+    first, _ = changes(Position(), [item("a", b"1"), item("b", b"1")])
+    second, items = changes(first, [item("a", b"1"), Undecodable(None, None, "no", b"<x/>")])
     assert 1 == len(items)
-    third, items = changes(second, [Item(0, "a", False, b"1")])
-    assert [("b", True)] == [(item.identity, item.deleted) for item in items if isinstance(item, Item)]
+    third, items = changes(second, [item("a", b"1")])
+    assert [("b", True)] == [(one.identity, one.deleted) for one in items if isinstance(one, Item)]
     assert {"a"} == set(third.hashes)
 
 

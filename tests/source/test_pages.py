@@ -1,6 +1,5 @@
 """The poller between a real sandbox and a list: pages that are hard to read."""
 
-import asyncio
 from typing import Any, Literal
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES
 from connector.source.position import MAX_LIMIT
-from connector.source.positions import Position
 from tests.source.rig import eventually, only, reading, truth
 
 Semantics = Literal["records", "records-before-filter", "window"]
@@ -19,7 +17,7 @@ MARKED = [entity.name for entity in ENTITIES if entity.head]
 @pytest.mark.parametrize("name", MARKED)
 @pytest.mark.parametrize("semantics", SEMANTICS)
 async def test_every_entity_is_read_whole_in_rising_order(name: str, semantics: Semantics) -> None:
-    """Whatever the limit counts, from unsorted pages with gaps: each item once, the markers rising, up to the head and not beyond."""
+    """Whatever the limit counts, from unsorted pages with gaps: each item once, the markers rising, up to the head."""
     async with Sandbox(only(name, 18, limit_semantics=semantics)) as pos, reading(pos, name, limit=5) as read:
         await read.caught_up()
 
@@ -181,7 +179,7 @@ async def test_one_page_of_a_shard_is_read_at_a_time() -> None:
             open_calls -= arguments[1].operation == "getOrders"
             return answer
 
-        pos._endpoint._early = counted  # type: ignore[method-assign]
+        pos._endpoint._early = counted  # type: ignore[method-assign,assignment]
         async with reading(pos, "order", limit=4) as read:
             await read.caught_up()
 
