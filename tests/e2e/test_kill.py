@@ -15,7 +15,7 @@ from pathlib import Path
 from connector.demo.kafka import Broker
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.e2e.connectors import Connector, Fleet, fleet, settings, until
-from tests.e2e.truth import aborted, examine
+from tests.e2e.truth import aborted, examine, hanging
 from tests.e2e.victim import STRUCK, Crash
 
 CHANGES_PER_SECOND = 100
@@ -112,8 +112,12 @@ async def one_round(broker: Broker, name: str, directory: Path, seed: int) -> No
     ):
         sicken(pos, luck)
         chaos = Chaos(connectors, pos, luck)
-        await play(chaos, pos, broker, luck)
-        await settle(connectors, pos)
+        try:
+            await play(chaos, pos, broker, luck)
+            await settle(connectors, pos)
+        except AssertionError as error:
+            error.add_note(f"seed {seed}, {chaos.tally}; open transactions: {await hanging(broker.bootstrap, name)}")
+            raise
         findings = await examine(broker.bootstrap, name, pos.shop)
         assert [] == findings.problems, f"seed {seed}: {findings.problems[:20]}"
         lost = await aborted(broker.bootstrap, name)

@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord
 
 from connector.sandbox import Shop
 from connector.source.entities import ENTITIES, Entity, named
+from tests.brokers import end_offsets
 from tests.e2e.reading import read_topics
 
 
@@ -45,6 +46,16 @@ async def aborted(bootstrap: str, administration: str) -> int:
     seen = [await read_topics(bootstrap, topics, isolation) for isolation in ("read_uncommitted", "read_committed")]
     everything, committed = (sum(map(len, found.values())) for found in seen)
     return everything - committed
+
+
+async def hanging(bootstrap: str, administration: str) -> list[str]:
+    """Partitions with an open transaction, as "topic-partition: readers stop at, end": where one hangs, nobody reads on."""
+    found = []
+    for topic in ("sync-markers", "dead-letters", *(entity.topic for entity in ENTITIES)):
+        stable = await end_offsets(bootstrap, f"{administration}.{topic}")
+        ends = await end_offsets(bootstrap, f"{administration}.{topic}", "read_uncommitted")
+        found += [f"{topic}-{place}: {stable[place]}, {end}" for place, end in sorted(ends.items()) if stable[place] < end]
+    return found
 
 
 def events(records: Iterable[ConsumerRecord]) -> list[ConsumerRecord]:

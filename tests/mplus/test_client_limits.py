@@ -84,8 +84,6 @@ async def test_requests_keep_to_the_rate() -> None:
         await asyncio.gather(*(speaking.numbers("getApiVersion") for _ in range(50)))
 
     assert 1.45 < time.monotonic() - started < 4
-    for start in pos.asked:
-        assert len([at for at in pos.asked if start <= at < start + 1]) <= 41  # the burst and one second's refill
 
 
 async def test_a_rate_below_one_is_kept_too() -> None:

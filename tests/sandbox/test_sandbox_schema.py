@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from connector.sandbox import Sandbox, SandboxOptions
+from connector.sandbox import Sandbox, SandboxOptions, order_fields
 from connector.sandbox.operations import OPERATIONS
 from tests.sandbox.calls import PLUS, WAYS, call, page_request
-from tests.zeeping import ENCODING, service
+from tests.sandbox.ordering import ORDER_OPERATIONS
+from tests.zeeping import service
 
 WITHOUT_REQUEST = ("getApiVersion", "getCurrentSyncMarkers", "getDeliveryMethods", "getOrderCategories")
 V1 = {"getPurchaseOrders": "purchaseOrder", "getPurchaseDeliveries": "purchaseDelivery"}
@@ -23,6 +24,23 @@ REQUESTS: Mapping[str, str] = {
     "getCurrentSyncMarkersV2": "<request/>",
     **{way.operation: page_request(entity) for entity, way in WAYS.items()},
     **{operation: page_request(entity) for operation, entity in V1.items()},
+}
+NESTED = {
+    order_fields.ORDER: "Order",
+    order_fields.LINE: "Line",
+    order_fields.LINE_DATA: "LineData",
+    order_fields.PAYMENT: "Payment",
+    order_fields.ADDRESS: "Address",
+    order_fields.DATE: "SoapMplusDate",
+    order_fields.MOMENT: "SoapMplusDateTime",
+    order_fields.DELIVERY: "OrderDelivery",
+    order_fields.DELIVERY_LINE: "OrderDeliveryLine",
+    order_fields.CANCELLER: "CancelOrderRequest",
+    order_fields.WORKPLACE: "WorkplaceIdentifier",
+    order_fields.EMPLOYEE: "EmployeeIdentifier",
+    order_fields.LINES: "LineList",
+    order_fields.PAYMENTS: "PaymentList",
+    order_fields.IDS: "IdList",
 }
 VARIANTS = (
     ("getProducts", "<request><pluNumbers/><syncMarker>30</syncMarker></request>"),
@@ -43,7 +61,7 @@ def _check(schema: Any, content: bytes) -> int:
 
 def test_the_samples_cover_every_operation() -> None:
     """No operation is left out of the checks below."""
-    assert REQUESTS.keys() == OPERATIONS.keys()
+    assert REQUESTS.keys() == OPERATIONS.keys() - ORDER_OPERATIONS
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -73,17 +91,32 @@ async def test_the_sandbox_knows_every_field_of_every_request(wsdl: Path) -> Non
     xsd = "{http://www.w3.org/2001/XMLSchema}"
     root = etree.parse(wsdl)
     for name, operation in OPERATIONS.items():
-        inside = root.find(f".//{xsd}element[@name='{name}']/{xsd}complexType/{xsd}sequence/{xsd}element")
-        elements = [] if inside is None else _fields(root, inside.get("type").partition(":")[2])
+        own = root.findall(f".//{xsd}schema/{xsd}element[@name='{name}']/{xsd}complexType/{xsd}sequence/{xsd}element")
+        inside = own[0] if own and operation.request != "bare" else None
+        elements = own if inside is None else _fields(root, inside.get("type").partition(":")[2])
         told = [(field.get("name"), field.get("minOccurs", "1") == "1") for field in elements]
         assert [(field.rstrip("!*"), "!" in field) for field in operation.fields.split()] == told, name
-        must = "no" if inside is None else {"0": "may", "1": "must"}[inside.get("minOccurs", "1")]
+        bare = "bare" if own and operation.request == "bare" else "no"
+        must = bare if inside is None else {"0": "may", "1": "must"}[inside.get("minOccurs", "1")]
         assert operation.request == must, name
+        assert (len(own) == 1 and own[0].get("name") == "request") == (must in ("may", "must")), name
 
 
-def _fields(root: Any, name: str) -> Any:
+def test_the_sandbox_knows_every_field_inside_an_order(wsdl: Path) -> None:
+    """Orders, lines, payments and what else nests in requests have the fields of the WSDL, in its order."""
+    root = etree.parse(wsdl)
+    for row, name in NESTED.items():
+        told = [(field.get("name"), field.get("minOccurs", "1") == "1") for field in _fields(root, name)]
+        assert [(field.rstrip("!*"), "!" in field) for field in row.split()] == told, name
+
+
+def _fields(root: Any, name: str) -> list[Any]:
+    """The elements of a type, those of the type it extends first."""
     xsd = "{http://www.w3.org/2001/XMLSchema}"
-    return root.findall(f".//{xsd}complexType[@name='{name}']/{xsd}sequence/{xsd}element")
+    found = root.find(f".//{xsd}complexType[@name='{name}']")
+    extension = found.find(f".//{xsd}extension")
+    base = [] if extension is None else _fields(root, extension.get("base").partition(":")[2])
+    return [*base, *found.findall(f".//{xsd}sequence/{xsd}element")]
 
 
 async def test_a_client_made_from_the_wsdl_finds_the_truth(pos: Sandbox, wsdl: Path) -> None:

@@ -22,11 +22,11 @@ async def ended(config: Config, *, adopt: bool = False) -> None:
 async def test_positions_of_another_deployment_refuse_to_start(bootstrap: str, prefix: str) -> None:
     """Two would publish everything twice: the message names the other one and the way out, and nothing is published."""
     async with Sandbox(only("order", 10)) as pos:
-        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
+        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS, work_partitions=1)) as worker:
             await level(worker, pos, ORDERS)
         before = await events_of(bootstrap, f"{prefix}.orders")
         pos.shop.change("order", 5)
-        other = configuration(bootstrap, prefix, pos, entities=ORDERS, group=f"{prefix}-b")
+        other = configuration(bootstrap, prefix, pos, entities=ORDERS, work_partitions=1, group=f"{prefix}-b")
         with pytest.raises(Fatal, match=f"belong to the deployment {prefix}: .*--adopt"):
             await ended(other)
 
@@ -37,11 +37,11 @@ async def test_adopting_takes_the_positions_over_for_good(bootstrap: str, prefix
     """Nothing comes twice; of idle entities too, so that the old deployment is refused from then on, and the new one not."""
     names = ("order", "receipt", "deliveryMethod")
     async with Sandbox(SandboxOptions(items=8)) as pos:
-        config = configuration(bootstrap, prefix, pos, entities=names)
+        config = configuration(bootstrap, prefix, pos, entities=names, work_partitions=1)
         async with working(config) as worker:
             await level(worker, pos, names[:2])
             await eventually(lambda: worker.board.rows()[prefix, "deliveryMethod"]["position"])
-        other = configuration(bootstrap, prefix, pos, entities=names, group=f"{prefix}-b")
+        other = configuration(bootstrap, prefix, pos, entities=names, work_partitions=1, group=f"{prefix}-b")
         pos.shop.change("order", 3)
         async with working(other, adopt=True) as worker:
             await level(worker, pos, names[:2])
