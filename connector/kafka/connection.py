@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -87,6 +87,22 @@ def only_we_cancel() -> Iterator[None]:
         if task is None or task.cancelling():
             raise
         raise Retry("the Kafka client cancelled a call by itself") from error
+
+
+async def begin(start: Callable[[], Awaitable[None]], within: float) -> None:
+    """Start a client in at most so many seconds. Raises TimeoutError.
+
+    A task of its own: aiokafka leaks its first connection when start() is cancelled half way, so it may end first.
+    """
+    starting = asyncio.ensure_future(start())
+    starting.add_done_callback(lambda task: task.cancelled() or task.exception())  # retrieved, also when nobody waits any more
+    try:
+        async with asyncio.timeout(within):
+            await asyncio.shield(starting)
+    finally:
+        if not starting.done():
+            await asyncio.wait([starting], timeout=2.0)
+            starting.cancel()
 
 
 async def close(consumer: AIOKafkaConsumer, within: float) -> None:

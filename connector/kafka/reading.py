@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal
-from connector.kafka.connection import close, transacting
+from connector.kafka.connection import begin, close, transacting
 from connector.kafka.topics import existing
 
 DEADLINE = 60.0
@@ -39,7 +39,7 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
         **arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False
     )
     try:
-        await consumer.start()
+        await begin(consumer.start, DEADLINE)
         consumer.assign([where])
         await consumer.seek_to_beginning(where)
         while await consumer.position(where) < end:  # not the last record's offset: markers of transactions follow it
@@ -58,7 +58,7 @@ async def follow(arguments: Mapping[str, Any], topics: Sequence[str], *, from_st
         *topics, **arguments, isolation_level="read_committed", auto_offset_reset=reset, enable_auto_commit=False
     )
     try:
-        await consumer.start()
+        await begin(consumer.start, DEADLINE)
         async for record in consumer:
             yield record
     finally:
@@ -69,7 +69,7 @@ async def high_watermark(arguments: Mapping[str, Any], where: TopicPartition) ->
     """The offset after the last record, committed or not."""
     consumer = AIOKafkaConsumer(**arguments, isolation_level="read_uncommitted")
     try:
-        await consumer.start()
+        await begin(consumer.start, DEADLINE)
         return int((await consumer.end_offsets([where]))[where])
     finally:
         await close(consumer, PATIENCE)

@@ -17,7 +17,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from connector.kafka.connection import transacting
+from connector.kafka.connection import begin, transacting
 from connector.kafka.records import OVERHEAD, Record, partition_of
 
 BATCH_BYTES = 1 << 20
@@ -121,8 +121,7 @@ async def fenced_producer(
     )
     try:
         with transacting(partition):
-            async with asyncio.timeout(tuning.deadline):
-                await producer.start()
+            await begin(producer.start, tuning.deadline)
         yield FencedProducer(producer, partition, tuning.deadline)
     finally:
         await _throw_away(producer)

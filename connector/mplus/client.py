@@ -6,12 +6,14 @@ loggers, which print URLs, are silenced by `ops/log.py`.
 """
 
 import asyncio
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
+from urllib.request import getproxies
 
 import httpx
 import stamina
@@ -28,8 +30,17 @@ from connector.mplus.soap import Fields, request
 CHUNK = 1 << 16
 """Bytes handed to the decoder at a time."""
 
+KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}
+"""Seconds of silence, seconds between probes, probes: as far as the system knows them."""
+
 SMALL_ANSWER = 1 << 20
 """Bytes of an answer that is not a page, at most: a head, a version, a fault."""
+
+NOTICE_DEAD_PEERS = [
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    *((socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in KEEPALIVE.items() if hasattr(socket, name)),
+]
+"""A slow POS may be silent for long; a dead one shall be noticed after a minute."""
 
 Page = list[Item | Undecodable]
 Answer = TypeVar("Answer")
@@ -70,8 +81,8 @@ class PosClient:
         self._limiter = AsyncLimiter(max(1.0, access.rate), max(1.0, access.rate) / access.rate)
         self._http = httpx.AsyncClient(
             verify=access.tls,
-            timeout=httpx.Timeout(min(60.0, access.timeout), connect=access.connect_timeout),
-            limits=httpx.Limits(max_connections=20, keepalive_expiry=60),
+            transport=None if getproxies() else _transport(access),  # httpx takes proxies from the environment only without one
+            timeout=httpx.Timeout(access.timeout, connect=access.connect_timeout),
         )
 
     async def close(self) -> None:
@@ -150,6 +161,11 @@ class PosClient:
             headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": operation},
             content=body,
         )
+
+
+def _transport(access: Access) -> httpx.AsyncHTTPTransport:
+    limits = httpx.Limits(max_connections=20, keepalive_expiry=60)
+    return httpx.AsyncHTTPTransport(verify=access.tls, limits=limits, socket_options=NOTICE_DEAD_PEERS)
 
 
 def _again(error: Exception, longest: float) -> bool | float:

@@ -76,7 +76,7 @@ def fault_of(fault: Element) -> tuple[str, str]:
     """Code and text of a fault, of SOAP 1.1 or 1.2, each in one line."""
     texts = {local(element.tag): " ".join((element.text or "").split()) for element in reversed(list(fault.iter()))}
     code, text = texts.get("faultcode") or texts.get("Value") or "", texts.get("faultstring") or texts.get("Text") or ""
-    return code.rpartition(":")[2], text[:500]
+    return code.rpartition(":")[2], text
 
 
 def _split(tag: str) -> tuple[str, str]:

@@ -29,7 +29,7 @@ def translated(operation: str, secret: str) -> Iterator[None]:
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
         raise Retry(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
     except FaultError as error:
-        raise _fault(operation, _without(secret, error.code), _without(secret, error.text)) from None
+        raise _fault(operation, _without(secret, error.code)[:100], _without(secret, error.text)[:500]) from None
     except PageError as error:
         raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
 

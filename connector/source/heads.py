@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Sequence
 
 from connector.clock import Clock
-from connector.errors import Refused
+from connector.errors import Refused, Retry
 from connector.mplus.client import PosClient
 from connector.source.entities import Entity
 from connector.source.schedule import Head
@@ -43,6 +43,8 @@ class Heads:
         asked_at = self._clock.monotonic()
         self._next_at = asked_at + self._interval
         markers = await self._ask()
+        if self._entities and not any(entity.head in markers for entity in self._entities):
+            raise Retry("the POS's answer holds no sync markers at all")
         self._heads = {entity.name: Head(markers[entity.head], asked_at) for entity in self._entities if entity.head in markers}
 
     async def _ask(self) -> dict[str, int]:

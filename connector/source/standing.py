@@ -9,6 +9,9 @@ from connector.events import DeadLettered, Listener, PageCommitted, ShardStarted
 from connector.source.bundles import Bundle
 from connector.source.schedule import REFUSED_AGAIN, State, backoff
 
+LONGEST = 300.0
+"""Seconds that a POS may ask us to stay away, at most: it may have meant milliseconds, and operators wait."""
+
 
 class Standing:
     """Of one entity of one administration."""
@@ -49,7 +52,7 @@ class Standing:
             return REFUSED_AGAIN
         self._failures += 1
         self.change(State.UNREACHABLE, str(error))
-        return max(error.after or 0.0, backoff(self._failures, self._clock.chance()))
+        return max(min(error.after or 0.0, LONGEST), backoff(self._failures, self._clock.chance()))
 
     def committed(self, bundle: Bundle, seconds: float, unread_since: float | None) -> None:
         """A bundle is in Kafka."""
