@@ -7,5 +7,6 @@ from .faults import Faults
 from .options import SandboxOptions
 from .server import Sandbox, serve
 from .shop import Shop
+from .staff import StaffedShop
 
-__all__ = ["Faults", "Sandbox", "SandboxOptions", "Shop", "serve"]
+__all__ = ["Faults", "Sandbox", "SandboxOptions", "Shop", "StaffedShop", "serve"]

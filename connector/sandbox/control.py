@@ -9,7 +9,7 @@ from aiohttp import web
 from .activity import Activity
 from .faults import Faults
 from .requests_seen import RequestLog
-from .shop import Shop
+from .staff import StaffedShop
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
@@ -17,7 +17,7 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 class Control:
     """Each method answers one route with JSON; bad input is HTTP 400 with one line that says what is wrong."""
 
-    def __init__(self, shop: Shop, faults: Faults, activity: Activity, log: RequestLog) -> None:
+    def __init__(self, shop: StaffedShop, faults: Faults, activity: Activity, log: RequestLog) -> None:
         self._shop = shop
         self._faults = faults
         self._activity = activity
@@ -29,8 +29,15 @@ class Control:
             "heads": self._shop.heads,
             "faults": self._faults.as_json,
             "requests": self._log.as_json,
+            "effects": lambda: self._shop.desk.effects,
         }
-        write = {"faults": self._switch, "fall-back": self._fall_back, "activity": self._set_activity, "change": self._change}
+        write = {
+            "faults": self._switch,
+            "fall-back": self._fall_back,
+            "activity": self._set_activity,
+            "change": self._change,
+            "cashier": self._cashier,
+        }
         return [
             *(web.get(f"/_sandbox/{name}", _reader(answer)) for name, answer in read.items()),
             *(web.post(f"/_sandbox/{name}", _writer(act)) for name, act in write.items()),
@@ -58,6 +65,18 @@ class Control:
 
     def _change(self, sent: Mapping[str, Any]) -> object:
         return {"changed": self._shop.change(sent["entity"], _count(sent.get("count", 1)))}
+
+    def _cashier(self, sent: Mapping[str, Any]) -> object:
+        """`does`: pays, delivers, cancels or changes, with the arguments of that act; or books what is queued."""
+        if sent["does"] == "books":
+            return {"booked": self._shop.book_queued()}
+        acts: Mapping[str, Callable[..., int]] = {
+            "pays": self._shop.cashier_pays,
+            "delivers": self._shop.cashier_delivers,
+            "cancels": self._shop.cashier_cancels,
+            "changes": self._shop.cashier_changes,
+        }
+        return {"syncMarker": acts[sent["does"]](**{name: value for name, value in sent.items() if name != "does"})}
 
 
 def _count(value: object) -> int:

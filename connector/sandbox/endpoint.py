@@ -58,7 +58,11 @@ class Endpoint:
         return None
 
     async def _answer(self, request: web.Request, call: Call) -> web.StreamResponse:
-        answer = envelope(carry_out(self._shop, call, self._faults.missing_operations))
+        answer = envelope(carry_out(self._shop, call, self._faults))
+        if delay := self._faults.due("delay_after_seconds", call.operation):
+            await asyncio.sleep(delay.seconds)
+        if self._faults.due("server_fault_after", call.operation):
+            raise SoapFault("Server", "internal error after the fact, simulated")
         if self._faults.due("drop_after", call.operation):
             return _cut(request)
         if self._faults.due("truncate", call.operation):

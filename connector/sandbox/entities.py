@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from . import facts, goods, people, purchases, sales
 from .item import Build, Draft
@@ -70,3 +71,13 @@ _ROWS = (
     Entity("packingSlip", "packingSlipSyncMarker", "packingSlip", "packingSlipList", sales.packing_slip, _uuid("packingSlip")),
 )
 ENTITIES: Mapping[str, Entity] = MappingProxyType({row.name: row for row in _ROWS})
+
+
+def document(draft: Draft) -> dict[str, Any]:
+    """What an item holds now, as elements in their order; numbers that every change moves are always the item's own."""
+    item = draft.item
+    if item.content is None:
+        return dict(ENTITIES[item.entity].build(draft))
+    cancelled = f"ORDER-CANCEL-STATE-{'COMPLETE' if item.deleted else 'NOTHING'}"
+    own = {**sales.counters(draft), "syncMarker": item.marker, "cancelState": cancelled}
+    return {**item.content, **{name: value for name, value in own.items() if name in item.content}}

@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from random import Random
 
+from .told import ToldResults, read_results
+
 KINDS = (
     "delay_seconds",  # wait, then go on
     "drop_before",  # the connection is cut before anything is done
@@ -13,8 +15,15 @@ KINDS = (
     "drop_after",  # it is done, but the connection is cut without an answer
     "truncate",  # the connection is closed in the middle of the body
     "truncate_framed",  # a complete HTTP answer with XML that stops in the middle
+    "delay_after_seconds",  # it is done, then wait, then answer
+    "server_fault_after",  # it is done, and HTTP 500 with a Server fault
+    "queue_order",  # createOrder accepts and books so many seconds later; 0: when a hook says so
 )
+DELAYS = ("delay_seconds", "delay_after_seconds")
 MISSING = "missing_operations"
+UNLICENSED = "unlicensed_operations"
+RESULTS = "results"
+NOT_KINDS = (MISSING, UNLICENSED, RESULTS)
 DEFAULTS = (("probability", 0), ("count", 0), ("seconds", 1))
 
 
@@ -52,6 +61,8 @@ class Faults:
 
     def __init__(self, seed: int = 1) -> None:
         self.missing_operations: frozenset[str] = frozenset()
+        self.unlicensed_operations: frozenset[str] = frozenset()
+        self.results = ToldResults()
         self._luck = Random(seed)
         self._on: dict[str, Fault] = {}
 
@@ -62,9 +73,10 @@ class Faults:
         self._on[kind] = _checked(kind, Fault(probability, count, frozenset(operations), seconds))
 
     def clear(self) -> None:
-        """Switch everything off and bring missing operations back."""
+        """Switch everything off and bring missing and unlicensed operations back."""
         self._on.clear()
-        self.missing_operations = frozenset()
+        self.results.clear()
+        self.missing_operations = self.unlicensed_operations = frozenset()
 
     def due(self, kind: str, operation: str) -> Fault | None:
         """The fault, if it strikes this call."""
@@ -72,22 +84,27 @@ class Faults:
         return fault if fault and fault.strikes(operation, self._luck) else None
 
     def as_json(self) -> dict[str, object]:
-        return {**{kind: fault.as_json() for kind, fault in self._on.items()}, MISSING: sorted(self.missing_operations)}
+        on = {kind: fault.as_json() for kind, fault in self._on.items()}
+        unlicensed = {UNLICENSED: sorted(self.unlicensed_operations)} if self.unlicensed_operations else {}
+        return {**on, MISSING: sorted(self.missing_operations), **unlicensed, **self.results.as_json()}
 
     def load(self, wanted: Mapping[str, object]) -> None:
         """Switch what `wanted` names and leave the rest: the JSON of as_json; a bare number is short for a probability
-        (of delay_seconds: for so many seconds, every time). ValueError: not understood, and nothing was switched.
+        (of a delay: for so many seconds, every time). ValueError: not understood, and nothing was switched.
         """
-        settings = {kind: _fault(kind, setting) for kind, setting in wanted.items() if kind != MISSING}
+        settings = {kind: _fault(kind, setting) for kind, setting in wanted.items() if kind not in NOT_KINDS}
         missing = _names(wanted.get(MISSING, sorted(self.missing_operations)))
+        unlicensed = _names(wanted.get(UNLICENSED, sorted(self.unlicensed_operations)))
+        results = read_results(wanted.get(RESULTS, {}))
         self._on.update(settings)
-        self.missing_operations = missing
+        self.missing_operations, self.unlicensed_operations = missing, unlicensed
+        self.results.load(results)
 
 
 def _fault(kind: str, setting: object) -> Fault:
     if not isinstance(setting, Mapping):
         number = _number(setting)
-        return _checked(kind, Fault(1.0, seconds=number) if kind == "delay_seconds" else Fault(number))
+        return _checked(kind, Fault(1.0, seconds=number) if kind in DELAYS else Fault(number))
     if unknown := setting.keys() - {"probability", "count", "operations", "seconds"}:
         raise ValueError(f"{kind}: no setting '{min(unknown)}'")
     probability, count, seconds = (_number(setting.get(name, default)) for name, default in DEFAULTS)

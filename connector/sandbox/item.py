@@ -1,15 +1,19 @@
 """One item of one entity, and the draft that its XML is built from."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from . import facts
 
 
 @dataclass(slots=True, eq=False)
 class Item:
-    """Its content follows from the seed, these fields and nothing else; `xml` keeps what was written until it changes."""
+    """What it holds follows from the seed and these fields; `xml` keeps what was written until it changes.
+
+    `content` is set once a command or a cashier had a hand in it: then it holds that, and the seed no longer counts.
+    """
 
     entity: str
     number: int
@@ -21,6 +25,7 @@ class Item:
     deleted: bool = False
     parts: tuple[int, ...] = ()  # the markers of a product's articles
     origin: tuple[str, int, int] | None = None  # of a stock change: entity, number and line that caused it
+    content: Mapping[str, Any] | None = None
     xml: dict[str, bytes] = field(default_factory=dict)
 
 

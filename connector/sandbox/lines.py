@@ -48,10 +48,11 @@ def sale_line(draft: Draft, place: int) -> SaleLine:
 
 def line_list(draft: Draft, sold: Sequence[SaleLine], delivered: int) -> dict[str, object]:
     """The lines as elements; the first `delivered` of them have been delivered."""
-    return {"line": [_line(draft, line, line.quantity if line.place < delivered else 0) for line in sold]}
+    return {"line": [line_element(draft, line, line.quantity if line.place < delivered else 0) for line in sold]}
 
 
-def _line(draft: Draft, line: SaleLine, delivered: int) -> dict[str, object]:
+def line_element(draft: Draft, line: SaleLine, delivered: int) -> dict[str, object]:
+    """A sold line; `delivered` counts like its quantity."""
     return {
         "lineId": facts.uuid_text(draft.item.identity, line.place),
         "employeeNumber": draft.refer("employee"),
@@ -80,6 +81,7 @@ def _line_data(line: SaleLine, delivered: int) -> dict[str, object]:
         "deliveredQuantity": delivered,
         "deliveredDecimalPlaces": line.decimals or None,
         "cancelledQuantity": 0,
+        "cancelledDecimalPlaces": None,
         **_prices(line.ware),
         "turnoverGroup": line.ware.group + 1,
         "turnoverGroupName": catalogue.GROUPS[line.ware.group],
@@ -111,7 +113,7 @@ def sums(sold: Sequence[SaleLine]) -> dict[str, object]:
         "totalInclAmount": total(sold),
         "totalExclAmount": sum(line.total_excl for line in sold),
         "vatMethod": "VAT-METHOD-INCLUSIVE",
-        "vatGroupList": {"vatGroup": [_vat_group(code, sold) for code in sorted({line.ware.vat_code for line in sold})]},
+        "vatGroupList": {"vatGroup": vat_groups([(line.ware.vat_code, line.total, line.total_excl) for line in sold])},
     }
 
 
@@ -119,9 +121,13 @@ def total(sold: Sequence[SaleLine]) -> int:
     return sum(line.total for line in sold)
 
 
-def _vat_group(code: int, sold: Sequence[SaleLine]) -> dict[str, object]:
-    mine = [line for line in sold if line.ware.vat_code == code]
-    excl = sum(line.total_excl for line in mine)
+def vat_groups(sold: Sequence[tuple[int, int, int]]) -> list[dict[str, object]]:
+    """One row per VAT code, from the (code, total with VAT, total without) of each line."""
+    return [_vat_group(code, [line for line in sold if line[0] == code]) for code in sorted({line[0] for line in sold})]
+
+
+def _vat_group(code: int, sold: Sequence[tuple[int, int, int]]) -> dict[str, object]:
+    excl = sum(line[2] for line in sold)
     return {
         "branchNumber": 1,
         "countryCode": 528,
@@ -129,7 +135,7 @@ def _vat_group(code: int, sold: Sequence[SaleLine]) -> dict[str, object]:
         "vatCode": code,
         "vatPercentage": catalogue.VAT[code],
         "exclAmount": excl,
-        "vatAmount": total(mine) - excl,
+        "vatAmount": sum(line[1] for line in sold) - excl,
         "accountNumber": 1500 + code,
     }
 

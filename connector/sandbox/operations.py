@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
-from . import heads, pages
+from . import delivering, heads, order_reads, orders, pages, paying
+from . import order_fields as order_rows
 from . import request_fields as rows
+from .commands import Command
+from .faults import Faults
 from .pages import Page
 from .requests import Asked, fields, read_request
 from .shop import Shop
@@ -17,7 +20,9 @@ Answer = Callable[[Shop, Asked], Iterable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`response` is the answer's element; `request` says whether there is a request element: must, may or no."""
+    """`response` is the answer's element; `request` says whether there is a request element: must, may or no; bare:
+    the fields stand in the operation's own element.
+    """
 
     response: str
     answer: Answer
@@ -30,6 +35,8 @@ class Operation:
         return [f"<ns:{self.response}>".encode(), *inner, f"</ns:{self.response}>".encode()]
 
     def _request_of(self, element: ET.Element) -> ET.Element:
+        if self.request == "bare":
+            return element
         if [local(child) for child in element] not in ALLOWED[self.request]:
             raise client(f"'{local(element)}' needs {NEEDS[self.request]}")
         return element[0] if len(element) else element
@@ -71,12 +78,71 @@ OPERATIONS: Mapping[str, Operation] = MappingProxyType(
         ),
         "getActivities": Operation("GetActivitiesResponse", Page("activity").answer, rows.ACTIVITIES),
         "getPackingSlips": Operation("GetPackingSlipsResponse", Page("packingSlip", "packingSlipIds").answer, rows.PACKING_SLIPS),
+        "findOrder": Operation("GetOrderResponse", order_reads.find_order, order_rows.BY_EXT_ID, "bare"),
+        "getOrder": Operation("GetOrderResponse", order_reads.get_order, order_rows.BY_ID, "bare"),
+        "getOrdersByExtOrderIds": Operation(
+            "GetOrdersByExtOrderIdsResponse", order_reads.orders_by_ext_ids, order_rows.BY_EXT_IDS
+        ),
+        "getPackingSlipsByOrder": Operation("GetPackingSlipsByOrderResponse", order_reads.slips_by_order, order_rows.BY_ID),
+        "createOrder": Operation(
+            "CreateOrderResponse",
+            Command("createOrder", orders.create, "result info errorMessage").answer,
+            order_rows.ONE_ORDER,
+            "bare",
+        ),
+        "createOrderV3": Operation(
+            "CreateOrderV3Response",
+            Command(
+                "createOrderV3", orders.create, "idempotencyResult result order errorMessage info payResult invoiceId"
+            ).answer,
+            order_rows.CREATE_V3,
+        ),
+        "updateOrder": Operation(
+            "UpdateOrderResponse",
+            Command("updateOrder", orders.update, "result info errorMessage").answer,
+            order_rows.ONE_ORDER,
+            "bare",
+        ),
+        "updateOrderV2": Operation(
+            "UpdateOrderV2Response",
+            Command("updateOrderV2", orders.update, "result order errorMessage info").answer,
+            order_rows.UPDATE_V2,
+        ),
+        "cancelOrder": Operation(
+            "CancelOrderResponse", Command("cancelOrder", orders.cancel, "result message").answer, order_rows.CANCEL, "bare"
+        ),
+        "cancelOrderV2": Operation(
+            "CancelOrderResponse",
+            Command("cancelOrderV2", orders.cancel_or_undo, "result message").answer,
+            order_rows.CANCEL_V2,
+        ),
+        "payOrder": Operation(
+            "PayOrderResponse", Command("payOrder", paying.pay, "result invoiceId errorMessage").answer, order_rows.PAY
+        ),
+        "payOrderV2": Operation(
+            "PayOrderV2Response",
+            Command("payOrderV2", paying.pay, "idempotencyResult result invoiceId errorMessage").answer,
+            order_rows.PAY_V2,
+        ),
+        "deliverOrder": Operation(
+            "DeliverOrderResponse",
+            Command("deliverOrder", delivering.deliver, "result packingSlipId invoiceId errorMessage").answer,
+            order_rows.DELIVER,
+        ),
+        "deliverOrderV2": Operation(
+            "DeliverOrderV2Response",
+            Command("deliverOrderV2", delivering.deliver_part, "result packingSlipId invoiceId errorMessage").answer,
+            order_rows.DELIVER_V2,
+        ),
     }
 )
 
 
-def carry_out(shop: Shop, call: Call, missing: frozenset[str]) -> list[bytes]:
-    """The parts of the answer's body. Operations in `missing` are treated as an old administration treats them."""
-    if call.operation not in OPERATIONS or call.operation in missing:
+def carry_out(shop: Shop, call: Call, faults: Faults) -> list[bytes]:
+    """The parts of the answer's body. Missing operations are treated as an old administration treats them."""
+    if call.operation not in OPERATIONS or call.operation in faults.missing_operations:
         raise client(f"Method '{call.operation}' not implemented")
+    if call.operation in faults.unlicensed_operations:
+        raise client(f"No licence for '{call.operation}'")
+    shop.desk.book_queued()
     return OPERATIONS[call.operation].carry_out(shop, call)

@@ -13,7 +13,8 @@ class SandboxOptions:
 
     `limit_semantics`: `records` counts the items that the reader gets to see, `records-before-filter` hidden ones too
     (thin pages), `window` takes the limit for a range of markers. `stock_inclusive`: whether the stock change named in
-    sinceStockId is part of the answer. With `tls_cert` and `tls_key` (paths, PEM) it serves HTTPS.
+    sinceStockId is part of the answer. `forget_keys`: after how many seconds idempotency keys are forgotten (None: never,
+    0: at once). With `tls_cert` and `tls_key` (paths, PEM) it serves HTTPS.
     """
 
     host: str = "127.0.0.1"
@@ -24,6 +25,7 @@ class SandboxOptions:
     activity: float = 0.0
     limit_semantics: LimitSemantics = "records"
     stock_inclusive: bool = True
+    forget_keys: float | None = None
     ident: str = "sandbox"
     secret: str = field(default="sandbox", repr=False)
     tls_cert: str | None = None

@@ -29,7 +29,7 @@ class Page:
         selection = self._selection(shop, asked)
         found = shop.select(self.entity, selection)
         page = shuffled(found, shop.seed, self.entity, selection.marker, selection.limit)
-        return _wrapped(ENTITIES[self.entity].wrapper, [self._write(shop, asked, item) for item in page])
+        return wrapped(ENTITIES[self.entity].wrapper, [self._write(shop, asked, item) for item in page])
 
     def _selection(self, shop: Shop, asked: Asked) -> Selection:
         marker, limit = asked.number(self.since, 0), asked.number(f"{self.since}Limit", DEFAULT_LIMIT)
@@ -52,7 +52,8 @@ class Page:
         return item_xml(shop, item, f"{detail} {self.version}".strip())
 
 
-def _wrapped(wrapper: str | None, items: list[bytes]) -> list[bytes]:
+def wrapped(wrapper: str | None, items: list[bytes]) -> list[bytes]:
+    """The items inside their list element, if the answer has one."""
     return items if wrapper is None else [f"<ns:{wrapper}>".encode(), *items, f"</ns:{wrapper}>".encode()]
 
 

@@ -36,7 +36,15 @@ class Asked:
 
     def number(self, name: str, default: int) -> int:
         text = self._text(name)
-        return default if text is None else _number(name, text)
+        return default if text is None else as_number(name, text)
+
+    def text(self, name: str, default: str = "") -> str:
+        found = self._text(name)
+        return default if found is None else found
+
+    def element(self, name: str) -> ET.Element | None:
+        self._text(name)
+        return self.values[name][0] if name in self.values else None
 
     def flag(self, name: str, *, default: bool) -> bool:
         text = self._text(name)
@@ -80,7 +88,8 @@ def _texts(element: ET.Element) -> list[str]:
     return [(child.text or "").strip() for child in element] if len(element) else [(element.text or "").strip()]
 
 
-def _number(name: str, text: str) -> int:
+def as_number(name: str, text: str) -> int:
+    """SoapFault: no integer."""
     try:
         return int(text)
     except ValueError as error:

@@ -9,6 +9,12 @@ from .people import person, postal
 DELIVERY = ("NOTHING", "NOTHING", "PARTIAL", "COMPLETE")
 COMPLETE = ("NOTHING", "NOTHING", "PARTIAL-DELIVERY-PENDING", "COMPLETE")
 ALL_LINES = 99
+SEEDED_EXT = "shop-"  # a prefix that no caller is likely to choose for an order of its own
+
+
+def ext_order_id(number: int) -> str:
+    """Two in three orders of the seeded shop came from outside."""
+    return f"{SEEDED_EXT}{number}" if number % 3 else ""
 
 
 def order_type(draft: Draft) -> str:
@@ -21,7 +27,7 @@ def order(draft: Draft) -> dict[str, object]:
     invoices = [draft.number] if stage == 3 else []
     return {
         "orderId": draft.item.identity,
-        "extOrderId": f"web-{draft.number}" if draft.number % 3 else "",
+        "extOrderId": ext_order_id(draft.number),
         "invoiceIds": {"id": [draft.uuid("invoice", number) for number in invoices]},
         "extInvoiceIds": {},
         **_marked(draft),
@@ -35,7 +41,7 @@ def order(draft: Draft) -> dict[str, object]:
         **_reference(draft),
         **sums(sold),
         **_delivery(draft),
-        **_counters(draft),
+        **counters(draft),
         "prepaidAmount": total(sold) if stage else 0,
         "fullyPaid": stage > 0,
         **_states(draft),
@@ -76,7 +82,7 @@ def invoice(draft: Draft) -> dict[str, object]:
         **_reference(draft),
         "dueDate": facts.date(draft.made(14 * 1440)),
         **sums(sold),
-        **_counters(draft),
+        **counters(draft),
         "paidAmount": paid,
         "state": "INVOICE-STATE-PAID" if paid else "INVOICE-STATE-OUTSTANDING",
         "finalized": draft.revision > 1,
@@ -104,7 +110,7 @@ def receipt(draft: Draft) -> dict[str, object]:
         **_booking(draft),
         **_reference(draft),
         **sums(sold),
-        **_counters(draft),
+        **counters(draft),
         "paidAmount": total(sold),
         "state": "RECEIPT-STATE-PAID",
         "lineList": line_list(draft, sold, ALL_LINES),
@@ -146,8 +152,9 @@ def packing_slip(draft: Draft) -> dict[str, object]:
         "packingSlipNumber": facts.year_number(draft.number),
         "packingSlipBarcode": f"26{draft.number:010}",
         "orderId": draft.uuid("order", draft.number),
-        "extOrderId": f"web-{draft.number}" if draft.number % 3 else "",
+        "extOrderId": ext_order_id(draft.number),
         "orderNumber": facts.year_number(draft.number),
+        "invoiceId": None,
         **_marked(draft),
         **_seller(draft),
         **_customer(draft),
@@ -178,17 +185,22 @@ def _seller(draft: Draft) -> dict[str, object]:
 
 
 def _customer(draft: Draft) -> dict[str, object]:
-    number = draft.refer("relation")
-    name = person(draft.seed, "relation", number)
+    return customer(draft.seed, draft.refer("relation"))
+
+
+def customer(seed: int, number: int) -> dict[str, object]:
+    """How a sale names a relation."""
+    name = person(seed, "relation", number)
     return {"relationNumber": number, "relationName": name, "relationCategoryId": 1 + number % 3, "relationBankAccountNumber": ""}
 
 
 def _addresses(draft: Draft) -> dict[str, object]:
-    number = draft.refer("relation")
-    return {
-        "deliveryAddress": postal(draft.seed, number, "bezorgadres"),
-        "invoiceAddress": postal(draft.seed, number, "factuuradres"),
-    }
+    return addresses(draft.seed, draft.refer("relation"))
+
+
+def addresses(seed: int, number: int) -> dict[str, object]:
+    """Where a relation's goods and bills go."""
+    return {"deliveryAddress": postal(seed, number, "bezorgadres"), "invoiceAddress": postal(seed, number, "factuuradres")}
 
 
 def _booking(draft: Draft) -> dict[str, object]:
@@ -204,7 +216,8 @@ def _reference(draft: Draft) -> dict[str, object]:
     return {"reference": pick(catalogue.REMARKS, draft.luck("remark")), "activityId": ""}
 
 
-def _counters(draft: Draft) -> dict[str, object]:
+def counters(draft: Draft) -> dict[str, object]:
+    """What tells one state of a document from the next."""
     return {"changeCounter": draft.revision, "versionNumber": 1 + draft.revision}
 
 

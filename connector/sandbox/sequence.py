@@ -2,9 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .item import Item
 
@@ -19,6 +19,7 @@ class Before(NamedTuple):
     epoch: int
     deleted: bool
     parts: tuple[int, ...]
+    content: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +52,15 @@ class MarkerSequence:
         self._journal.append(Step(self.head, item, None))
         self._place(item)
 
-    def move(self, item: Item, marker: int, *, deleted: bool = False) -> None:
-        """A change of the item, which takes `marker`; of its parts one in turn takes it too."""
-        before = Before(item.marker, item.revision, item.epoch, item.deleted, item.parts)
+    def move(self, item: Item, marker: int, *, deleted: bool | None = None, content: Mapping[str, Any] | None = None) -> None:
+        """A change of the item, which takes `marker`; of its parts one in turn takes it too. None: that stays as it is."""
+        before = Before(item.marker, item.revision, item.epoch, item.deleted, item.parts, item.content)
         self._journal.append(Step(self.head, item, before))
         self._take_out(item)
         item.parts = tuple(marker if place == item.revision % len(item.parts) else old for place, old in enumerate(item.parts))
-        item.marker, item.revision, item.epoch, item.deleted = marker, item.revision + 1, self.epoch, item.deleted or deleted
+        item.marker, item.revision, item.epoch = marker, item.revision + 1, self.epoch
+        item.deleted = item.deleted if deleted is None else deleted
+        item.content = item.content if content is None else content
         item.xml.clear()
         self._place(item)
 
@@ -87,11 +90,12 @@ class MarkerSequence:
         self._sort(self.by_identity.values())
 
     def _undo(self, step: Step) -> None:
-        step.item.xml.clear()
-        if step.before is None:
-            del self.by_identity[step.item.identity]
+        item, before = step.item, step.before
+        item.xml.clear()
+        if before is None:
+            del self.by_identity[item.identity]
         else:
-            step.item.marker, step.item.revision, step.item.epoch, step.item.deleted, step.item.parts = step.before
+            item.marker, item.revision, item.epoch, item.deleted, item.parts, item.content = before
 
     def _sort(self, items: Iterable[Item]) -> None:
         self._items = sorted(items, key=lambda item: item.marker)

@@ -11,12 +11,13 @@ from aiohttp import web
 
 from .activity import Activity
 from .control import Control
+from .desk import Desk, Effect
 from .endpoint import Endpoint
 from .faults import Faults
 from .options import SandboxOptions
 from .requests_seen import RequestLog
 from .selection import LIMIT_SEMANTICS
-from .shop import Shop
+from .staff import StaffedShop
 
 LARGEST_REQUEST = 16 * 1024 * 1024  # bytes
 SHUTDOWN = 1.0  # seconds that open calls have left when it stops
@@ -30,8 +31,8 @@ class Sandbox:
         self.ident = self.options.ident
         self.secret = self.options.secret
         self.url = ""
-        self.shop = open_shop(self.options)
         self.faults = Faults(self.options.seed)
+        self.shop = open_shop(self.options, self.faults)
         self.activity = Activity(self.shop, self.options.activity)
         self._endpoint = Endpoint(self.shop, self.faults, self.options)
         self._runner: web.AppRunner | None = None
@@ -40,6 +41,11 @@ class Sandbox:
     @property
     def requests(self) -> RequestLog:
         return self._endpoint.log
+
+    @property
+    def effects(self) -> list[Effect]:
+        """What commands and cashiers really did to orders, one row per effect, in order."""
+        return self.shop.desk.effects
 
     def truth(self) -> dict[str, dict[str, int]]:
         """Per entity, identity -> marker of everything that a reader with the default filter must find."""
@@ -70,8 +76,9 @@ class Sandbox:
         return application
 
 
-def open_shop(options: SandboxOptions) -> Shop:
-    shop = Shop(options.seed, options.items, options.per_entity)
+def open_shop(options: SandboxOptions, faults: Faults) -> StaffedShop:
+    desk = Desk(faults, forget_keys=options.forget_keys)
+    shop = StaffedShop(options.seed, options.items, options.per_entity, desk=desk)
     shop.limits = LIMIT_SEMANTICS[options.limit_semantics]
     shop.stock_inclusive = options.stock_inclusive
     return shop

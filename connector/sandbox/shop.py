@@ -1,17 +1,20 @@
 """The simulated shop: every entity's items and markers, and the ways they change."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from random import Random
+from typing import Any
 
 from . import facts
 from .catalogue import HIDDEN_ORDER_TYPES
-from .entities import ENTITIES, parts_of
+from .desk import Desk
+from .entities import ENTITIES, document, parts_of
 from .item import Draft, Item
 from .lists import Lists
 from .selection import Select, Selection, by_records
 from .sequence import MarkerSequence
 
 Origin = tuple[str, int, int]
+BuildDocument = Callable[[Draft], dict[str, Any]]
 SEEDED_LINES = 5  # stock changes that each receipt of the seeded shop has
 
 
@@ -19,10 +22,13 @@ class Shop:
     """The same seed, sizes and calls make the same shop.
 
     `items` per entity, `per_entity` names the exceptions. `limits` decides what a limit counts, `stock_inclusive` whether
-    the stock change that a reader names is itself part of the answer.
+    the stock change that a reader names is itself part of the answer. `desk` is what order commands remember.
     """
 
-    def __init__(self, seed: int = 1, items: int = 200, per_entity: Mapping[str, int] | None = None) -> None:
+    def __init__(
+        self, seed: int = 1, items: int = 200, per_entity: Mapping[str, int] | None = None, *, desk: Desk | None = None
+    ) -> None:
+        self.desk = desk or Desk()
         self.seed = seed
         self.items = items
         self.limits: Select = by_records
@@ -43,6 +49,10 @@ class Shop:
             name: {item.identity: item.marker for item in sequence if shown(item)} for name, sequence in self.sequences.items()
         }
 
+    def identity(self, entity: str, number: int, epoch: int) -> str:
+        """What the seeded shop calls item `number`, made after so many restores."""
+        return ENTITIES[entity].identify(self.seed, number, epoch)
+
     def select(self, entity: str, selection: Selection) -> list[Item]:
         """The items of a page, the lowest marker first."""
         return list(self.limits(self.sequences[entity], selection))
@@ -50,16 +60,32 @@ class Shop:
     def draft(self, item: Item) -> Draft:
         return Draft(self.seed, self.items, item)
 
+    def document(self, item: Item) -> dict[str, Any]:
+        """What the item holds now."""
+        return document(self.draft(item))
+
     def create(self, entity: str, origin: Origin | None = None) -> Item:
         """A new item with the next marker. `origin` is what caused a stock change."""
-        row, sequence = ENTITIES[entity], self.sequences[entity]
-        marker = sequence.next_marker()
-        number = marker if entity == "stock" else len(sequence) + 1
-        identity = row.identify(self.seed, number, sequence.epoch)
-        item = Item(entity, number, identity, marker, epoch=sequence.epoch, origin=origin)
-        item.kind, item.parts = row.kind(self.draft(item)), (marker,) * parts_of(entity, number)
-        sequence.append(item)
+        item = self._numbered(entity)
+        item.origin = origin
+        item.kind, item.parts = ENTITIES[entity].kind(self.draft(item)), (item.marker,) * parts_of(entity, item.number)
+        self.sequences[entity].append(item)
         return item
+
+    def enter(self, entity: str, build: BuildDocument, identity: str = "") -> Item:
+        """A new item that holds what `build` makes of its draft, not what follows from the seed."""
+        item = self._numbered(entity)
+        if entity != "stock":  # not the seed's identity for this number: documents of the seeded shop name that one
+            item.identity = identity or facts.uuid_text(item.identity, "entered")
+        item.content = build(self.draft(item))
+        item.kind = item.content.get("orderType", "")
+        self.sequences[entity].append(item)
+        return item
+
+    def revise(self, item: Item, content: Mapping[str, Any], *, deleted: bool | None = None) -> None:
+        """A change after which the item holds `content`."""
+        sequence = self.sequences[item.entity]
+        sequence.move(item, sequence.next_marker(), content=content, deleted=deleted)
 
     def change(self, entity: str, count: int = 1) -> list[str]:
         """Change `count` items picked by the seed and return their identities; stock, a ledger, gets new rows instead."""
@@ -99,10 +125,10 @@ class Shop:
         self.sequences[entity].fall_back(by)
 
     def pick(self, entity: str) -> Item | None:
-        """Some item that is not deleted, by the seed."""
+        """Some item that is not deleted, by the seed. Items that commands had a hand in are left alone."""
         sequence = self.sequences[entity]
         tries = (sequence.item_at(self._luck.randrange(len(sequence))) for _ in range(8 if len(sequence) else 0))
-        return next((item for item in tries if not item.deleted), None)
+        return next((item for item in tries if not item.deleted and item.content is None), None)
 
     def _change_one(self, entity: str) -> str:
         if entity in self.lists.rows:
@@ -112,6 +138,13 @@ class Shop:
             return self.create(entity).identity
         self.change_item(entity, item.identity)
         return item.identity
+
+    def _numbered(self, entity: str) -> Item:
+        """A new item with the next marker and number, not yet among the others."""
+        sequence = self.sequences[entity]
+        marker = sequence.next_marker()
+        number = marker if entity == "stock" else len(sequence) + 1
+        return Item(entity, number, self.identity(entity, number, sequence.epoch), marker, epoch=sequence.epoch)
 
     def _changeable(self, entity: str) -> str:
         if entity == "stock":

@@ -37,14 +37,14 @@ VIEWS: Mapping[str, View] = MappingProxyType(
 
 def item_xml(shop: Shop, item: Item, view: str) -> bytes:
     if view not in item.xml:
-        item.xml[view] = write(item, VIEWS[view](ENTITIES[item.entity].build(shop.draft(item))))
+        item.xml[view] = write(item, VIEWS[view](shop.document(item)))
     return item.xml[view]
 
 
 def changed_articles_xml(shop: Shop, item: Item, since: int) -> bytes:
     """A product with only those of its articles that changed at marker `since` or later."""
-    data = ENTITIES[item.entity].build(shop.draft(item))
-    articles = data["articleList"]["article"]  # type: ignore[index]
+    data = shop.document(item)
+    articles = data["articleList"]["article"]
     kept = [article for article, marker in zip(articles, item.parts, strict=True) if marker >= since]
     return write(item, data | {"articleList": {"article": kept}})
 

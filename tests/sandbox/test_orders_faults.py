@@ -48,11 +48,11 @@ async def test_a_delay_holds_back_the_effect_or_the_answer(pos: Sandbox, kind: s
     impatient = asyncio.create_task(call(pos, "payOrderV2", _deposit(order_id)))
     async with asyncio.timeout(20):
         while not pos.requests.counts["payOrderV2"]:
-            await asyncio.sleep(0.01)
+            await control(pos, "heads")
         impatient.cancel()
         assert ("paid" in effects(pos)) == booked
         while effects(pos) != ["created", "paid"]:
-            await asyncio.sleep(0.01)
+            await control(pos, "heads")
 
 
 async def test_results_are_told_for_so_many_calls(pos: Sandbox) -> None:

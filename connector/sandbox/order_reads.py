@@ -1,0 +1,51 @@
+"""Looking at orders one by one: findOrder, getOrder, getOrdersByExtOrderIds, getPackingSlipsByOrder."""
+
+from . import markup
+from .item import Item
+from .order_fields import IDS
+from .outcomes import order_by_ext_id
+from .pages import DEFAULT_LIMIT, wrapped
+from .requests import Asked, fields, read_request
+from .shop import Shop
+from .soap import client
+from .writing import item_xml
+
+FOUND, NOT_FOUND = "GET-ORDER-RESULT-OK", "GET-ORDER-RESULT-NOT-FOUND"
+
+
+def find_order(shop: Shop, asked: Asked) -> list[bytes]:
+    return _answer(shop, order_by_ext_id(shop, asked.text("extOrderId")))
+
+
+def get_order(shop: Shop, asked: Asked) -> list[bytes]:
+    return _answer(shop, shop.sequences["order"].by_identity.get(asked.text("orderId")))
+
+
+def orders_by_ext_ids(shop: Shop, asked: Asked) -> list[bytes]:
+    """Those that there are; the marker and the limit count among them."""
+    names = _names(asked)
+    if not names:
+        raise client("the sandbox does not simulate getOrdersByExtOrderIds without extOrderIds")
+    found = {item.identity: item for name in names if (item := order_by_ext_id(shop, name))}
+    since = asked.number("syncMarker", 0)
+    rows = sorted((item for item in found.values() if item.marker >= since), key=lambda item: item.marker)
+    limit = asked.number("syncMarkerLimit", DEFAULT_LIMIT)
+    return wrapped("orderList", [item_xml(shop, item, "whole") for item in rows[:limit]])
+
+
+def slips_by_order(shop: Shop, asked: Asked) -> list[bytes]:
+    """None, if there is no such order."""
+    item = shop.sequences["order"].by_identity.get(asked.text("orderId"))
+    names = shop.document(item)["packingSlipIds"]["id"] if item else []
+    known = shop.sequences["packingSlip"].by_identity
+    return wrapped("packingSlipList", [item_xml(shop, known[name], "whole") for name in names if name in known])
+
+
+def _names(asked: Asked) -> list[str]:
+    inside = asked.element("extOrderIds")
+    return [] if inside is None else [name for name in read_request(inside, fields(IDS)).texts("id") if name]
+
+
+def _answer(shop: Shop, item: Item | None) -> list[bytes]:
+    result = markup.element("result", FOUND if item else NOT_FOUND).encode()
+    return [result, item_xml(shop, item, "whole")] if item else [result]
