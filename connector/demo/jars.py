@@ -25,7 +25,7 @@ from connector.demo.broker import (
     listeners,
 )
 
-VERSION = "4.3.0"
+VERSION = "4.1.0"
 POM = Path(__file__).with_name("kafka-runtime.xml")
 MAVEN_TIMEOUT = 600.0
 STOP_TIMEOUT = 15.0

@@ -6,12 +6,18 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from connector.errors import Fatal
+from connector.errors import Fatal, TransactionLost
 from connector.kafka.connection import begin, close, transacting
 from connector.kafka.topics import existing
 
 DEADLINE = 60.0
 """Seconds to read a partition back; measured: 4 s per million records."""
+
+HANGING = (
+    "{topic}, partition {partition}, cannot be read to its end: if that goes on, a transaction hangs there, "
+    "which kafka-transactions.sh find-hanging shows; see docs/operations.md"
+)
+"""Not healed automatically: nobody can tell from outside whether it was committed."""
 
 PATIENCE = 2.0
 """Seconds for closing a consumer, at most."""
@@ -24,8 +30,11 @@ async def read_back(arguments: Mapping[str, Any], topic: str, partition: int) ->
     everything below the high watermark is decided. Raises TransactionLost.
     """
     with transacting(partition):
-        async with asyncio.timeout(DEADLINE):
-            latest = {record.key: record.value async for record in committed(arguments, topic, partition)}
+        try:
+            async with asyncio.timeout(DEADLINE):
+                latest = {record.key: record.value async for record in committed(arguments, topic, partition)}
+        except TimeoutError as error:
+            raise TransactionLost(HANGING.format(topic=topic, partition=partition)) from error
     return {key: value for key, value in latest.items() if value is not None}
 
 

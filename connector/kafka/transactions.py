@@ -137,3 +137,5 @@ async def _throw_away(producer: AIOKafkaProducer) -> None:
     with contextlib.suppress(Exception):
         async with asyncio.timeout(1.0):
             await producer.client.close()
+    if sending is not None and not sending.done():
+        await asyncio.wait([sending], timeout=1.0)  # its requests fail, now that their sockets are closed

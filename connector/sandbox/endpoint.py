@@ -26,7 +26,10 @@ class Endpoint:
         self._expected = (options.ident, options.secret)
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
+        try:
+            body = await request.read()
+        except ConnectionResetError:
+            return web.Response(status=400)  # the caller died half way: nobody reads this
         try:
             call = self._admit(request, body)
             return await self._early(request, call) or await self._answer(request, call)
