@@ -1,6 +1,7 @@
 """The composition root: the one place that knows all parts and puts a worker together from a configuration."""
 
 import asyncio
+import gc
 import hashlib
 import os
 import socket
@@ -56,6 +57,8 @@ async def run(config: Config, *, adopt: bool = False, started: "asyncio.Future[W
     metrics = Metrics(board)
     tell = fan_out([board, metrics, log_event])
     settings = config.connector
+    gc.freeze()  # what is there now stays; pages make no cycles, so looking for them seldom is enough
+    gc.set_threshold(50_000, 20, 50)
     async with source(config, entities, tell, clock) as shards:
         parts = LaneParts(
             arguments=arguments,

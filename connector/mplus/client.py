@@ -105,7 +105,7 @@ class PosClient:
         decoding = self._decoder.open(spec)
         items: Page = []
         try:
-            async for chunk in answer.aiter_bytes(CHUNK):
+            async for chunk in answer.aiter_bytes():
                 items += await decoding.feed(chunk)
             items += await decoding.close()
         finally:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from connector.kafka.records import CloudEvents, Record, dead_letter_headers
+from connector.kafka.records import OVERHEAD, CloudEvents, Record, dead_letter_headers
 from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.positions import Position
@@ -24,12 +24,13 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Records and the position they lead to."""
+    """Records and the position they lead to. `size` is about what they hold, in bytes."""
 
     position: Position
     records: Sequence[Record] = ()
     letters: Sequence[Letter] = ()
     items: int = 0
+    size: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +47,15 @@ class Publisher:
         events = CloudEvents(self.administration, self.entity.name, time, origin, position.epoch)
         records: list[Record] = []
         letters: list[Letter] = []
-        count = 0
+        count = size = 0
         for item in sorted(items, key=_marker):
             count += 1
+            size += OVERHEAD + len(item[-1])
             if isinstance(item, Undecodable):
                 letters.append(self._letter(Letter("decode", item.marker, item.reason), item.raw, records))
             else:
                 letters += self._publish(item, events, records)
-        return Bundle(position, records, letters, count)
+        return Bundle(position, records, letters, count, size)
 
     def _publish(self, item: Item, events: CloudEvents, records: list[Record]) -> list[Letter]:
         headers = events.headers(item.identity, item.marker, deleted=item.deleted)

@@ -132,9 +132,8 @@ class Poller:
 
     async def _hand_over(self, bundle: Bundle, room: Room) -> None:
         """Queue the bundle behind the last one; the next page is read while this one is sent."""
-        size = sum(record.size for record in bundle.records)
-        room.resize(size)
-        self._item_bytes = _learned(self._item_bytes, size, bundle.items)
+        room.resize(bundle.size)
+        self._item_bytes = _learned(self._item_bytes, bundle.size, bundle.items)
         if self._committing is not None:
             await asyncio.shield(self._committing)
         self._committing = self._parts.commit(bundle)
