@@ -68,11 +68,17 @@ async def end_offsets(bootstrap: str, topic: str, isolation: str = "read_committ
         return {partition.partition: end for partition, end in (await _ends(consumer, topic, partitions)).items()}
 
 
-async def read_all(bootstrap: str, topic: str, isolation: str = "read_committed", within: float = 30) -> list[ConsumerRecord]:
-    """Every record that a reader of this isolation can see as of now, in order per partition; TimeoutError after `within` s."""
-    partitions = await partition_count(bootstrap, topic)
+async def read_all(
+    bootstrap: str, topic: str, isolation: str = "read_committed", within: float = 30, *, decided: bool = True
+) -> list[ConsumerRecord]:
+    """Every record that a reader of this isolation can see as of now, in order per partition; TimeoutError after `within` s.
+
+    `decided`: wait for the markers of transactions below the high watermark: they come a moment after the commit is
+    acknowledged.
+    """
     async with asyncio.timeout(within), _reader(bootstrap, isolation) as consumer:
-        ends = await _ends(consumer, topic, partitions)
+        upto = await end_offsets(bootstrap, topic, "read_uncommitted" if decided else isolation)
+        ends = {TopicPartition(topic, partition): end for partition, end in upto.items()}
         consumer.assign(list(ends))
         await consumer.seek_to_beginning()
         return [record async for record in _until(consumer, ends)]
