@@ -9,6 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import (
     AuthenticationFailedError,
+    IllegalOperation,
     InvalidProducerEpoch,
     KafkaConnectionError,
     KafkaError,
@@ -72,8 +73,9 @@ def transacting(partition: int) -> Iterator[None]:
         yield
     except (ProducerFenced, InvalidProducerEpoch) as error:
         raise Fenced(f"work partition {partition} was taken over by another worker") from error
-    except (KafkaError, TimeoutError, OSError, AssertionError) as error:
-        # aiokafka guards its transaction states with assertions, which a broker's death can trip
+    except (KafkaError, IllegalOperation, TimeoutError, OSError, AssertionError) as error:
+        # aiokafka guards its transaction states with assertions, which a broker's death can trip; and once one send was
+        # fenced, the next is an IllegalOperation, which is no KafkaError
         raise TransactionLost(f"transaction on work partition {partition} lost: {_words(error)}") from error
 
 
