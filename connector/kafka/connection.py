@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import (
@@ -91,13 +91,21 @@ def only_we_cancel() -> Iterator[None]:
         raise Retry("the Kafka client cancelled a call by itself") from error
 
 
+Waiting = TypeVar("Waiting", bound=asyncio.Future[Any])
+
+
+def retrieved(future: Waiting) -> Waiting:
+    """The same future, whose error counts as seen: asyncio reports none that nobody waited for."""
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
+
+
 async def begin(start: Callable[[], Awaitable[None]], within: float) -> None:
     """Start a client in at most so many seconds. Raises TimeoutError.
 
     A task of its own: aiokafka leaks its first connection when start() is cancelled half way, so it may end first.
     """
-    starting = asyncio.ensure_future(start())
-    starting.add_done_callback(lambda task: task.cancelled() or task.exception())  # retrieved, also when nobody waits any more
+    starting = retrieved(asyncio.ensure_future(start()))  # also when nobody waits any more
     try:
         async with asyncio.timeout(within):
             await asyncio.shield(starting)

@@ -10,14 +10,15 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from connector.kafka.connection import begin, transacting
+from connector.kafka.connection import begin, retrieved, transacting
 from connector.kafka.records import OVERHEAD, Record, partition_of
 
 BATCH_BYTES = 1 << 20
@@ -71,7 +72,9 @@ class FencedProducer:
     async def _send(self, records: Iterable[Record]) -> None:
         sent = []
         for (topic, partition), queue in (await self._by_partition(records)).items():
-            sent += [await self._producer.send_batch(batch, topic, partition=partition) for batch in self._batches(queue)]
+            sent += [
+                retrieved(await self._producer.send_batch(batch, topic, partition=partition)) for batch in self._batches(queue)
+            ]
         await asyncio.gather(*sent)
 
     async def _by_partition(self, records: Iterable[Record]) -> Mapping[tuple[str, int], list[Record]]:
@@ -130,6 +133,8 @@ async def fenced_producer(
 async def _throw_away(producer: AIOKafkaProducer) -> None:
     """Close the sockets without flushing: what was not committed must not be. stop() would first try to deliver it."""
     producer._closed = True
+    for unseen in _unseen(producer):
+        retrieved(unseen)
     sending = producer._sender.sender_task
     if sending is not None:
         sending.cancel()  # awaited by wait(): awaiting the task itself would cancel us, if it had not begun yet
@@ -139,3 +144,12 @@ async def _throw_away(producer: AIOKafkaProducer) -> None:
             await producer.client.close()
     if sending is not None and not sending.done():
         await asyncio.wait([sending], timeout=1.0)  # its requests fail, now that their sockets are closed
+
+
+def _unseen(producer: AIOKafkaProducer) -> Iterator["asyncio.Future[Any]"]:
+    """Futures in which aiokafka leaves the error that ended it."""
+    batches = producer._message_accumulator
+    for batch in [*chain.from_iterable(batches._batches.values()), *batches._pending_batches]:
+        yield from (batch.future, batch._drain_waiter)
+    ends = (producer._sender.sender_task, producer._txn_manager._transaction_waiter)
+    yield from (end for end in ends if end is not None)

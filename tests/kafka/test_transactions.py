@@ -1,12 +1,14 @@
 """The fenced producer and reading back, on a real broker."""
 
 import asyncio
+import gc
+import os
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from connector.errors import Fenced
+from connector.errors import Fenced, TransactionLost
 from connector.kafka.reading import read_back
 from connector.kafka.records import Record
 from connector.kafka.transactions import fenced_producer
@@ -46,6 +48,33 @@ async def test_a_newer_producer_fences_the_older(bootstrap: str, prefix: str, ar
     assert [b"old", b"new"] == [record.value for record in await read_all(bootstrap, f"{prefix}.t")]
 
 
+async def test_a_fenced_send_of_many_batches_leaves_nothing_behind(
+    bootstrap: str, prefix: str, arguments: Mapping[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    """aiokafka fails the sends after a fenced one with an error that is no KafkaError, and leaves failed futures behind."""
+    await create_topic(bootstrap, f"{prefix}.t", 6)
+    many = [Record(f"{prefix}.t", b"k", b"%d" % n + b"x" * 600_000, partition=n % 6) for n in range(60)]
+    async with fenced_producer(arguments, prefix, 0) as old:
+        await old.transaction(many[:1])
+        async with fenced_producer(arguments, prefix, 0):
+            with pytest.raises((Fenced, TransactionLost)):
+                await old.transaction(many)
+    gc.collect()
+
+    assert 1 == len(await read_all(bootstrap, f"{prefix}.t"))
+    assert "never retrieved" not in caplog.text
+
+
+async def test_a_send_after_a_fenced_one_is_a_lost_transaction(bootstrap: str, prefix: str, arguments: Mapping[str, Any]) -> None:
+    """Its error is an IllegalOperation, which must not end the worker."""
+    await create_topic(bootstrap, f"{prefix}.t")
+    async with fenced_producer(arguments, prefix, 0) as old, fenced_producer(arguments, prefix, 0):
+        with pytest.raises(Fenced):
+            await old.transaction([Record(f"{prefix}.t", b"k", b"zombie")])
+        with pytest.raises(TransactionLost):
+            await old.transaction([Record(f"{prefix}.t", b"k", b"zombie again")])
+
+
 async def test_a_successor_ends_an_open_transaction_and_reads_what_was_committed(
     bootstrap: str, prefix: str, arguments: Mapping[str, Any]
 ) -> None:
@@ -65,13 +94,9 @@ async def test_a_successor_ends_an_open_transaction_and_reads_what_was_committed
 
 async def test_a_failed_send_is_not_committed(bootstrap: str, prefix: str, arguments: Mapping[str, Any]) -> None:
     """A batch that the broker refuses loses the whole transaction, not only itself."""
-    from connector.errors import TransactionLost
-
     await create_topic(bootstrap, f"{prefix}.t")
     await create_topic(bootstrap, f"{prefix}.small", max_message_bytes="1000")
     async with fenced_producer(arguments, prefix, 0) as producer:
-        import os
-
         with pytest.raises(TransactionLost, match="MessageSizeTooLarge"):
             await producer.transaction([Record(f"{prefix}.t", b"k", b"v"), Record(f"{prefix}.small", b"k", os.urandom(5000))])
     async with fenced_producer(arguments, prefix, 0):
