@@ -103,6 +103,7 @@ class CallRetried(Event):
 class TransactionEnded(Event):
     """A Kafka transaction was committed, or lost for this reason."""
 
+    topic: str
     partition: int
     records: int
     seconds: float
@@ -111,23 +112,26 @@ class TransactionEnded(Event):
 
 @dataclass(frozen=True, slots=True)
 class PartitionsAssigned(Event):
-    """The consumer group gave this worker so many work partitions; it may be none."""
+    """The consumer group gave this worker so many partitions; it may be none."""
 
+    group: str
     count: int
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionOwned(Event):
-    """This worker is the writer of a work partition from now on."""
+    """This worker is the one writer of a partition's work from now on."""
 
+    topic: str
     partition: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class PartitionLost(Event):
-    """This worker let go of a work partition."""
+    """This worker let go of a partition."""
 
+    topic: str
     partition: int
     reason: str
 
@@ -136,6 +140,7 @@ class PartitionLost(Event):
 class Rejoining(Event):
     """The worker joins its consumer group again."""
 
+    group: str
     reason: str
 
 

@@ -19,6 +19,7 @@ from connector.events import Listener, fan_out
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.ownership import Ownership
 from connector.kafka.records import Record, shard_partition
+from connector.kafka.tenure import Office, Tenures
 from connector.kafka.topics import ensure
 from connector.kafka.transactions import Tuning
 from connector.mplus.client import Access, PosClient
@@ -60,20 +61,23 @@ async def run(config: Config, *, adopt: bool = False, started: "asyncio.Future[W
     gc.freeze()  # what is there now stays; pages make no cycles, so looking for them seldom is enough
     gc.set_threshold(50_000, 20, 50)
     async with source(config, entities, tell, clock) as shards:
-        parts = LaneParts(
-            arguments=arguments,
-            deployment=Deployment(settings.group, settings.work_partitions, adopt),
-            shards=lambda partition: [shard for shard, number in shards if number == partition],
-            status=lambda owned: status_records(board, owned),
-            tell=tell,
-            clock=clock,
-            tuning=Tuning(settings.compression, largest=settings.max_event_bytes),
+        office = Office(arguments, tell, clock, Tuning(settings.compression, largest=settings.max_event_bytes))
+        lane = Lane(
+            LaneParts(
+                office,
+                Deployment(settings.group, settings.work_partitions, adopt),
+                shards=lambda partition: [shard for shard, number in shards if number == partition],
+                status=lambda owned: status_records(board, owned),
+            )
         )
-        async with serving(board, metrics, lambda: not_ready(board), host=settings.http_host, port=settings.http_port) as port:
+        tenures = Tenures(office, lambda place: f"{settings.group}.{place.partition}", lane)
+        work, group = work_topic(settings.group), f"{settings.group}.pollers"
+        ownership = Ownership(arguments, [work], group, tenures, session_timeout=settings.session_timeout, tell=tell)
+        ready = lambda: not_ready(board, [group])  # noqa: E731
+        async with serving(board, metrics, ready, host=settings.http_host, port=settings.http_port) as port:
             if started is not None:
                 started.set_result(Worker(board, port))
-            work, group = work_topic(settings.group), f"{settings.group}.pollers"
-            await Ownership(arguments, work, group, Lane(parts), session_timeout=settings.session_timeout, tell=tell).run()
+            await ownership.run()
 
 
 @asynccontextmanager
@@ -168,15 +172,15 @@ def status_records(board: Board, shards: Sequence[Shard]) -> list[Record]:
     ]
 
 
-def not_ready(board: Board) -> list[str]:
+def not_ready(board: Board, groups: Sequence[str]) -> list[str]:
     """Why this worker is not ready, in words. One without work is: it stands by."""
     reasons = [
         f"{name}: the last call of the POS failed ({fault})" for name, fault in board.faults.items() if fault not in ANSWERED
     ]
-    if board.assigned is None:
-        reasons.append("not a member of the consumer group (yet)")
-    elif len(board.partitions) < board.assigned:
-        reasons.append(f"{board.assigned - len(board.partitions)} assigned work partitions are not taken yet")
+    assigned, owned = board.assigned, len(board.partitions)
+    reasons += [f"not a member of the consumer group {group} (yet)" for group in groups if group not in assigned]
+    if owned < sum(assigned.values()):
+        reasons.append(f"{sum(assigned.values()) - owned} assigned partitions are not taken yet")
     return reasons
 
 

@@ -8,18 +8,19 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "connector"
-FOUNDATION = {"errors", "events", "clock", "config"}
+FOUNDATION = {"errors", "events", "clock", "config", "backoff"}
 """What any part may know; `config` only holds values."""
 
 ALLOWED: Mapping[str, set[str]] = {
     "errors": set(),
     "events": set(),
     "clock": set(),
+    "backoff": set(),
     "config": {"config_file", "errors"},
     "config_file": {"errors"},
     "mplus": {"mplus", "errors", "events"},
-    "kafka": {"kafka", "errors", "events", "config"},
-    "source": {"source", "mplus", "kafka", "errors", "events", "clock"},
+    "kafka": {"kafka", "errors", "events", "config", "clock", "backoff"},
+    "source": {"source", "mplus", "kafka", "errors", "events", "clock", "backoff"},
     "ops": {"ops", "errors", "events", "clock"},
     "topics": {"config", "kafka", "source"},
     "sandbox": {"sandbox"},

@@ -72,11 +72,11 @@ def transacting(partition: int) -> Iterator[None]:
     try:
         yield
     except (ProducerFenced, InvalidProducerEpoch) as error:
-        raise Fenced(f"work partition {partition} was taken over by another worker") from error
+        raise Fenced(f"partition {partition} was taken over by another worker") from error
     except (KafkaError, IllegalOperation, TimeoutError, OSError, AssertionError) as error:
         # aiokafka guards its transaction states with assertions, which a broker's death can trip; and once one send was
         # fenced, the next is an IllegalOperation, which is no KafkaError
-        raise TransactionLost(f"transaction on work partition {partition} lost: {_words(error)}") from error
+        raise TransactionLost(f"transaction on partition {partition} lost: {_words(error)}") from error
 
 
 @contextmanager

@@ -1,14 +1,15 @@
-"""Who owns which work partition: a Kafka consumer group spreads them, and one task runs per owned partition.
+"""Who owns which partition: a Kafka consumer group spreads them, and one task runs per owned partition.
 
 The group is only the spreading; what makes two owners harmless is the fenced producer that each task starts.
 Traps of aiokafka that shape this file: no heartbeat is sent until a rebalance callback returns, so callbacks
 only start and stop tasks; exceptions in them are swallowed, so tasks report by a future; `getmany` must be
-called all the time, or the member is thought idle.
+called all the time, or the member is thought idle. Nothing is fetched by it: the partitions are paused.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -18,6 +19,7 @@ from aiokafka.errors import KafkaError
 from connector.errors import Fenced, Retry
 from connector.events import Listener, PartitionLost, PartitionsAssigned, Rejoining
 from connector.kafka.connection import close, only_we_cancel
+from connector.kafka.records import Place
 
 REJOIN_PAUSE = 1.0
 """Seconds before joining again, so that two workers that fence each other come apart."""
@@ -26,26 +28,39 @@ REJOIN_PAUSE = 1.0
 class Membership(Protocol):
     """Proof that this worker is a member of the group, and the owner of a partition, right now."""
 
-    async def prove(self, partition: int) -> None:
-        """Commit an offset: the broker refuses a stale generation. Raises Fenced; Retry if nobody answers."""
+    async def prove(self, place: Place, offset: int | None = None) -> None:
+        """Commit an offset (None: the committed one): the broker refuses a stale generation.
+
+        Raises Fenced; Retry if nobody answers.
+        """
+
+    async def committed(self, place: Place) -> int:
+        """The group's offset, 0 when it has none. Raises as prove."""
 
 
-Tenure = Callable[[int, Membership], Awaitable[None]]
+Tenure = Callable[[Place, Membership], Awaitable[None]]
 """Runs while a partition is owned; cancelled when it is revoked. Raises Fenced to let go, Fatal to stop everything."""
 
 
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
-    """Membership in the group of one topic, and the tasks of the owned partitions."""
+    """Membership in the group of some topics, and the tasks of the owned partitions."""
 
     def __init__(
-        self, arguments: Mapping[str, Any], topic: str, group: str, tenure: Tenure, *, session_timeout: float, tell: Listener
+        self,
+        arguments: Mapping[str, Any],
+        topics: Sequence[str],
+        group: str,
+        tenure: Tenure,
+        *,
+        session_timeout: float,
+        tell: Listener,
     ) -> None:
         self._arguments = dict(arguments)
-        self._topic = topic
+        self._topics = list(topics)
         self._group = group
         self._session = session_timeout
         self._tell = tell
-        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._tasks: dict[Place, asyncio.Task[None]] = {}
         self._ended: asyncio.Future[Exception] | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._tenure = tenure
@@ -57,7 +72,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
                 with only_we_cancel():
                     await self._join_and_work()
             except (Fenced, Retry, KafkaError, TimeoutError, OSError) as error:
-                self._tell(Rejoining(str(error)))
+                self._tell(Rejoining(self._group, str(error)))
             await asyncio.sleep(REJOIN_PAUSE)
 
     async def _join_and_work(self) -> None:
@@ -65,7 +80,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._consumer = self._new_consumer()
         try:
             await self._consumer.start()
-            self._consumer.subscribe([self._topic], listener=self)
+            self._consumer.subscribe(self._topics, listener=self)
             while not self._ended.done():
                 await self._consumer.getmany(timeout_ms=200)
             raise self._ended.result()
@@ -92,55 +107,67 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Stop the tasks, and wait only a moment: heartbeats pause meanwhile."""
-        await self._end([where.partition for where in revoked], "revoked")
+        await self._end([Place(*where) for where in revoked], "revoked")
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Start a task for each partition."""
-        places = list(assigned)
-        self._tell(PartitionsAssigned(len(places)))
-        for where in places:
-            before = self._tasks.pop(where.partition, None)
-            self._tasks[where.partition] = asyncio.create_task(self._own(where.partition, before))
+        places = [Place(*where) for where in assigned]
+        if self._consumer is not None:
+            self._consumer.pause(*(TopicPartition(*place) for place in places))  # whoever reads one has a reader of its own
+        self._tell(PartitionsAssigned(self._group, len(places)))
+        for place in places:
+            before = self._tasks.pop(place, None)
+            self._tasks[place] = asyncio.create_task(self._own(place, before))
 
-    async def _own(self, partition: int, before: asyncio.Task[None] | None) -> None:
+    async def _own(self, place: Place, before: asyncio.Task[None] | None) -> None:
         if before is not None:
             await asyncio.wait([before])  # one task per partition at a time, also when the old one ends slowly
         try:
             with only_we_cancel():
-                await self._tenure(partition, self)
+                await self._tenure(place, self)
         except Exception as error:
-            self._tell(PartitionLost(partition, str(error)))
+            self._tell(PartitionLost(*place, str(error)))
             if self._ended is not None and not self._ended.done():
                 self._ended.set_result(error)
 
-    async def _end(self, partitions: list[int], reason: str) -> None:
-        tasks = [self._tasks[partition] for partition in partitions if partition in self._tasks]
+    async def _end(self, places: list[Place], reason: str) -> None:
+        tasks = [self._tasks[place] for place in places if place in self._tasks]
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=min(2.0, self._session / 4))
-        for partition in [partition for partition in partitions if partition in self._tasks and self._tasks[partition].done()]:
-            del self._tasks[partition]
-            self._tell(PartitionLost(partition, reason))
+        for place in [place for place in places if place in self._tasks and self._tasks[place].done()]:
+            del self._tasks[place]
+            self._tell(PartitionLost(*place, reason))
 
-    async def prove(self, partition: int) -> None:
+    async def prove(self, place: Place, offset: int | None = None) -> None:
         """See Membership."""
-        where = TopicPartition(self._topic, partition)
+        where = TopicPartition(*place)
+        async with self._asking(place) as consumer:
+            await consumer.commit({where: (await consumer.committed(where)) or 0 if offset is None else offset})
+
+    async def committed(self, place: Place) -> int:
+        """See Membership."""
+        async with self._asking(place) as consumer:
+            return await consumer.committed(TopicPartition(*place)) or 0
+
+    @asynccontextmanager
+    async def _asking(self, place: Place) -> AsyncIterator[AIOKafkaConsumer]:
         consumer = self._consumer
-        if consumer is None or where not in consumer.assignment():
-            raise Fenced(f"work partition {partition} is no longer assigned to this worker")
+        if consumer is None or TopicPartition(*place) not in consumer.assignment():
+            raise Fenced(f"{place} is no longer assigned to this worker")
         try:
             async with asyncio.timeout(self._session):
-                await consumer.commit({where: 0})
+                yield consumer
         except TimeoutError as error:
             raise Retry(f"the group coordinator did not answer within {self._session:.0f} s") from error
         except KafkaError as error:
-            raise Fenced(f"work partition {partition}: the group no longer knows this worker") from error
+            raise Fenced(f"{place}: the group no longer knows this worker") from error
 
 
-async def watch(membership: Membership, partition: int, interval: float) -> None:
-    """Prove membership for ever: a worker that was frozen notices here, at the latest."""
+async def watch(membership: Membership, place: Place, interval: float, offset: Callable[[], int | None] = lambda: None) -> None:
+    """Prove membership for ever: a worker that was frozen notices here, at the latest. `offset` is committed with it."""
     while True:
         started = time.monotonic()
-        await membership.prove(partition)
+        await membership.prove(place, offset())
         await asyncio.sleep(max(0.0, interval - (time.monotonic() - started)))

@@ -11,6 +11,16 @@ OVERHEAD = 512
 """Bytes of a batch and record frame, at most, beside key, value and headers."""
 
 
+class Place(NamedTuple):
+    """A partition of a topic."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}]"
+
+
 class Record(NamedTuple):
     """A record on its way. Without a partition its key decides, as Java's default partitioner would."""
 

@@ -48,8 +48,8 @@ class Board:
         self._owner = owner
         self._digest = digest
         self._rows: dict[tuple[str, str], Row] = {}
-        self._partitions: set[int] = set()
-        self._assigned: int | None = None
+        self._partitions: set[tuple[str, int]] = set()
+        self._assigned: dict[str, int] = {}
         self._faults: dict[str, str] = defaultdict(str)
 
     def __call__(self, event: Event) -> None:
@@ -57,13 +57,13 @@ class Board:
         if isinstance(event, ShardEvent):
             self._shard(event)
         elif isinstance(event, PartitionOwned):
-            self._partitions.add(event.partition)
+            self._partitions.add((event.topic, event.partition))
         elif isinstance(event, PartitionLost):
-            self._partitions.discard(event.partition)
+            self._partitions.discard((event.topic, event.partition))
         elif isinstance(event, PartitionsAssigned):
-            self._assigned = event.count
+            self._assigned[event.group] = event.count
         elif isinstance(event, Rejoining):
-            self._assigned = None
+            self._assigned.pop(event.group, None)
         elif isinstance(event, CallMade):
             self._faults[event.administration] = event.fault
 
@@ -90,14 +90,14 @@ class Board:
                 row.dead_letters += 1
 
     @property
-    def partitions(self) -> set[int]:
-        """The work partitions owned now."""
+    def partitions(self) -> set[tuple[str, int]]:
+        """The partitions owned now, with their topics."""
         return set(self._partitions)
 
     @property
-    def assigned(self) -> int | None:
-        """How many the group assigned to this worker; None while it is not a member."""
-        return self._assigned
+    def assigned(self) -> dict[str, int]:
+        """How many partitions each consumer group assigned to this worker; only those it is a member of."""
+        return dict(self._assigned)
 
     @property
     def faults(self) -> dict[str, str]:

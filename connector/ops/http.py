@@ -67,4 +67,7 @@ def _application(board: Board, metrics: Metrics, not_ready: Readiness) -> web.Ap
 
 def _status(board: Board) -> dict[str, Any]:
     rows = [{"administration": administration, "entity": entity, **row} for (administration, entity), row in board.rows().items()]
-    return {"workPartitions": sorted(board.partitions), "entities": rows}
+    return {
+        "partitions": [{"topic": topic, "partition": partition} for topic, partition in sorted(board.partitions)],
+        "entities": rows,
+    }

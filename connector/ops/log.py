@@ -62,14 +62,14 @@ def log_event(event: Event) -> None:
             log.debug("entity taken", **_where(event), marker=marker, state=state)
         case CallRetried(operation=operation, attempt=attempt):
             log.info("call repeated", administration=event.administration, operation=operation, attempt=attempt)
-        case TransactionEnded(partition=partition, lost=lost) if lost:
-            log.warning("transaction lost", partition=partition, reason=lost)
-        case PartitionOwned(partition=partition, seconds=seconds):
-            log.info("work partition taken", partition=partition, seconds=round(seconds, 3))
-        case PartitionLost(partition=partition, reason=reason):
-            log.info("work partition released", partition=partition, reason=reason)
-        case Rejoining(reason=reason):
-            log.warning("joining the group again", reason=reason)
+        case TransactionEnded(topic=topic, partition=partition, lost=lost) if lost:
+            log.warning("transaction lost", topic=topic, partition=partition, reason=lost)
+        case PartitionOwned(topic=topic, partition=partition, seconds=seconds):
+            log.info("partition taken", topic=topic, partition=partition, seconds=round(seconds, 3))
+        case PartitionLost(topic=topic, partition=partition, reason=reason):
+            log.info("partition released", topic=topic, partition=partition, reason=reason)
+        case Rejoining(group=group, reason=reason):
+            log.warning("joining the group again", group=group, reason=reason)
 
 
 def _where(event: Any) -> dict[str, str]:

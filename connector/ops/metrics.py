@@ -33,7 +33,7 @@ GAUGES = {
     "regressed": ("mplus_connector_head_regressed", "1: the head fell below the position", SHARD),
     "running": ("mplus_connector_shard_running", "1: read by this worker and not stopped", SHARD),
     "reachable": ("mplus_connector_pos_reachable", "1: the last call was answered", ("administration",)),
-    "partitions": ("mplus_connector_work_partitions", "Work partitions owned by this worker", ()),
+    "partitions": ("mplus_connector_owned_partitions", "Partitions owned by this worker", ("topic",)),
 }
 COUNTERS = {
     "items": ("mplus_connector_items", "Items published", SHARD),
@@ -84,8 +84,8 @@ class Metrics:
                 self._counters["retries"].labels(administration, operation).inc()
             case TransactionEnded():
                 self._transaction(event)
-            case PartitionOwned() | PartitionLost():
-                self._gauges["partitions"].set(len(self._board.partitions))
+            case PartitionOwned(topic=topic) | PartitionLost(topic=topic):
+                self._gauges["partitions"].labels(topic).set(sum(owned == topic for owned, _ in self._board.partitions))
             case HeadSeen():
                 pass  # gauges are taken from the board when they are asked for
 

@@ -4,7 +4,6 @@ from collections import deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-BACKOFF_FIRST, BACKOFF_MOST = 0.5, 30.0
 REFUSED_AGAIN = 60.0
 """Seconds until an operation that was refused is tried again: a licence may have been bought."""
 
@@ -67,11 +66,6 @@ def decide(position: int, since: float, head: Head | None) -> Read | AwaitHead |
     if head.marker < position and head.asked_at >= since:
         return Regressed(head)
     return AwaitHead(max(since, head.asked_at))
-
-
-def backoff(failures: int, jitter: float) -> float:
-    """Seconds to wait after so many failures in a row; `jitter` in [0, 1) spreads workers."""
-    return min(BACKOFF_MOST, BACKOFF_FIRST * 2.0 ** min(failures - 1, 16)) * (0.5 + jitter / 2)
 
 
 @dataclass(slots=True)

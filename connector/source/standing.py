@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from connector.backoff import backoff
 from connector.clock import Clock
 from connector.errors import Reject, Retry
 from connector.events import DeadLettered, Listener, PageCommitted, ShardStarted, ShardStopped, StateChanged
 from connector.source.bundles import Bundle
-from connector.source.schedule import REFUSED_AGAIN, State, backoff
+from connector.source.schedule import REFUSED_AGAIN, State
 
 LONGEST = 300.0
 """Seconds that a POS may ask us to stay away, at most: it may have meant milliseconds, and operators wait."""

@@ -108,7 +108,8 @@ class Connector:
 
     async def partitions(self) -> set[int]:
         """The work partitions that it owns."""
-        return set((await self.status()).get("workPartitions", ()))
+        rows = (await self.status()).get("partitions", ())
+        return {row["partition"] for row in rows if row["topic"].endswith(".work")}
 
     async def owns(self, count: int = 1) -> bool:
         """Whether it owns so many work partitions, or more."""

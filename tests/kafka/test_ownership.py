@@ -12,6 +12,7 @@ from aiokafka import TopicPartition
 from connector.errors import Fatal, Fenced
 from connector.events import Event, PartitionLost, Rejoining
 from connector.kafka.ownership import Membership, Ownership, watch
+from connector.kafka.records import Place
 from tests.brokers import create_topic
 from tests.source.rig import eventually
 
@@ -29,15 +30,15 @@ class Tenures:
         self.told: list[Event] = []
         self._ends, self._lingers = ends, lingers
 
-    async def __call__(self, partition: int, membership: Membership) -> None:
+    async def __call__(self, place: Place, membership: Membership) -> None:
         """One tenure; raises what `ends` returns for it."""
-        self.membership = membership
+        self.membership, partition = membership, place.partition
         self.owned.add(partition)
         self.most[partition] = self.most.get(partition, 0) + 1
         assert 1 == self.most[partition], "two tenures of one partition at a time"
         self.log.append(("began", partition))
         try:
-            await membership.prove(partition)
+            await membership.prove(place)
             if error := self._ends(partition):
                 raise error
             await asyncio.Event().wait()
@@ -60,7 +61,7 @@ async def member(bootstrap: str, prefix: str, tenures: Tenures, partitions: int 
         await create_topic(bootstrap, f"{prefix}.work", partitions)
     arguments: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
     ownership = Ownership(
-        arguments, f"{prefix}.work", f"{prefix}.pollers", tenures, session_timeout=SESSION, tell=tenures.told.append
+        arguments, [f"{prefix}.work"], f"{prefix}.pollers", tenures, session_timeout=SESSION, tell=tenures.told.append
     )
     task = asyncio.create_task(ownership.run())
     try:
@@ -79,7 +80,7 @@ async def test_a_lone_member_owns_everything_and_can_prove_it(bootstrap: str, pr
     async with member(bootstrap, prefix, tenures):
         await eventually(lambda: tenures.owned == {0, 1, 2, 3})
         assert tenures.membership is not None
-        await tenures.membership.prove(2)
+        await tenures.membership.prove(Place(f"{prefix}.work", 2))
 
     assert set() == tenures.owned
     assert [] == [told for told in tenures.told if isinstance(told, Rejoining)]
@@ -89,13 +90,13 @@ async def test_what_is_not_assigned_cannot_be_proven(bootstrap: str, prefix: str
     """Before joining, for another partition, and after leaving."""
     tenures = Tenures()
     async with member(bootstrap, prefix, tenures) as ownership:
-        with pytest.raises(Fenced, match="work partition 1 is no longer assigned"):
-            await ownership.prove(1)
+        with pytest.raises(Fenced, match=r"work\[1\] is no longer assigned"):
+            await ownership.prove(Place(f"{prefix}.work", 1))
         await eventually(lambda: len(tenures.owned) == 4)
-        with pytest.raises(Fenced, match="work partition 7"):
-            await ownership.prove(7)
+        with pytest.raises(Fenced, match=r"work\[7\]"):
+            await ownership.prove(Place(f"{prefix}.work", 7))
     with pytest.raises(Fenced):
-        await ownership.prove(1)
+        await ownership.prove(Place(f"{prefix}.work", 1))
 
 
 async def test_a_partition_that_moved_away_cannot_be_proven_by_its_old_owner(bootstrap: str, prefix: str) -> None:
@@ -108,9 +109,9 @@ async def test_a_partition_that_moved_away_cannot_be_proven_by_its_old_owner(boo
             assert {0, 1, 2, 3} == first.owned | second.owned
             for partition in second.owned:
                 with pytest.raises(Fenced):
-                    await old.prove(partition)
+                    await old.prove(Place(f"{prefix}.work", partition))
             for partition in first.owned:
-                await old.prove(partition)
+                await old.prove(Place(f"{prefix}.work", partition))
         await eventually(lambda: first.owned == {0, 1, 2, 3})
 
 
@@ -132,7 +133,7 @@ async def test_a_fatal_tenure_ends_the_member(bootstrap: str, prefix: str) -> No
     tenures = Tenures(lambda partition: Fatal("stop it") if partition == 2 else None)
     await create_topic(bootstrap, f"{prefix}.work", 4)
     arguments: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
-    ownership = Ownership(arguments, f"{prefix}.work", prefix, tenures, session_timeout=SESSION, tell=tenures.told.append)
+    ownership = Ownership(arguments, [f"{prefix}.work"], prefix, tenures, session_timeout=SESSION, tell=tenures.told.append)
     with pytest.raises(Fatal, match="stop it"):
         async with asyncio.timeout(15):
             await ownership.run()
@@ -172,12 +173,15 @@ async def test_the_watchdog_raises_what_proving_raises() -> None:
     class Lost:
         proofs = 0
 
-        async def prove(self, partition: int) -> None:
+        async def prove(self, place: Place, offset: int | None = None) -> None:
             self.proofs += 1
             if self.proofs == 3:
-                raise Fenced(f"{partition}")
+                raise Fenced(f"{place}")
+
+        async def committed(self, place: Place) -> int:
+            return 0
 
     lost = Lost()
     with pytest.raises(Fenced):
-        await watch(lost, 5, 0.01)
+        await watch(lost, Place("work", 5), 0.01)
     assert 3 == lost.proofs

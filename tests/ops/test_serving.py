@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import Worker
-from tests.source.rig import configuration, eventually, level, working
+from tests.source.rig import configuration, eventually, level, owned, working
 from tests.source.test_letters import markers, spoil
 
 Samples = dict[tuple[str, str], float]
@@ -47,7 +47,10 @@ async def samples(worker: Worker) -> Samples:
     """Every sample by its name and entity."""
     text = (await get(worker, "/metrics")).text
     found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return {(sample.name, sample.labels.get("entity", sample.labels.get("operation", ""))): sample.value for sample in found}
+    return {
+        (sample.name, sample.labels.get("entity", sample.labels.get("operation", sample.labels.get("topic", "")))): sample.value
+        for sample in found
+    }
 
 
 async def row(worker: Worker, entity: str) -> dict[str, Any]:
@@ -79,7 +82,10 @@ async def test_metrics_exist_and_move(bootstrap: str, prefix: str) -> None:
             assert head == before["mplus_connector_head_marker", "order"] == before["mplus_connector_position_marker", "order"]
             assert len(pos.truth()["order"]) == before["mplus_connector_items_total", "order"]
             assert 1 == before["mplus_connector_dead_letters_total", "relation"]
-            assert (1, 2) == (before["mplus_connector_pos_reachable", ""], before["mplus_connector_work_partitions", ""])
+            assert (1, 2) == (
+                before["mplus_connector_pos_reachable", ""],
+                before["mplus_connector_owned_partitions", f"{prefix}.work"],
+            )
 
             pos.shop.change("order", 3)
             pos.faults.switch("server_fault", count=1, operations=["getOrders"])
@@ -108,7 +114,7 @@ async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None
         assert re.fullmatch(r"mplus_connector_[a-z_]+", family.name)
         assert family.documentation
         for sample in family.samples:
-            assert set(sample.labels) <= {"administration", "entity", "operation", "stage", "kind", "le"}
+            assert set(sample.labels) <= {"administration", "entity", "operation", "stage", "kind", "topic", "command", "outcome", "le"}
 
 
 async def test_age_is_nothing_when_idle_and_grows_when_stuck(bootstrap: str, prefix: str) -> None:
@@ -183,7 +189,7 @@ async def test_a_regressed_head_is_a_metric(bootstrap: str, prefix: str) -> None
 async def test_nothing_can_be_changed_over_http(bootstrap: str, prefix: str) -> None:
     """Only reading is served."""
     async with at_work(bootstrap, prefix, 0, "order") as (_, worker), httpx.AsyncClient() as client:
-        await eventually(lambda: worker.board.partitions == {0, 1})
+        await eventually(lambda: owned(worker) == {0, 1})
         for method, path in product(
             ("POST", "PUT", "DELETE", "PATCH"), ("/status", "/metrics", "/health/live", "/health/ready", "/")
         ):

@@ -179,6 +179,11 @@ async def working(config: Config, **options: Any) -> AsyncIterator[Worker]:
             await task
 
 
+def owned(worker: Worker) -> set[int]:
+    """The work partitions that the worker owns."""
+    return {partition for topic, partition in worker.board.partitions if topic.endswith(".work")}
+
+
 async def level(worker: Worker, pos: Sandbox, entities: Iterable[str], within: float = 30.0) -> None:
     """Wait until the worker has committed everything that the POS shows now."""
     heads = pos.shop.heads()

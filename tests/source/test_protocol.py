@@ -14,7 +14,7 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import named
 from connector.wiring import Worker
 from tests.brokers import admin, end_offsets, read_all
-from tests.source.rig import configuration, events_of, eventually, headers, level, only, positions, truth, working
+from tests.source.rig import configuration, events_of, eventually, headers, level, only, owned, positions, truth, working
 
 ORDERS = ("order",)
 
@@ -28,7 +28,7 @@ async def resize(bootstrap: str, topic: str, largest: int, policy: str = "compac
 
 def lost(worker: Worker, prefix: str) -> bool:
     """Whether the worker has let go of the partition where orders are read."""
-    return work_partition(prefix, "order") not in worker.board.partitions
+    return work_partition(prefix, "order") not in owned(worker)
 
 
 def work_partition(prefix: str, entity: str, partitions: int = 2) -> int:
@@ -99,15 +99,15 @@ async def test_two_workers_share_the_work_and_hand_it_over(bootstrap: str, prefi
     async with Sandbox(SandboxOptions(items=5, activity=60)) as pos:
         config = configuration(bootstrap, prefix, pos, entities=("order", "receipt"), page_size=5)
         async with working(config) as first:
-            await eventually(lambda: first.board.partitions == {0, 1})
+            await eventually(lambda: owned(first) == {0, 1})
             async with working(config) as second:
-                await eventually(lambda: len(first.board.partitions) == 1 == len(second.board.partitions), 30)
-                assert {0, 1} == first.board.partitions | second.board.partitions
+                await eventually(lambda: len(owned(first)) == 1 == len(owned(second)), 30)
+                assert {0, 1} == owned(first) | owned(second)
                 assert {entity for _, entity in first.board.rows()} | {entity for _, entity in second.board.rows()} <= {
                     "order",
                     "receipt",
                 }
-            await eventually(lambda: first.board.partitions == {0, 1}, 30)
+            await eventually(lambda: owned(first) == {0, 1}, 30)
             pos.activity.rate = 0
             await level(first, pos, ("order", "receipt"))
 
@@ -159,7 +159,7 @@ async def test_membership_is_proven_by_commits_of_the_group(bootstrap: str, pref
     async with Sandbox(only("order", 2)) as pos:
         async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
             await level(worker, pos, ORDERS)
-            await eventually(lambda: worker.board.partitions == {0, 1})
+            await eventually(lambda: owned(worker) == {0, 1})
         async with committed_offsets(bootstrap, f"{prefix}.pollers") as consumer:
             found = [await consumer.committed(TopicPartition(f"{prefix}.work", partition)) for partition in (0, 1)]
     assert [0, 0] == found

@@ -1,6 +1,7 @@
 """Schedule: when a shard reads, waits or stops. Pure."""
 
-from connector.source.schedule import AwaitHead, Head, Lag, Read, Regressed, backoff, decide
+from connector.backoff import backoff
+from connector.source.schedule import AwaitHead, Head, Lag, Read, Regressed, decide
 
 
 def test_a_head_beyond_the_position_is_read_at_once() -> None:
