@@ -38,8 +38,9 @@ class ContainerBroker(Broker):
         return self._container.status in {"created", "running"}
 
     def kill(self) -> None:
-        self._container.kill()
-        self._container.wait()
+        if self.alive():
+            self._container.kill()
+            self._container.wait()
 
     def restart(self) -> None:
         self._container.start()
@@ -74,20 +75,21 @@ def _attempt(say: Say) -> ContainerBroker | None:
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415  needed only for development, and slow
 
         wanted = DockerContainer(IMAGE, docker_client_kw={"timeout": DOCKER_TIMEOUT})
-        _ensure_image(wanted.get_docker_client().client.images, say)
+        _ensure_image(wanted.get_docker_client().client.images, wanted.image, say)
         return _started(ContainerBroker(wanted))
     except ImportError:
         return None
     except Exception as error:  # whatever ails Docker, the jars are the next choice
         if type(error).__name__ != "DockerException":  # that one only says that no daemon answers
-            say(f"no container ({essence(str(error))}), so Kafka runs in Java")
+            reason = getattr(error, "explanation", None) or error  # Docker's own words, without the client's address
+            say(f"no container ({essence(str(reason))}), so Kafka runs in Java")
         return None
 
 
-def _ensure_image(images: Any, say: Say) -> None:
-    if not images.list(IMAGE):
-        say(f"pulling {IMAGE} (once)")
-        images.pull(IMAGE)
+def _ensure_image(images: Any, name: str, say: Say) -> None:
+    if not images.list(name):
+        say(f"pulling {name} (once)")
+        images.pull(name)
 
 
 def _started(broker: ContainerBroker) -> ContainerBroker:
