@@ -2,10 +2,13 @@
 
 ConnectorError
 ├── Retry              try again, after `after` seconds if it says so
+│   ├── NotSent            nothing was sent: the other side cannot have acted
+│   └── Unanswered         sent, and no answer came: it may have been carried out, or still will be
 ├── Reject             the other side said no; repeating the same request is useless
 │   ├── AccessDenied       ident or secret are wrong: nothing of this administration works
 │   └── Refused            this operation is not for this administration, or the request is wrong
-├── OutcomeUnknown     asked, and no answer: look before repeating
+│       └── UnknownOperation   the other side does not know this operation: an older one may do
+├── OutcomeUnknown     a command was given, and its result is not known: it stands; look again
 ├── TransactionLost    drop the bundles in hand, replace the producer, read the positions back
 ├── Fenced             another worker owns this now: let go and rejoin
 └── Fatal              stop and say what to do
@@ -25,6 +28,14 @@ class Retry(ConnectorError):
     def __init__(self, message: str, after: float | None = None) -> None:
         super().__init__(message)
         self.after = after
+
+
+class NotSent(Retry):
+    """The other side was not reached."""
+
+
+class Unanswered(Retry):
+    """A call was sent and no answer came: look before repeating what must not be done twice."""
 
 
 class TransactionLost(ConnectorError):
@@ -47,8 +58,12 @@ class Refused(Reject):
     """The operation is unknown or not licensed here, or the request is wrong."""
 
 
+class UnknownOperation(Refused):
+    """The other side has no such operation."""
+
+
 class OutcomeUnknown(ConnectorError):
-    """A call was sent and no answer came: it may have been carried out."""
+    """A command was given and its result is not known."""
 
 
 class Fenced(ConnectorError):

@@ -89,6 +89,11 @@ class CallMade(Event):
     seconds: float
     fault: str
 
+    @property
+    def answered(self) -> bool:
+        """Whether it shows a POS that works: one that refuses this call does."""
+        return self.fault in ("", "Refused", "UnknownOperation")
+
 
 @dataclass(frozen=True, slots=True)
 class CallRetried(Event):
@@ -142,6 +147,78 @@ class Rejoining(Event):
 
     group: str
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandTaken(Event):
+    """Work on an order command has begun."""
+
+    administration: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandWaits(Event):
+    """A command cannot go on for now; `reason` says why, in words for an operator."""
+
+    administration: str
+    command: str
+    command_id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandEnded(Event):
+    """A command's result is in Kafka. `outcome`: succeeded, rejected or unknown; `reason` is its code."""
+
+    administration: str
+    command: str
+    command_id: str
+    outcome: str
+    reason: str
+    message: str
+    attempts: int
+    reconciled: bool
+    duplicate: bool
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CommandDropped(Event):
+    """Work on a command was broken off, for whoever owns its partition next."""
+
+    administration: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRefused(Event):
+    """A message is no command: it went to the dead letters."""
+
+    administration: str
+    stage: str
+    partition: int
+    offset: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsLost(Event):
+    """Kafka deleted commands before they were read."""
+
+    administration: str
+    partition: int
+    first: int
+    following: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRead(Event):
+    """So many entries does the ledger of a partition hold."""
+
+    administration: str
+    partition: int
+    entries: int
 
 
 Listener = Callable[[Event], None]

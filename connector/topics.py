@@ -35,6 +35,21 @@ def dead_letters_topic(administration: str) -> str:
     return f"{administration}.dead-letters"
 
 
+def commands_topic(administration: str) -> str:
+    """What producers want done, keyed by the order."""
+    return f"{administration}.order-commands"
+
+
+def results_topic(administration: str) -> str:
+    """How each command ended, under its key."""
+    return f"{administration}.order-command-results"
+
+
+def ledger_topic(administration: str) -> str:
+    """What is known of every command: partition p belongs to command partition p."""
+    return f"{administration}.command-ledger"
+
+
 def plan(config: Config, entities: Sequence[Entity]) -> list[Topic]:
     """Every topic that this configuration needs."""
     administrations = [row.administration for row in config.administrations]
@@ -56,9 +71,20 @@ def _of(administration: str, settings: Connector, entities: Iterable[Entity]) ->
         settings, positions_topic(administration), "compact", partitions=settings.work_partitions, fixed=True, more=SMALL_SEGMENTS
     )
     yield _topic(settings, status_topic(administration), "compact", partitions=1, more=SMALL_SEGMENTS)
+    yield from _of_commands(administration, settings)
     yield _topic(
         settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM, more=_kept(settings.dead_letters_retention)
     )
+
+
+def _of_commands(administration: str, settings: Connector) -> Iterable[Topic]:
+    """The time of a command is when the broker got it: producers' clocks must not decide what is forgotten."""
+    count = settings.command_partitions
+    arrival = {"message.timestamp.type": "LogAppendTime", "segment.ms": str(DAY), **_kept(settings.commands_retention)}
+    yield _topic(settings, commands_topic(administration), "delete", partitions=count, fixed=True, room=0, more=arrival)
+    yield _topic(settings, results_topic(administration), "delete", partitions=count, more=_kept(settings.results_retention))
+    kept = SMALL_SEGMENTS | _kept(settings.ledger_retention)
+    yield _topic(settings, ledger_topic(administration), "compact,delete", partitions=count, fixed=True, more=kept)
 
 
 def _topic(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "connector"
-FOUNDATION = {"errors", "events", "clock", "config", "backoff"}
+FOUNDATION = {"errors", "events", "clock", "config", "settings", "backoff"}
 """What any part may know; `config` only holds values."""
 
 ALLOWED: Mapping[str, set[str]] = {
@@ -16,18 +16,21 @@ ALLOWED: Mapping[str, set[str]] = {
     "events": set(),
     "clock": set(),
     "backoff": set(),
-    "config": {"config_file", "errors"},
+    "config": {"config_file", "settings", "errors"},
+    "settings": set(),
     "config_file": {"errors"},
     "mplus": {"mplus", "errors", "events"},
     "kafka": {"kafka", "errors", "events", "config", "clock", "backoff"},
     "source": {"source", "mplus", "kafka", "errors", "events", "clock", "backoff"},
+    "sink": {"sink", "mplus", "kafka", "errors", "events", "clock", "backoff"},
     "ops": {"ops", "errors", "events", "clock"},
     "topics": {"config", "kafka", "source"},
     "sandbox": {"sandbox"},
-    "wiring": {"mplus", "kafka", "source", "ops", "topics", *FOUNDATION},
+    "wiring": {"wiring", "mplus", "kafka", "source", "sink", "ops", "topics", *FOUNDATION},
     "fleet": {"kafka", "source", "topics", *FOUNDATION},
     "checks": {"fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
-    "cli": {"cli", "checks", "fleet", "wiring", "ops", "source", "kafka", "sandbox", *FOUNDATION},
+    "client": {"client", "kafka", "errors", "config"},
+    "cli": {"cli", "checks", "client", "fleet", "wiring", "ops", "source", "sink", "mplus", "kafka", "sandbox", *FOUNDATION},
     "demo": {"demo", "cli", "sandbox", "source", "kafka", *FOUNDATION},
     "__main__": {"cli"},
 }
@@ -39,6 +42,19 @@ PURE = (
     "source.bundles",
     "source.positions",
     "source.entities",
+    "sink.commands",
+    "sink.intake",
+    "sink.strict",
+    "sink.wording",
+    "sink.looking",
+    "sink.orders",
+    "sink.results",
+    "sink.progress",
+    "sink.ledger",
+    "sink.publishing",
+    "mplus.encode",
+    "mplus.answers",
+    "backoff",
     "kafka.records",
     "mplus.soap",
     "mplus.operations",
@@ -50,7 +66,7 @@ SANDBOX_USERS = {"cli.sandbox", "demo.shop"}
 HTTP_CLIENTS = {"mplus.client", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
-KAFKA_CLIENTS: set[str] = set()
+KAFKA_CLIENTS = {"client.producing", "client.reading", "client.results"}
 """Beside the folder kafka/."""
 
 TABLES: set[str] = set()
@@ -200,7 +216,9 @@ def test_errors_of_aiokafka_become_ours_in_its_folder() -> None:
     assert {"kafka"} == {part(module) for module in importers}
 
 
-@pytest.mark.parametrize("module", [name for name in modules() if part(name) in {"mplus", "kafka", "demo", "source"}])
+@pytest.mark.parametrize(
+    "module", [name for name in modules() if part(name) in {"mplus", "kafka", "demo", "source", "sink", "client"}]
+)
 def test_no_foreign_error_loses_its_cause(module: str) -> None:
     """An error raised while another is handled says `from`: the cause, or None where the cause holds the secret."""
     lost = [ast.unparse(node) for handler in _handlers(modules()[module]) for node in ast.walk(handler) if _raises_anew(node)]

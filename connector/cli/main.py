@@ -9,6 +9,8 @@ from rich.markup import escape
 from typer.exceptions import TyperException
 
 from connector.cli.check import check
+from connector.cli.dead_letters import dead_letter_verbs
+from connector.cli.order import order_verbs
 from connector.cli.run import run
 from connector.cli.sandbox import sandbox
 from connector.cli.status import status
@@ -17,6 +19,8 @@ from connector.errors import ConnectorError, Misconfigured
 from connector.ops.log import hush
 
 VERBS = (run, sandbox, check, status, tail)
+GROUPS = {"order": order_verbs, "dead-letters": dead_letter_verbs}
+"""Verbs with verbs of their own."""
 
 
 def main() -> None:
@@ -41,6 +45,8 @@ def application() -> typer.Typer:
     )
     for verb in VERBS:
         app.command()(verb)
+    for name, verbs in GROUPS.items():
+        app.add_typer(verbs(), name=name)
     return app
 
 

@@ -14,10 +14,8 @@ from connector.cli.tables import shards_table
 from connector.config import Config, load
 from connector.errors import Misconfigured
 from connector.ops import log
-from connector.wiring import Worker
+from connector.wiring import ROLES, Worker
 from connector.wiring import run as run_worker
-
-ROLES = ("source",)
 
 
 def run(
@@ -25,19 +23,23 @@ def run(
     roles: Annotated[str, typer.Option(help=f"Parts to run, comma-separated, of: {', '.join(ROLES)}.")] = ",".join(ROLES),
     adopt: Annotated[bool, typer.Option("--adopt", help="Take over positions that another deployment wrote.")] = False,
 ) -> None:
-    """Read every change of the POS into Kafka. Start it on as many machines as you like: Kafka spreads the work."""
-    if unknown := [role for role in roles.split(",") if role not in ROLES]:
+    """Read every change of the POS into Kafka, and carry order commands out there.
+
+    Start it on as many machines as you like: Kafka spreads the work.
+    """
+    chosen = [role.strip() for role in roles.split(",")]
+    if unknown := [role for role in chosen if role not in ROLES]:
         raise Misconfigured(f"--roles: {', '.join(unknown)}: not one of {', '.join(ROLES)}")
     settings = load(config)
     log.configure(settings.connector.log_format, settings.connector.log_level)
-    until_signalled(_run(settings, adopt))
+    until_signalled(_run(settings, chosen, adopt))
 
 
-async def _run(config: Config, adopt: bool) -> None:
+async def _run(config: Config, roles: list[str], adopt: bool) -> None:
     started: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
     announcing = asyncio.create_task(_announce(started))
     try:
-        await run_worker(config, adopt=adopt, started=started)
+        await run_worker(config, roles=roles, adopt=adopt, started=started)
     finally:
         announcing.cancel()
 

@@ -57,7 +57,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
     ) -> None:
         self._arguments = dict(arguments)
         self._topics = list(topics)
-        self._group = group
+        self.group = group
         self._session = session_timeout
         self._tell = tell
         self._tasks: dict[Place, asyncio.Task[None]] = {}
@@ -72,7 +72,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
                 with only_we_cancel():
                     await self._join_and_work()
             except (Fenced, Retry, KafkaError, TimeoutError, OSError) as error:
-                self._tell(Rejoining(self._group, str(error)))
+                self._tell(Rejoining(self.group, str(error)))
             await asyncio.sleep(REJOIN_PAUSE)
 
     async def _join_and_work(self) -> None:
@@ -90,7 +90,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
     def _new_consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
             **self._arguments,
-            group_id=self._group,
+            group_id=self.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             session_timeout_ms=int(self._session * 1000),
@@ -114,7 +114,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         places = [Place(*where) for where in assigned]
         if self._consumer is not None:
             self._consumer.pause(*(TopicPartition(*place) for place in places))  # whoever reads one has a reader of its own
-        self._tell(PartitionsAssigned(self._group, len(places)))
+        self._tell(PartitionsAssigned(self.group, len(places)))
         for place in places:
             before = self._tasks.pop(place, None)
             self._tasks[place] = asyncio.create_task(self._own(place, before))

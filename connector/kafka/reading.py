@@ -2,12 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.connection import begin, close, transacting
+from connector.kafka.records import Place
 from connector.kafka.topics import existing
 
 DEADLINE = 60.0
@@ -54,6 +56,40 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
         while await consumer.position(where) < end:  # not the last record's offset: markers of transactions follow it
             for record in (await consumer.getmany(where, timeout_ms=200)).get(where, []):
                 yield record
+    finally:
+        await close(consumer, PATIENCE)
+
+
+class PartitionReader:
+    """Reads a partition from an offset on, as fast as it is asked to."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, where: TopicPartition, first: int) -> None:
+        self._consumer = consumer
+        self._where = where
+        self.first = first
+        """The lowest offset that Kafka still has."""
+
+    async def next(self, most: int) -> Sequence[ConsumerRecord]:
+        """The next committed records, at most so many; none after half a second without any."""
+        found = await self._consumer.getmany(self._where, timeout_ms=500, max_records=most)
+        records: Sequence[ConsumerRecord] = found.get(self._where, [])
+        return records
+
+
+@asynccontextmanager
+async def reading_from(arguments: Mapping[str, Any], place: Place, offset: int) -> AsyncIterator[PartitionReader]:
+    """Committed records of a partition from an offset on, or from its first where that is higher. Raises TransactionLost."""
+    where = TopicPartition(*place)
+    consumer = AIOKafkaConsumer(
+        **arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False
+    )
+    try:
+        with transacting(place.partition):
+            await begin(consumer.start, DEADLINE)
+            consumer.assign([where])
+            first = int((await consumer.beginning_offsets([where]))[where])
+            consumer.seek(where, max(first, offset))
+        yield PartitionReader(consumer, where, first)
     finally:
         await close(consumer, PATIENCE)
 

@@ -27,7 +27,14 @@ class Topic:
     replication: int
     settings: Mapping[str, str]
     fixed_partitions: bool = False
-    needs: tuple[str, ...] = ("cleanup.policy", "max.message.bytes", "min.insync.replicas", "retention.ms", "retention.bytes")
+    needs: tuple[str, ...] = (
+        "cleanup.policy",
+        "max.message.bytes",
+        "message.timestamp.type",
+        "min.insync.replicas",
+        "retention.ms",
+        "retention.bytes",
+    )
 
 
 async def ensure(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[str]:
@@ -110,6 +117,8 @@ def judge(topic: Topic, partitions: int, settings: Mapping[str, str]) -> list[st
 def _enough(name: str, wanted: str, actual: str) -> bool:
     if name == "cleanup.policy":
         return sorted(actual.split(",")) == sorted(wanted.split(","))
+    if name == "message.timestamp.type":
+        return actual == wanted
     if name.startswith("retention."):
         return int(actual) == -1 or (int(wanted) != -1 and int(actual) >= int(wanted))
     return int(actual) >= int(wanted)

@@ -127,10 +127,10 @@ async def fenced_producer(
             await begin(producer.start, tuning.deadline)
         yield FencedProducer(producer, partition, tuning.deadline)
     finally:
-        await _throw_away(producer)
+        await throw_away(producer)
 
 
-async def _throw_away(producer: AIOKafkaProducer) -> None:
+async def throw_away(producer: AIOKafkaProducer) -> None:
     """Close the sockets without flushing: what was not committed must not be. stop() would first try to deliver it."""
     producer._closed = True
     for unseen in _unseen(producer):

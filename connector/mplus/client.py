@@ -21,6 +21,7 @@ from aiolimiter import AsyncLimiter
 
 from connector.errors import AccessDenied, ConnectorError, Retry
 from connector.events import CallMade, CallRetried, Listener
+from connector.mplus.answers import OrderAnswer, read_answer
 from connector.mplus.faults import DENIED, retry_after, translated
 from connector.mplus.offload import Decoder
 from connector.mplus.operations import OPERATIONS, Operation
@@ -36,12 +37,25 @@ KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}
 SMALL_ANSWER = 1 << 20
 """Bytes of an answer that is not a page, at most: a head, a version, a fault."""
 
+ORDER_ANSWER = 16 << 20
+"""Bytes of an answer that holds one order, at most."""
+
+SENDING = 4.0
+"""Seconds for connecting and for sending, each, when a call changes something: it must not leave later than its worker knows."""
+
+UNSENT = [(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SENDING * 1000))] if hasattr(socket, "TCP_USER_TIMEOUT") else []
+"""What the POS has not acknowledged by then is given up by the system too."""
+
 NOTICE_DEAD_PEERS = [
     (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
     *((socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in KEEPALIVE.items() if hasattr(socket, name)),
 ]
 """A slow POS may be silent for long; a dead one shall be noticed after a minute."""
 
+CONNECTIONS = 64
+"""Of one administration, for looking, and as many for changing."""
+
+SocketOptions = list[tuple[int, int, int]]
 Page = list[Item | Undecodable]
 Answer = TypeVar("Answer")
 
@@ -79,15 +93,16 @@ class PosClient:
         self._tell = tell
         self._retries = retries
         self._limiter = AsyncLimiter(max(1.0, access.rate), max(1.0, access.rate) / access.rate)
-        self._http = httpx.AsyncClient(
-            verify=access.tls,
-            transport=None if getproxies() else _transport(access),  # httpx takes proxies from the environment only without one
-            timeout=httpx.Timeout(access.timeout, connect=access.connect_timeout),
+        self._http = _http(access, NOTICE_DEAD_PEERS, httpx.Timeout(access.timeout, connect=access.connect_timeout))
+        sending = min(SENDING, access.connect_timeout)
+        self._changing = _http(
+            access, [*NOTICE_DEAD_PEERS, *UNSENT], httpx.Timeout(access.timeout, connect=sending, write=SENDING)
         )
 
     async def close(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+        await self._changing.aclose()
 
     async def page(self, operation: str, fields: Fields, spec: PageSpec) -> Page:
         """Read one page to its end: the decoded items, in the POS's order."""
@@ -101,6 +116,19 @@ class PosClient:
 
         return await self._call(operation, fields, read)
 
+    async def order(self, operation: str, fields: Fields) -> OrderAnswer:
+        """Look at an order; repeated by itself."""
+        return await self._call(operation, fields, _order_answer)
+
+    async def turn(self) -> None:
+        """Wait until the request rate allows one more call."""
+        await self._limiter.acquire()
+
+    async def change(self, operation: str, fields: Fields) -> OrderAnswer:
+        """Change something: sent at once and once, after `turn`. NotSent and Unanswered tell what may have happened."""
+        async with self._sent(self._changing, operation, self._body(operation, fields)) as answer:
+            return await _order_answer(answer)
+
     async def _decoded(self, answer: httpx.Response, spec: PageSpec) -> Page:
         decoding = self._decoder.open(spec)
         items: Page = []
@@ -113,15 +141,17 @@ class PosClient:
         return items
 
     async def _call(self, operation: str, fields: Fields, read: Callable[[httpx.Response], Awaitable[Answer]]) -> Answer:
-        row = OPERATIONS[operation]
-        body = request(operation, [("request", fields)] if row.wrapped else fields)
-        async for attempt in self._attempts(row):
+        body = self._body(operation, fields)
+        async for attempt in self._attempts(OPERATIONS[operation]):
             if attempt.num > 1:
                 self._tell(CallRetried(self._access.administration, operation, attempt.num))
             with attempt:
                 async with self._answer(operation, body) as answer:
                     return await read(answer)
         raise AssertionError("stamina raises the last error")
+
+    def _body(self, operation: str, fields: Fields) -> bytes:
+        return request(operation, [("request", fields)] if OPERATIONS[operation].wrapped else fields)
 
     def _attempts(self, operation: Operation) -> AsyncIterator[stamina.Attempt]:
         patience = self._retries
@@ -138,12 +168,18 @@ class PosClient:
 
     @asynccontextmanager
     async def _answer(self, operation: str, body: bytes) -> AsyncIterator[httpx.Response]:
-        """Send one request; a successful answer's body is read within, under the same deadline."""
+        """Send one request when its turn has come."""
         await self._limiter.acquire()
+        async with self._sent(self._http, operation, body) as answer:
+            yield answer
+
+    @asynccontextmanager
+    async def _sent(self, http: httpx.AsyncClient, operation: str, body: bytes) -> AsyncIterator[httpx.Response]:
+        """A successful answer's body is read within, under the same deadline."""
         started, fault = time.monotonic(), ""
         try:
             with translated(operation, self._access.secret):
-                async with asyncio.timeout(self._access.timeout), self._send(operation, body) as answer:
+                async with asyncio.timeout(self._access.timeout), self._send(http, operation, body) as answer:
                     await _refuse_faults(answer)
                     yield answer
         except ConnectorError as error:
@@ -153,8 +189,8 @@ class PosClient:
         finally:
             self._tell(CallMade(self._access.administration, operation, time.monotonic() - started, fault))
 
-    def _send(self, operation: str, body: bytes) -> AbstractAsyncContextManager[httpx.Response]:
-        return self._http.stream(
+    def _send(self, http: httpx.AsyncClient, operation: str, body: bytes) -> AbstractAsyncContextManager[httpx.Response]:
+        return http.stream(
             "POST",
             self._access.url,
             params={"ident": self._access.ident, "secret": self._access.secret},
@@ -163,9 +199,15 @@ class PosClient:
         )
 
 
-def _transport(access: Access) -> httpx.AsyncHTTPTransport:
-    limits = httpx.Limits(max_connections=20, keepalive_expiry=60)
-    return httpx.AsyncHTTPTransport(verify=access.tls, limits=limits, socket_options=NOTICE_DEAD_PEERS)
+def _http(access: Access, options: SocketOptions, timeout: httpx.Timeout) -> httpx.AsyncClient:
+    limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=20)
+    transport = httpx.AsyncHTTPTransport(verify=access.tls, limits=limits, socket_options=options)
+    # httpx takes proxies from the environment only without a transport
+    return httpx.AsyncClient(verify=access.tls, transport=None if getproxies() else transport, timeout=timeout)
+
+
+async def _order_answer(answer: httpx.Response) -> OrderAnswer:
+    return read_answer(await _small(answer, ORDER_ANSWER))
 
 
 def _again(error: Exception, longest: float) -> bool | float:
@@ -187,10 +229,10 @@ async def _refuse_faults(answer: httpx.Response) -> None:
     raise FaultError(*fault)
 
 
-async def _small(answer: httpx.Response) -> bytes:
+async def _small(answer: httpx.Response, most: int = SMALL_ANSWER) -> bytes:
     body = bytearray()
     async for chunk in answer.aiter_bytes(CHUNK):
         body += chunk
-        if len(body) > SMALL_ANSWER:
-            raise PageError(f"more than {SMALL_ANSWER} bytes where a few were expected")
+        if len(body) > most:
+            raise PageError(f"more than {most} bytes where a few were expected")
     return bytes(body)

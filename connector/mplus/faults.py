@@ -9,8 +9,11 @@ from urllib.parse import quote, quote_plus
 
 import httpx
 
-from connector.errors import AccessDenied, ConnectorError, Refused, Retry
+from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation
 from connector.mplus.pages import FaultError, PageError
+
+UNKNOWN = re.compile(r"not implemented|not recognized|unknown (?:method|operation)", re.IGNORECASE)
+"""How a POS, and the SOAP library under it, say that an operation is not there."""
 
 DENIED = "the POS refuses ident or secret: check MPLUS_IDENT and MPLUS_SECRET"
 
@@ -20,14 +23,16 @@ def translated(operation: str, secret: str) -> Iterator[None]:
     """Foreign errors in our words. `from None`: httpx's errors hold the request, and with it the secret."""
     try:
         yield
+    except (httpx.ConnectTimeout, httpx.PoolTimeout):
+        raise NotSent(f"{operation}: the POS could not be reached in time") from None
     except httpx.ConnectError:
-        raise Retry(
+        raise NotSent(
             f"{operation}: the POS cannot be reached: check MPLUS_URL, the network, and that its certificate is trusted"
         ) from None
     except (httpx.TimeoutException, TimeoutError):
-        raise Retry(f"{operation}: the POS did not answer in time") from None
+        raise Unanswered(f"{operation}: the POS did not answer in time") from None
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
-        raise Retry(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
+        raise Unanswered(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
     except FaultError as error:
         raise _fault(operation, _without(secret, error.code)[:100], _without(secret, error.text)[:500]) from None
     except PageError as error:
@@ -45,6 +50,8 @@ def _fault(operation: str, code: str, text: str) -> ConnectorError:
     kind = code.rpartition(":")[2]
     if kind.startswith("Client.Authentication"):
         return AccessDenied(DENIED, kind)
+    if kind.startswith("Client") and UNKNOWN.search(text):
+        return UnknownOperation(f"{operation} is not known to this POS: {text}", kind)
     if kind.startswith("Client"):
         return Refused(f"{operation} is refused: {text}", kind)
     return Retry(f"{operation}: the POS failed: {text}")

@@ -40,5 +40,17 @@ OPERATIONS = {
         _reading("getPackingSlips"),
         _reading("getDeliveryMethods", wrapped=False),
         _reading("getOrderCategories", wrapped=False),
+        _reading("findOrder", wrapped=False),
+        _reading("getOrder", wrapped=False),
+        _reading("getPackingSlipsByOrder"),
+        Operation("createOrder", wrapped=False),
+        Operation("createOrderV3"),
+        Operation("updateOrder", wrapped=False),
+        Operation("updateOrderV2"),
+        Operation("cancelOrder", wrapped=False),
+        Operation("payOrder"),
+        Operation("payOrderV2"),
+        Operation("deliverOrder"),
+        Operation("deliverOrderV2"),
     )
 }

@@ -9,12 +9,15 @@ PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # pathlib
 FOLDERS = (os.path.join(PACKAGE, "_schemas"), os.path.join(os.path.dirname(PACKAGE), "schemas"))
 
 
-def load(entity: str) -> dict[str, Any]:
-    """The JSON Schema of an entity by its name in the singular. Raises KeyError for a name without a schema."""
+def load(name: str, kind: str = "entities") -> dict[str, Any]:
+    """The JSON Schema of an entity by its name in the singular; of `commands` and `results` by the command's name.
+
+    Raises KeyError for a name without a schema.
+    """
     for folder in FOLDERS:
-        path = os.path.join(folder, "entities", f"{entity}.json")
+        path = os.path.join(folder, kind, f"{name}.json")
         if os.path.isfile(path):
             with open(path, "rb") as file:
                 schema: dict[str, Any] = orjson.loads(file.read())
             return schema
-    raise KeyError(f"no schema for {entity!r}")
+    raise KeyError(f"no schema for {name!r} among the {kind}")

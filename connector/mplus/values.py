@@ -68,36 +68,37 @@ class _Decimals(Table[str]):
         return super().__missing__(text)
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
+    """For an error in one line: quoted, and short."""
     return repr(text if len(text) <= 40 else text[:40] + "…")
 
 
 def _integer(text: str) -> int:
     if not re.fullmatch(r"[+-]?[0-9]+", text):
-        raise InvalidValue(f"{_shown(text)} is not an integer")
+        raise InvalidValue(f"{shown(text)} is not an integer")
     digits = text.lstrip("+-0")
     value = int(digits or "0") * (-1 if text[0] == "-" else 1) if len(digits) <= 20 else 1 << 64
     if not -(1 << 63) <= value < 1 << 64:
-        raise InvalidValue(f"{_shown(text)} does not fit into 64 bits")
+        raise InvalidValue(f"{shown(text)} does not fit into 64 bits")
     return value
 
 
 def _boolean(text: str) -> bool:
     if text not in {"true", "false", "1", "0"}:
-        raise InvalidValue(f"{_shown(text)} is not a boolean")
+        raise InvalidValue(f"{shown(text)} is not a boolean")
     return text in {"true", "1"}
 
 
 def _decimal(text: str) -> str:
     if not re.fullmatch(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)", text):
-        raise InvalidValue(f"{_shown(text)} is not a decimal")
+        raise InvalidValue(f"{shown(text)} is not a decimal")
     return text
 
 
 def _date_text(text: str) -> str | None:
     match = re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?", text)
     if not match:
-        raise InvalidValue(f"{_shown(text)} is not a date")
+        raise InvalidValue(f"{shown(text)} is not a date")
     year, month, day = (int(part) for part in match[1].split("-"))
     return _day(year, month, day)
 
@@ -105,14 +106,14 @@ def _date_text(text: str) -> str | None:
 def _date_time_text(text: str) -> str | None:
     match = re.fullmatch(r"([0-9-]{10})T([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?", text)
     if not match:
-        raise InvalidValue(f"{_shown(text)} is not a date and time")
+        raise InvalidValue(f"{shown(text)} is not a date and time")
     day = _date_text(match[1])
     if day is None:
         return None
     try:
         wall = datetime.fromisoformat(f"{day}T{match[2]}{match[4] or ''}")
     except ValueError:
-        raise InvalidValue(f"{_shown(text)} is not a date and time") from None
+        raise InvalidValue(f"{shown(text)} is not a date and time") from None
     return text if match[4] else text + _offset(_amsterdam(wall, None))
 
 
@@ -142,14 +143,15 @@ def _offset(minutes: int) -> str:
 
 def _amsterdam(wall: datetime, summer: bool | None) -> int:
     """Minutes east of UTC in the shop. `summer` decides in the hour that comes twice (and in the one that never comes)."""
-    folds = [wall.replace(tzinfo=_shop_zone(), fold=fold) for fold in (0, 1)]
+    folds = [wall.replace(tzinfo=shop_zone(), fold=fold) for fold in (0, 1)]
     chosen = next((moment for moment in folds if bool(moment.dst()) == summer), folds[0])
     offset = chosen.utcoffset()
     return int(offset.total_seconds() // 60) if offset else 0  # before 1940 it had seconds, which RFC 3339 does not know
 
 
 @cache
-def _shop_zone() -> tzinfo:
+def shop_zone() -> tzinfo:
+    """Where the shop is whose dates say no offset."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415 -- rarely needed, and the decoder's child is kept small
 
     return ZoneInfo("Europe/Amsterdam")

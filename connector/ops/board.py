@@ -65,7 +65,7 @@ class Board:
         elif isinstance(event, Rejoining):
             self._assigned.pop(event.group, None)
         elif isinstance(event, CallMade):
-            self._faults[event.administration] = event.fault
+            self._faults[event.administration] = "" if event.answered else event.fault
 
     def _shard(self, event: ShardEvent) -> None:
         key = (event.administration, event.entity)
@@ -101,7 +101,7 @@ class Board:
 
     @property
     def faults(self) -> dict[str, str]:
-        """Per administration: the kind of failure of its last call, empty when it answered."""
+        """Per administration: the kind of failure of its last call, empty when it answered, be it with a refusal."""
         return dict(self._faults)
 
     def rows(self, keys: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], dict[str, Any]]:

@@ -109,7 +109,7 @@ class Metrics:
 
     def _call(self, event: CallMade) -> None:
         self._times["call"].labels(event.administration, event.operation).observe(event.seconds)
-        self._gauges["reachable"].labels(event.administration).set(event.fault in ("", "Refused"))
+        self._gauges["reachable"].labels(event.administration).set(event.answered)
         if event.fault:
             self._counters["faults"].labels(event.administration, event.operation, event.fault).inc()
 

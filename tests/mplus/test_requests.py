@@ -1,6 +1,5 @@
 """Every request that the source sends, against the schema in the vendor's WSDL."""
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +12,8 @@ from connector.mplus.soap import Fields, request
 from connector.source.entities import ENTITIES, Choices, Entity, Reading
 from connector.source.heads import Heads
 from tests.source.scripted import client, fault, scripted, xml
-from tests.zeeping import ENCODING
+from tests.xsd import call_in, schema_in
 
-XSD = "{http://www.w3.org/2001/XMLSchema}"
-SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"
 READINGS = [(entity, reading) for entity in ENTITIES for reading in entity.readings]
 CHOICES = [Choices(), Choices(("ORDER-TYPE-TABLE-ORDER", "ORDER-TYPE-SALES-ORDER"))]
 
@@ -24,22 +21,7 @@ CHOICES = [Choices(), Choices(("ORDER-TYPE-TABLE-ORDER", "ORDER-TYPE-SALES-ORDER
 @pytest.fixture
 def schema(wsdl: Path, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The schema inside the WSDL, ready to validate with."""
-    return _schema(wsdl, tmp_path_factory.getbasetemp())
-
-
-@cache
-def _schema(wsdl: Path, folder: Path) -> Any:
-    stub = folder / "soap-encoding.xsd"
-    stub.write_text(ENCODING)
-    inside = etree.parse(wsdl).find(f".//{XSD}schema")
-    inside.find(f"{XSD}import").set("schemaLocation", stub.as_uri())
-    return etree.XMLSchema(etree.fromstring(etree.tostring(inside)))
-
-
-def call_in(body: bytes) -> Any:
-    """The operation's element of an envelope."""
-    (inside,) = etree.fromstring(body).find(f"{SOAP}Body")
-    return inside
+    return schema_in(wsdl, tmp_path_factory.getbasetemp())
 
 
 def sent(operation: str, fields: Fields) -> Any:

@@ -114,7 +114,17 @@ async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None
         assert re.fullmatch(r"mplus_connector_[a-z_]+", family.name)
         assert family.documentation
         for sample in family.samples:
-            assert set(sample.labels) <= {"administration", "entity", "operation", "stage", "kind", "topic", "command", "outcome", "le"}
+            assert set(sample.labels) <= {
+                "administration",
+                "entity",
+                "operation",
+                "stage",
+                "kind",
+                "topic",
+                "command",
+                "outcome",
+                "le",
+            }
 
 
 async def test_age_is_nothing_when_idle_and_grows_when_stuck(bootstrap: str, prefix: str) -> None:

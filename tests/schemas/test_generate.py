@@ -1,4 +1,4 @@
-"""The committed schemas are what the generator makes of the WSDL, and are valid themselves."""
+"""The committed schemas are what the generator makes of the WSDL; those of entities are valid themselves."""
 
 import json
 import subprocess
@@ -10,10 +10,12 @@ import jsonschema_rs
 import pytest
 
 from connector.mplus import schema
-from schemas.generate import ENTITIES, UnsupportedXsdError, generate
+from schemas.generate import ENTITIES, generate
+from schemas.orders import COMMANDS, LOOKED_FOR
+from schemas.xsd import UnsupportedXsdError
 from tests.mplus.instances import TYPES, Xsd, wsdl
 
-FOLDER = Path(__file__).parents[2] / "schemas" / "entities"
+FOLDER = Path(__file__).parents[2] / "schemas"
 SMALL = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:tns="urn:mplusqapi"
 xmlns:xsd="http://www.w3.org/2001/XMLSchema">
 <types><schema xmlns="http://www.w3.org/2001/XMLSchema" targetNamespace="urn:mplusqapi">%s</schema></types></definitions>"""
@@ -26,12 +28,9 @@ EXTENDED = """
 
 
 def _small(tmp_path: Path, **types: str) -> Path:
-    bodies = [
-        types.get(name) or f'<complexType name="{name}"><sequence/></complexType>'
-        for entity in ENTITIES.values()
-        for name in entity
-        if name
-    ]
+    names = [name for entity in ENTITIES.values() for name in entity if name]
+    names += [LOOKED_FOR, *(name for row in COMMANDS.values() for name in (row.request, *row.results))]
+    bodies = [types.get(name) or f'<complexType name="{name}"><sequence/></complexType>' for name in names]
     (tmp_path / "small.wsdl").write_text(SMALL % "".join(bodies))
     return tmp_path / "small.wsdl"
 
@@ -39,7 +38,7 @@ def _small(tmp_path: Path, **types: str) -> Path:
 def test_committed_schemas_are_generated() -> None:
     """Every committed file is byte for byte what the generator makes of the WSDL, and there is no other."""
     files = generate(wsdl())
-    assert {path.name: path.read_text() for path in FOLDER.iterdir()} == files
+    assert {str(path.relative_to(FOLDER)): path.read_text() for path in FOLDER.rglob("*.json")} == files
 
 
 @pytest.mark.parametrize("entity", sorted(ENTITIES))
@@ -60,13 +59,13 @@ def test_fields_stand_in_the_order_of_the_xsd(entity: str) -> None:
 
 def test_no_words_of_the_vendor() -> None:
     """The schemas hold names and kinds, and no documentation."""
-    for path in FOLDER.iterdir():
+    for path in FOLDER.rglob("*.json"):
         assert '"description": "' not in path.read_text()
 
 
 def test_extension_puts_the_base_first(tmp_path: Path) -> None:
     """An extended type has the fields of its base and then its own; what is left out by default is not required."""
-    made: Any = json.loads(generate(_small(tmp_path, Activity=EXTENDED % ("Activity", "Activity")))["activity.json"])
+    made: Any = json.loads(generate(_small(tmp_path, Activity=EXTENDED % ("Activity", "Activity")))["entities/activity.json"])
     assert list(made["properties"]) == ["id", "note", "picture", "password", "self"]
     assert made["required"] == ["id", "picture"]
     assert made["properties"]["picture"] == {"type": "string", "contentEncoding": "base64"}
@@ -83,7 +82,7 @@ def test_older_type_adds_its_fields(tmp_path: Path) -> None:
     lines = "".join(f'<complexType name="{name}"><sequence>{fields}</sequence></complexType>' for name, fields in pair)
     whole = '<complexType name="%s"><sequence><element name="line" type="tns:%s"/></sequence></complexType>'
     types = {"PurchaseOrderV2": lines + whole % ("PurchaseOrderV2", "V2Line"), "PurchaseOrder": whole % ("PurchaseOrder", "Line")}
-    made = json.loads(generate(_small(tmp_path, **types))["purchaseOrder.json"])
+    made = json.loads(generate(_small(tmp_path, **types))["entities/purchaseOrder.json"])
     assert list(made["$defs"]) == ["V2Line"]
     assert list(made["$defs"]["V2Line"]["properties"]) == ["b", "price", "a"]
     assert made["$defs"]["V2Line"]["required"] == ["price"]
@@ -98,7 +97,7 @@ def test_unknown_construct_writes_nothing(tmp_path: Path) -> None:
 
 def test_command_reports_in_one_line(tmp_path: Path) -> None:
     """The script says in one line what is wrong with its argument."""
-    script = FOLDER.parent / "generate.py"
+    script = FOLDER / "generate.py"
     done = subprocess.run([sys.executable, script, tmp_path / "missing.wsdl"], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert done.stderr.startswith("no schema written: ")

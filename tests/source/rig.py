@@ -164,6 +164,7 @@ def configuration(bootstrap: str, prefix: str, pos: Sandbox, **settings: Any) ->
 async def working(config: Config, **options: Any) -> AsyncIterator[Worker]:
     """A worker that runs while inside; its error comes out at the end."""
     started: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
+    options = {"roles": ("source",)} | options
     task = asyncio.create_task(run(config, started=started, **options))
     try:
         both: set[asyncio.Future[Any]] = {started, task}

@@ -1,0 +1,42 @@
+"""Where the brokers are, for a library: from an address, or from the arguments of aiokafka's clients."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from connector.config import Kafka
+from connector.errors import Fatal
+from connector.kafka.connection import only_we_cancel, reaching
+from connector.kafka.topics import existing
+
+DEADLINE = 30.0
+"""Seconds to reach a broker and to learn what topics there are."""
+
+
+class Brokers:
+    """The arguments of any aiokafka client, and errors in our words."""
+
+    def __init__(self, kafka: str | Mapping[str, Any]) -> None:
+        """`kafka`: bootstrap servers (`host:port,host:port`), or aiokafka's arguments with security and login."""
+        self.arguments: dict[str, Any] = {"bootstrap_servers": kafka} if isinstance(kafka, str) else dict(kafka)
+        # constructed, not validated: the environment would win over what the caller said
+        self._named = Kafka.model_construct(
+            bootstrap_servers=str(self.arguments.get("bootstrap_servers", "localhost")),
+            security_protocol=self.arguments.get("security_protocol", "PLAINTEXT"),
+        )
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """aiokafka's errors in one line. Raises Fatal, or Retry where it gave up by itself."""
+        with reaching(self._named), only_we_cancel():
+            yield
+
+    async def partitions(self, *topics: str) -> list[int]:
+        """How many partitions each has. Raises Fatal for topics that do not exist: asking a broker about them might make them."""
+        with self.reaching():
+            async with asyncio.timeout(DEADLINE):
+                there = await existing(self.arguments)
+        if missing := [topic for topic in topics if topic not in there]:
+            raise Fatal(f"topic {', '.join(missing)} does not exist: `run --roles commands` creates it")
+        return [there[topic] for topic in topics]

@@ -1,0 +1,210 @@
+"""The settings there are: a section each for Kafka, an administration, and the connector itself.
+
+Field descriptions say unit and default for help and docs; secrets cannot be printed.
+"""
+
+import os
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+KEEPABLE = ("password", "rfid", "imageData", "thumbData")
+"""Elements left out of events unless CONNECTOR_KEEP names them: credentials and pictures."""
+
+
+def _words(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+def _keepable(words: tuple[str, ...]) -> tuple[str, ...]:
+    if unknown := [word for word in words if word not in KEEPABLE]:
+        raise ValueError(f"{', '.join(unknown)}: not one of {', '.join(KEEPABLE)}")
+    return words
+
+
+def _http_url(url: str) -> str:
+    try:
+        fine = re.fullmatch(r"https?://[^\s?#@]+", url) and urlsplit(url).port != 0
+    except ValueError:
+        fine = False
+    if not fine:
+        raise ValueError("not an address like https://api.mpluskassa.nl:12345 (without ident, secret or query)")
+    return url.rstrip("/") + "/"
+
+
+def _present(secret: SecretStr) -> SecretStr:
+    if not secret.get_secret_value():
+        raise ValueError("is not set, nor MPLUS_SECRET_FILE")
+    return secret
+
+
+def _file_readable(path: Path | None) -> Path | None:
+    if path is not None and not path.is_file():
+        raise ValueError("no such file")
+    return path
+
+
+Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+File = Annotated[Path | None, AfterValidator(_file_readable)]
+Seconds = Annotated[float, Field(gt=0, le=86400)]
+
+
+class Section(BaseSettings):
+    """Environment wins over file."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return env_settings, init_settings
+
+
+class Kafka(Section):
+    """`[kafka]` in the file, KAFKA_… in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="KAFKA_")
+
+    bootstrap_servers: str = Field(min_length=1, description="brokers, host:port, comma-separated")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how brokers are spoken to"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = Field("PLAIN", description="SASL mechanism")
+    sasl_username: str = Field("", description="SASL user")
+    sasl_password: SecretStr = Field(SecretStr(""), description="SASL password")
+    ssl_cafile: File = Field(None, description="authorities that sign the brokers' certificates; default: the system's")
+    ssl_certfile: File = Field(None, description="own certificate, where brokers ask for one")
+    ssl_keyfile: File = Field(None, description="own key")
+
+
+class Administration(Section):
+    """`[[administrations]]` in the file, MPLUS_… in the environment (for one)."""
+
+    model_config = SettingsConfigDict(env_prefix="MPLUS_")
+
+    administration: Name = Field("mplus", description="the administration's name: prefix of its topics")
+    url: Annotated[str, AfterValidator(_http_url)] = Field(
+        description="the POS's address with its port, without ident and secret"
+    )
+    ident: str = Field(min_length=1, description="API ident")
+    secret: Annotated[SecretStr, AfterValidator(_present)] = Field(
+        description="API secret; in the file also `env:NAME` or `file:PATH`"
+    )
+    secret_file: File = Field(None, description="file that holds the API secret")
+    cafile: File = Field(None, description="authorities that sign the POS's certificate; default: the system's")
+    connect_timeout: Seconds = Field(10, description="seconds to connect to the POS")
+    timeout: Seconds = Field(600, description="seconds for one call in all, as long as the vendor's own clients wait")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _resolve_secret(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {**values, "secret": _secret(values)} if isinstance(values, dict) else values
+
+
+def _secret(values: dict[str, Any]) -> str:
+    given = values.get("secret") or ""
+    text = given.get_secret_value() if isinstance(given, SecretStr) else str(given)
+    path = values.get("secret_file") or (text.removeprefix("file:") if text.startswith("file:") else None)
+    if path and Path(path).is_file():
+        return Path(path).read_text().strip()
+    if text.startswith("env:"):
+        return os.environ.get(text.removeprefix("env:"), "")
+    return "" if text.startswith("file:") else text
+
+
+class OneOfSeveral(Administration):
+    """A row among several: the environment names only one, so it does not apply."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: Any,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
+
+
+class Connector(Section):
+    """`[connector]` in the file, CONNECTOR_… in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="CONNECTOR_")
+
+    group: Name = Field("mplus-connector", description="the deployment's name: consumer groups, transactional ids, work topic")
+    entities: Words = Field((), description="entities to read, comma-separated; default: all")
+    keep: Annotated[Words, AfterValidator(_keepable)] = Field(
+        (), description=f"elements to keep in events, of {', '.join(KEEPABLE)}"
+    )
+    order_types: Words = Field(
+        (), description="order types that getOrders shall return, comma-separated; default: the POS's own choice"
+    )
+    poll_interval: Annotated[float, Field(ge=0.05, le=3600)] = Field(2, description="seconds between two looks at the heads")
+    lists_interval: Annotated[float, Field(ge=0.05, le=86400)] = Field(
+        300, description="seconds between two looks at delivery methods and order categories"
+    )
+    page_size: Annotated[int, Field(ge=1, le=10000)] = Field(1000, description="syncMarkerLimit")
+    requests_per_second: Annotated[float, Field(gt=0, le=1000)] = Field(
+        10, description="most requests per administration and worker"
+    )
+    bytes_in_flight: Annotated[int, Field(ge=1 << 20)] = Field(
+        24 << 20, description="bytes of encoded events read ahead per worker"
+    )
+    max_event_bytes: Annotated[int, Field(ge=64 << 10, le=512 << 20)] = Field(
+        8 << 20, description="largest event; larger items become dead letters"
+    )
+    work_partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
+        8, description="work partitions: the most workers that share the work; fixed once created"
+    )
+    partitions: Annotated[int, Field(ge=1, le=1000)] = Field(4, description="partitions of topics that are created")
+    replication: Annotated[int, Field(ge=1, le=9)] = Field(1, description="replication factor of topics that are created")
+    min_insync_replicas: Annotated[int, Field(ge=1, le=9)] = Field(
+        1, description="min.insync.replicas of topics that are created"
+    )
+    stock_retention: Annotated[int, Field(ge=-1)] = Field(
+        -1, description="days that the stock topic keeps its changes; -1: for ever"
+    )
+    dead_letters_retention: Annotated[int, Field(ge=-1)] = Field(365, description="days that dead letters are kept; -1: for ever")
+    compression: Literal["zstd", "lz4", "snappy", "gzip", "none"] = Field("zstd", description="how batches are compressed")
+    command_partitions: Annotated[int, Field(ge=1, le=1000)] = Field(
+        8,
+        description="partitions of the command topics: the most workers that share the commands; fixed once created",
+    )
+    commands_in_flight: Annotated[int, Field(ge=1, le=1000)] = Field(
+        16, description="calls of the POS at once per command partition; commands of one key are always one after the other"
+    )
+    answer_deadline: Annotated[float, Field(ge=0.1, le=86400)] = Field(
+        600, description="seconds a POS may still be at work on a call whose answer never came"
+    )
+    unknown_after: Annotated[float, Field(ge=0.1, le=86400)] = Field(
+        900, description="seconds after which a command that alone always fails is given up, its outcome called unknown"
+    )
+    commands_retention: Annotated[int, Field(ge=1, le=3650)] = Field(7, description="days that commands are kept")
+    results_retention: Annotated[int, Field(ge=-1)] = Field(30, description="days that results are kept; -1: for ever")
+    ledger_retention: Annotated[int, Field(ge=3, le=3650)] = Field(
+        30, description="days that repeated commands are recognised; at least two more than commands are kept"
+    )
+    session_timeout: Annotated[float, Field(ge=1, le=60)] = Field(
+        10, description="seconds after which a silent worker's work is taken over"
+    )
+    http_host: str = Field("127.0.0.1", description="where health, metrics and status are served")
+    http_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="port for them; 0: any")
+    log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
+
+    @model_validator(mode="after")
+    def _remembers_long_enough(self) -> "Connector":
+        if self.ledger_retention < self.commands_retention + 2:  # a day for the open segment of commands, and one to spare
+            raise ValueError("CONNECTOR_LEDGER_RETENTION must be at least two days more than CONNECTOR_COMMANDS_RETENTION")
+        return self

@@ -1,0 +1,1 @@
+"""Order commands → calls to the POS → results."""

@@ -1,0 +1,144 @@
+"""What is known of every command of a partition: INTENT before it is sent, DONE with its result. Kept in `{a}.command-ledger`.
+
+Ledger partition p belongs to command partition p and has one fenced writer, so what is read back is the truth.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from connector.kafka.records import Place, Record
+
+LANE, REDRIVE = b"lane:", b"redrive:"
+"""Keys that are no command's: a commandId cannot begin like this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A call that may have been sent. Reconciling uses nothing else: `before` is how the order stood and what was to change.
+
+    `attempt` counts the calls that may have been sent, this one included; `id` names this one. `generation` counts the
+    redrives that were proven not done: each has an idempotency key of its own.
+    """
+
+    command_id: str
+    command: str
+    key: str
+    offset: int
+    digest: str
+    operation: str
+    order_id: str
+    ext_order_id: str
+    idempotency_key: str
+    before: Mapping[str, Any]
+    attempt: int
+    id: str
+    at: str
+    generation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A command that has ended with `result`, which was published for the record at `offset`. `intent`: of an unknown outcome."""
+
+    command_id: str
+    offset: int
+    digest: str
+    result: Mapping[str, Any]
+    intent: Intent | None = None
+
+
+Entry = Intent | Done
+
+
+def encode(entry: Entry) -> bytes:
+    """The record's value."""
+    return orjson.dumps({"type": "INTENT" if isinstance(entry, Intent) else "DONE", "entry": entry})
+
+
+def decode(value: bytes) -> Entry:
+    """The entry of a record's value."""
+    row = orjson.loads(value)
+    if row["type"] == "INTENT":
+        return Intent(**row["entry"])
+    intent = row["entry"].pop("intent")
+    return Done(**row["entry"], intent=None if intent is None else Intent(**intent))
+
+
+@dataclass(slots=True)
+class Facts:
+    """What other commands must know of those that ended: who created an order, and which orders the POS has only queued."""
+
+    creators: dict[str, str] = field(default_factory=dict)
+    queued: set[str] = field(default_factory=set)
+
+    def learn(self, entry: Entry) -> None:
+        """Take in what a result tells."""
+        if not isinstance(entry, Done) or entry.result["command"] != "createOrder" or entry.result["outcome"] != "succeeded":
+            return
+        self.creators[entry.result["extOrderId"]] = entry.command_id
+        if entry.result["syncMarker"] is None:
+            self.queued.add(entry.result["extOrderId"])
+
+
+class Ledger:
+    """The entries of one partition, as read back and as written since. Values stay encoded: there may be a million."""
+
+    def __init__(self, place: Place, rows: Mapping[bytes, bytes]) -> None:
+        """`place`: the ledger's own partition."""
+        self.place = place
+        self.facts = Facts()
+        self._lane = LANE + b"%d" % place.partition
+        lane = orjson.loads(rows.get(self._lane, b'{"offset": 0, "finished": []}'))
+        self.offset: int = lane["offset"]
+        self.finished = frozenset(lane["finished"])
+        self._values = {key: value for key, value in rows.items() if key != self._lane}
+        self._ages = deque((0.0, key) for key in self._values)
+        for key, value in self._values.items():
+            if not key.startswith(REDRIVE):
+                self.facts.learn(decode(value))
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def entry(self, command_id: str) -> Entry | None:
+        """What is known of a command."""
+        value = self._values.get(command_id.encode())
+        return None if value is None else decode(value)
+
+    def redriven(self, coordinates: str) -> bool:
+        """Whether the dead letter at `partition:offset` has been redriven before."""
+        return REDRIVE + coordinates.encode() in self._values
+
+    def write(self, entry: Entry, coordinates: str = "") -> list[Record]:
+        """The records for an entry, which is remembered from now on; `coordinates` of the dead letter that is redriven."""
+        records = [self._record(entry.command_id.encode(), encode(entry))]
+        if coordinates:
+            records.append(self._record(REDRIVE + coordinates.encode(), b"{}"))
+        self.facts.learn(entry)
+        for record in records:
+            self._values[record.key] = record.value or b""
+        return records
+
+    def lane(self, offset: int, finished: Iterable[int]) -> Record:
+        """The record that says where the partition's work stands: the lowest unfinished offset, and what is finished above it."""
+        return Record(
+            self.place.topic,
+            self._lane,
+            orjson.dumps({"offset": offset, "finished": list(finished)}),
+            partition=self.place.partition,
+        )
+
+    def aged(self, now: float, retention: float) -> None:
+        """Forget what the topic forgets, too. Seconds of a monotonic clock; to be called now and then."""
+        known = len(self._ages)
+        if known < len(self._values):  # dicts keep their order: the new ones are last
+            self._ages.extend((now, key) for key in list(self._values)[known:])
+        while self._ages and self._ages[0][0] < now - retention:
+            self._values.pop(self._ages.popleft()[1], None)
+
+    def _record(self, key: bytes, value: bytes) -> Record:
+        return Record(self.place.topic, key, value, partition=self.place.partition)

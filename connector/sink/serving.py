@@ -1,0 +1,127 @@
+"""Serving one message of the command topic to its end: a command, a repeated one, a redriven one, or no command at all."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from weakref import WeakValueDictionary
+
+from connector.errors import Fenced, Retry, TransactionLost
+from connector.events import CommandDropped, CommandEnded, CommandTaken, MessageRefused
+from connector.kafka.records import Record
+from connector.kafka.writer import Writer
+from connector.sink.course import Course
+from connector.sink.executor import Executor
+from connector.sink.intake import Command, Invalid, read
+from connector.sink.ledger import Done, Intent
+from connector.sink.lookout import Tools
+from connector.sink.publishing import Message, Topics, dead_letter, result_record
+from connector.sink.results import INVALID, OUTCOME_UNKNOWN, Ending, Outcome, again, refusal, result_of
+
+REPEATED = "this commandId was used before, for something else"
+
+
+class Desk:
+    """Serves messages of one partition. `finish` notes that an offset is finished, right before its records are submitted."""
+
+    def __init__(self, executor: Executor, tools: Tools, topics: Topics, writer: Writer, finish: Callable[[int], None]) -> None:
+        self._executor = executor
+        self._tools = tools
+        self._topics = topics
+        self._writer = writer
+        self._finish = finish
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def serve(self, message: Message) -> None:
+        """Until everything about it is committed. Raises Fenced or TransactionLost."""
+        taken = read(message.key, message.value)
+        if isinstance(taken, Invalid):
+            await self._refuse(message, taken)
+            return
+        lock = self._locks.setdefault(taken.id, asyncio.Lock())
+        async with lock:  # equal ids under different keys, one after the other
+            await self._serve(message, taken)
+
+    async def _refuse(self, message: Message, what: Invalid) -> None:
+        records = [dead_letter(self._topics, message, what.stage, INVALID, what.problem)]
+        result = refusal(what, self._tools.clock.stamp())
+        if result is not None:
+            records.append(result_record(self._topics, message, result))
+        await self._commit(message, records)
+        self._tools.tell(MessageRefused(self._tools.administration, what.stage, message.partition, message.offset, what.problem))
+
+    async def _serve(self, message: Message, command: Command) -> None:
+        """What is known of this commandId decides."""
+        entry = self._tools.ledger.entry(command.id)
+        again_asked = bool(message.coordinates) and not self._tools.ledger.redriven(message.coordinates)
+        if entry is None or (isinstance(entry, Intent) and entry.digest == command.digest):
+            await self._carry_out(message, command, entry)
+        elif entry.digest != command.digest:
+            await self._reject_repeated(message, command)
+        elif isinstance(entry, Done) and entry.offset == message.offset:
+            await self._commit(message, [])  # delivered once more: everything about it is published
+        elif isinstance(entry, Done) and again_asked and entry.result["outcome"] == Outcome.UNKNOWN:
+            await self._carry_out(message, command, entry.intent, redriven=entry.intent is not None)
+        elif isinstance(entry, Done):
+            await self._repeat(message, command, entry)
+
+    async def _carry_out(self, message: Message, command: Command, entry: Intent | None, *, redriven: bool = False) -> None:
+        tools, started = self._tools, self._tools.clock.monotonic()
+        course = Course(command, message.offset, message.coordinates, entry, redriven=redriven)
+        tools.tell(CommandTaken(tools.administration, command.name))
+        try:
+            ending = await self._ending(course)
+            await self._end(message, command, ending)
+        except BaseException:
+            tools.tell(CommandDropped(tools.administration, command.name))
+            raise
+        self._told(command, ending, started)
+
+    async def _ending(self, course: Course) -> Ending:
+        try:
+            return await self._executor.carry_out(course)
+        except (Fenced, TransactionLost, Retry):
+            raise
+        except Exception as error:  # a mistake of ours must not stop the lane, and is not hidden
+            why = f"the connector failed on this command: {type(error).__name__}: {error}"
+            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why[:1000])
+
+    async def _end(self, message: Message, command: Command, ending: Ending) -> None:
+        result = result_of(command, ending, self._tools.clock.stamp())
+        done = Done(command.id, message.offset, command.digest, result, ending.intent)
+        records = [*self._tools.ledger.write(done, message.coordinates), result_record(self._topics, message, result)]
+        if ending.outcome is Outcome.UNKNOWN:
+            records.append(dead_letter(self._topics, message, "outcome", ending.reason, ending.message))
+        elif ending.reason == INVALID:
+            records.append(dead_letter(self._topics, message, "validate", ending.reason, ending.message))
+        await self._commit(message, records)
+
+    async def _reject_repeated(self, message: Message, command: Command) -> None:
+        ending = Ending(Outcome.REJECTED, INVALID, REPEATED)
+        await self._commit(message, [result_record(self._topics, message, result_of(command, ending, self._tools.clock.stamp()))])
+        self._told(command, ending, self._tools.clock.monotonic())
+
+    async def _repeat(self, message: Message, command: Command, done: Done) -> None:
+        result = again(done.result, self._tools.clock.stamp())
+        await self._commit(message, [result_record(self._topics, message, result)])
+        ending = Ending(Outcome(result["outcome"]), result["reason"], result["message"], attempts=result["attempts"])
+        self._told(command, ending, self._tools.clock.monotonic(), duplicate=True)
+
+    async def _commit(self, message: Message, records: Sequence[Record]) -> None:
+        self._finish(message.offset)
+        await self._writer.submit(records)
+
+    def _told(self, command: Command, ending: Ending, started: float, *, duplicate: bool = False) -> None:
+        tools = self._tools
+        tools.tell(
+            CommandEnded(
+                tools.administration,
+                command.name,
+                command.id,
+                ending.outcome.value,
+                ending.reason,
+                ending.message,
+                ending.attempts,
+                ending.reconciled,
+                duplicate,
+                tools.clock.monotonic() - started,
+            )
+        )

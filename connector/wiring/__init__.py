@@ -1,0 +1,130 @@
+"""The composition root: the one place that knows all parts and puts a worker together from a configuration."""
+
+import asyncio
+import gc
+import hashlib
+import os
+import socket
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import orjson
+
+from connector.clock import Clock
+from connector.config import Config
+from connector.errors import Fatal
+from connector.events import fan_out
+from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.ownership import Ownership
+from connector.kafka.records import Place, Record
+from connector.kafka.tenure import Office, Tenures, Work, together
+from connector.kafka.topics import ensure
+from connector.kafka.transactions import Tuning
+from connector.ops.board import Board
+from connector.ops.http import serving
+from connector.ops.log import log_event
+from connector.ops.metrics import Metrics
+from connector.source.entities import Entity
+from connector.source.lane import Shard
+from connector.topics import commands_topic, plan, status_topic, work_topic
+from connector.wiring.clients import access, clients
+from connector.wiring.sink import commanding
+from connector.wiring.source import chosen_entities, kept, polling
+
+__all__ = ["ROLES", "Worker", "access", "chosen_entities", "kept", "run"]
+
+ROLES = ("source", "commands")
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """What `run` shows: the board, and where HTTP is served."""
+
+    board: Board
+    port: int
+
+
+async def run(
+    config: Config, *, roles: Sequence[str] = ROLES, adopt: bool = False, started: "asyncio.Future[Worker] | None" = None
+) -> None:
+    """Run a worker until cancelled. Raises Fatal with a line that says what to do."""
+    settings, clock = config.connector, Clock()
+    arguments = client_arguments(config.kafka)
+    await prepare_topics(config, chosen_entities(config))
+    board = Board(clock, owner_name(), digest(config))
+    metrics = Metrics(board)
+    office = Office(
+        arguments, fan_out([board, metrics, log_event]), clock, Tuning(settings.compression, largest=settings.max_event_bytes)
+    )
+    gc.freeze()  # what is there now stays; pages make no cycles, so looking for them seldom is enough
+    gc.set_threshold(50_000, 20, 50)
+    async with AsyncExitStack() as stack:
+        pos = await stack.enter_async_context(clients(config, office.tell))
+        works = []
+        if "source" in roles:
+            lane = await stack.enter_async_context(
+                polling(config, pos, office, lambda owned: status_records(board, owned), adopt=adopt)
+            )
+            works.append(_ownership(config, office, "pollers", [work_topic(settings.group)], lane))
+        if "commands" in roles:
+            desk = await stack.enter_async_context(commanding(config, pos, office))
+            works.append(_ownership(config, office, "commands", [commands_topic(name) for name in pos], desk))
+        groups = [work.group for work in works]
+        port = await stack.enter_async_context(
+            serving(board, metrics, lambda: not_ready(board, groups), host=settings.http_host, port=settings.http_port)
+        )
+        if started is not None:
+            started.set_result(Worker(board, port))
+        await together(*(work.run() for work in works))
+
+
+def _ownership(config: Config, office: Office, role: str, topics: Sequence[str], work: Work) -> Ownership:
+    group, session = config.connector.group, config.connector.session_timeout
+
+    def transactional_id(place: Place) -> str:
+        return f"{group}.{place.partition}" if role == "pollers" else f"{group}.{place.topic}.{place.partition}"
+
+    tenures = Tenures(office, transactional_id, work)
+    return Ownership(office.arguments, topics, f"{group}.{role}", tenures, session_timeout=session, tell=office.tell)
+
+
+async def prepare_topics(config: Config, entities: Sequence[Entity]) -> None:
+    """Create what is missing. Raises Fatal with every problem."""
+    with reaching(config.kafka):
+        problems = await ensure(client_arguments(config.kafka), plan(config, entities))
+    if problems:
+        raise Fatal("; ".join(problems))
+
+
+def status_records(board: Board, shards: Sequence[Shard]) -> list[Record]:
+    """The status topic's records of these shards."""
+    rows = board.rows((shard.administration, shard.entity) for shard in shards)
+    return [
+        Record(
+            status_topic(administration),
+            entity.encode(),
+            orjson.dumps({"administration": administration, "entity": entity, **row}),
+        )
+        for (administration, entity), row in rows.items()
+    ]
+
+
+def not_ready(board: Board, groups: Sequence[str]) -> list[str]:
+    """Why this worker is not ready, in words. One without work is: it stands by."""
+    reasons = [f"{name}: the last call of the POS failed ({fault})" for name, fault in board.faults.items() if fault]
+    assigned, owned = board.assigned, len(board.partitions)
+    reasons += [f"not a member of the consumer group {group} (yet)" for group in groups if group not in assigned]
+    if owned < sum(assigned.values()):
+        reasons.append(f"{sum(assigned.values()) - owned} assigned partitions are not taken yet")
+    return reasons
+
+
+def owner_name() -> str:
+    """This worker, for people: host and process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def digest(config: Config) -> str:
+    """Short digest of the configuration without secrets: workers that differ in it were configured differently."""
+    return hashlib.blake2b(config.model_dump_json().encode(), digest_size=4).hexdigest()

@@ -1,0 +1,58 @@
+"""The sink of a worker: the lanes of every administration's order commands."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from connector.config import Config
+from connector.kafka.ownership import Membership
+from connector.kafka.records import Place
+from connector.kafka.tenure import Office, Settled
+from connector.kafka.transactions import FencedProducer
+from connector.mplus.client import PosClient
+from connector.sink.calls import Calls
+from connector.sink.lane import CommandLane, SinkParts
+from connector.sink.lookout import Patience
+from connector.sink.publishing import Topics
+from connector.topics import commands_topic, dead_letters_topic, ledger_topic, results_topic
+
+DAY = 24 * 3600.0
+GRACE = 5.0
+"""Seconds that calls under way are given when the worker stops: who takes over must look for what they did."""
+
+
+class Commanding:
+    """What is done on a command partition, of whichever administration."""
+
+    def __init__(self, lanes: Mapping[str, CommandLane]) -> None:
+        """`lanes`: by command topic."""
+        self._lanes = lanes
+
+    async def __call__(self, place: Place, producer: FencedProducer, membership: Membership, settled: Settled) -> None:
+        """See kafka.tenure.Work."""
+        await self._lanes[place.topic](place, producer, membership, settled)
+
+
+@asynccontextmanager
+async def commanding(config: Config, clients: Mapping[str, PosClient], office: Office) -> AsyncIterator[Commanding]:
+    """Calls that are under way at the end get a moment to end."""
+    calls = {name: Calls(client, office.clock) for name, client in clients.items()}
+    try:
+        yield Commanding({commands_topic(name): CommandLane(_parts(config, name, calls[name], office)) for name in clients})
+    finally:
+        for each in calls.values():
+            await each.end(GRACE)
+
+
+def _parts(config: Config, name: str, calls: Calls, office: Office) -> SinkParts:
+    settings = config.connector
+    return SinkParts(
+        office,
+        name,
+        Topics(commands_topic(name), results_topic(name), ledger_topic(name), dead_letters_topic(name)),
+        calls,
+        missing=set(),
+        patience=Patience(settings.answer_deadline, settings.unknown_after),
+        in_flight=settings.commands_in_flight,
+        retention=settings.ledger_retention * DAY,
+        proof=settings.session_timeout / 2,
+    )
