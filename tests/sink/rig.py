@@ -36,7 +36,7 @@ class Commands:
             for command in commands:
                 key, value = command if isinstance(command, tuple) else (key_of(command), orjson.dumps(command))
                 place = partition_of(key.encode(), PARTITIONS)
-                given = [(name, text) for name, text in extra.items()]
+                given = list(extra.items())
                 await producer.send(f"{self.prefix}.order-commands", value, key.encode(), place, headers=given)
             await producer.flush()
         finally:
@@ -45,17 +45,22 @@ class Commands:
     async def results(self, count: int, within: float = 20.0) -> list[dict[str, Any]]:
         """As soon as there are so many, all of them: by partition and offset."""
         async with asyncio.timeout(within):
-            while len(found := await self._read("order-command-results")) < count:
+            while len(found := await self._read("order-command-results")) < count:  # noqa: ASYNC110 - a topic tells nobody
                 await asyncio.sleep(0.05)
         return found
 
     async def result(self, command_id: str, within: float = 20.0) -> dict[str, Any]:
         """The one result of a command."""
-        async with asyncio.timeout(within):
-            while not (found := [row for row in await self._read("order-command-results") if row["commandId"] == command_id]):
-                await asyncio.sleep(0.05)
-        (result,) = found
+        (result,) = await self.results_of(command_id, within)
         return result
+
+    async def results_of(self, command_id: str, within: float = 20.0) -> list[dict[str, Any]]:
+        """As soon as there is one, all results of a command."""
+        async with asyncio.timeout(within):
+            while True:
+                if found := [row for row in await self._read("order-command-results") if row["commandId"] == command_id]:
+                    return found
+                await asyncio.sleep(0.05)
 
     async def run(self, *commands: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Send commands and wait for their results, in the same order."""
