@@ -1,6 +1,7 @@
 """What the order operations answer: the result code, the order where it is told, and the documents that were made. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -9,7 +10,7 @@ from xml.etree.ElementTree import Element
 from connector.mplus.decode import ItemConverter, item_converter
 from connector.mplus.document import PageError, parse
 from connector.mplus.envelope import answer_of
-from connector.mplus.values import NAMESPACE, InvalidValue
+from connector.mplus.values import INTEGERS, NAMESPACE, InvalidValue
 
 REPLAY = "IDEMPOTENCY-RESULT-REPLAY-RESPONSE"
 
@@ -55,12 +56,51 @@ def _text(element: Element, *path: str) -> str:
 
 
 def _order(element: Element | None) -> Mapping[str, Any] | None:
-    if element is None or not len(element):
-        return None
+    return None if element is None or not len(element) else ToldOrder(element)
+
+
+class ToldOrder(Mapping[str, Any]):
+    """An order as in events, converted when somebody asks for more than its name and marker. What cannot be read is left out."""
+
+    def __init__(self, element: Element) -> None:
+        self._element = element
+        self._whole: Mapping[str, Any] | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        if self._whole is None and name in AT_ONCE:
+            with suppress(InvalidValue, KeyError):
+                return AT_ONCE[name](self._element.findtext(NAMESPACE + name))
+        return self._converted()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._converted())
+
+    def __len__(self) -> int:
+        return len(self._converted())
+
+    def __bool__(self) -> bool:
+        return True
+
+    def _converted(self) -> Mapping[str, Any]:
+        if self._whole is None:
+            self._whole = _converted(self._element)
+        return self._whole
+
+
+def _name(text: str | None) -> str:
+    if not text:
+        raise KeyError
+    return text
+
+
+AT_ONCE: Mapping[str, Callable[[str | None], Any]] = {"orderId": _name, "extOrderId": _name, "syncMarker": INTEGERS.__getitem__}
+
+
+def _converted(element: Element) -> Mapping[str, Any]:
     try:
-        order: Mapping[str, Any] | None = _converter().whole(element)
-    except (InvalidValue, RecursionError) as error:
-        raise PageError(f"the order cannot be read: {error}") from None
+        order: Mapping[str, Any] = _converter().whole(element) or {}
+    except (InvalidValue, RecursionError):
+        order = _converter().readable(element)
     return order
 
 

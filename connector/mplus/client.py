@@ -1,38 +1,31 @@
-"""One client per administration: a pooled HTTP connection, deadlines, a request rate, retries.
+"""One client per administration: pooled HTTP connections, deadlines, a request rate, retries.
 
-The POS secret travels in the query string. So no URL appears in a message, httpx's errors are never chained
+The POS secret travels in the query string. So no URL appears in a message, errors of the HTTP libraries are never chained
 (they hold the request), a fault's text is shown without the secret that it may echo, and httpx's and httpcore's
 loggers, which print URLs, are silenced by `ops/log.py`.
 """
 
 import asyncio
-import socket
-import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TypeVar
-from urllib.request import getproxies
 
-import httpx
 import stamina
 from aiolimiter import AsyncLimiter
 
 from connector.errors import AccessDenied, ConnectorError, Retry
 from connector.events import CallMade, CallRetried, Listener
 from connector.mplus.answers import OrderAnswer, read_answer
+from connector.mplus.channels import Access, Answer, Channel, whole
+from connector.mplus.exchange import Exchange
 from connector.mplus.faults import DENIED, retry_after, translated
 from connector.mplus.offload import Decoder
 from connector.mplus.operations import OPERATIONS, Operation
-from connector.mplus.pages import FaultError, Item, PageError, PageSpec, Undecodable, read_fault, read_numbers
+from connector.mplus.pages import FaultError, Item, PageSpec, Undecodable, read_fault, read_numbers
 from connector.mplus.soap import Fields, request
-
-CHUNK = 1 << 16
-"""Bytes handed to the decoder at a time."""
-
-KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}
-"""Seconds of silence, seconds between probes, probes: as far as the system knows them."""
+from connector.mplus.streaming import Streaming
 
 SMALL_ANSWER = 1 << 20
 """Bytes of an answer that is not a page, at most: a head, a version, a fault."""
@@ -40,38 +33,10 @@ SMALL_ANSWER = 1 << 20
 ORDER_ANSWER = 16 << 20
 """Bytes of an answer that holds one order, at most."""
 
-SENDING = 4.0
-"""Seconds for connecting and for sending, each, when a call changes something: it must not leave later than its worker knows."""
-
-UNSENT = [(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(SENDING * 1000))] if hasattr(socket, "TCP_USER_TIMEOUT") else []
-"""What the POS has not acknowledged by then is given up by the system too."""
-
-NOTICE_DEAD_PEERS = [
-    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
-    *((socket.IPPROTO_TCP, getattr(socket, name), value) for name, value in KEEPALIVE.items() if hasattr(socket, name)),
-]
-"""A slow POS may be silent for long; a dead one shall be noticed after a minute."""
-
-CONNECTIONS = 64
-"""Of one administration, for looking, and as many for changing."""
-
-SocketOptions = list[tuple[int, int, int]]
 Page = list[Item | Undecodable]
-Answer = TypeVar("Answer")
+Read = TypeVar("Read")
 
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """How an administration's POS is reached. Seconds; `rate` in requests per second."""
-
-    administration: str
-    url: str
-    ident: str
-    secret: str = field(repr=False)
-    tls: ssl.SSLContext | bool = True
-    connect_timeout: float = 10.0
-    timeout: float = 600.0
-    rate: float = 10.0
+__all__ = ["Access", "Page", "PosClient", "Retries"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +58,13 @@ class PosClient:
         self._tell = tell
         self._retries = retries
         self._limiter = AsyncLimiter(max(1.0, access.rate), max(1.0, access.rate) / access.rate)
-        self._http = _http(access, NOTICE_DEAD_PEERS, httpx.Timeout(access.timeout, connect=access.connect_timeout))
-        sending = min(SENDING, access.connect_timeout)
-        self._changing = _http(
-            access, [*NOTICE_DEAD_PEERS, *UNSENT], httpx.Timeout(access.timeout, connect=sending, write=SENDING)
-        )
+        self._streaming = Streaming(access)
+        self._exchange = Exchange(access)
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.aclose()
-        await self._changing.aclose()
+        await self._streaming.close()
+        await self._exchange.close()
 
     async def page(self, operation: str, fields: Fields, spec: PageSpec) -> Page:
         """Read one page to its end: the decoded items, in the POS's order."""
@@ -111,14 +73,14 @@ class PosClient:
     async def numbers(self, operation: str, fields: Fields = ()) -> dict[str, int]:
         """A small answer's direct integer children, by name (heads, versions)."""
 
-        async def read(answer: httpx.Response) -> dict[str, int]:
-            return read_numbers(await _small(answer))
+        async def read(answer: Answer) -> dict[str, int]:
+            return read_numbers(await whole(answer, SMALL_ANSWER))
 
         return await self._call(operation, fields, read)
 
     async def order(self, operation: str, fields: Fields) -> OrderAnswer:
         """Look at an order; repeated by itself."""
-        return await self._call(operation, fields, _order_answer)
+        return await self._call(operation, fields, _order_answer, self._exchange)
 
     async def turn(self) -> None:
         """Wait until the request rate allows one more call."""
@@ -126,27 +88,29 @@ class PosClient:
 
     async def change(self, operation: str, fields: Fields) -> OrderAnswer:
         """Change something: sent at once and once, after `turn`. NotSent and Unanswered tell what may have happened."""
-        async with self._sent(self._changing, operation, self._body(operation, fields)) as answer:
+        async with self._sent(self._exchange, operation, self._body(operation, fields)) as answer:
             return await _order_answer(answer)
 
-    async def _decoded(self, answer: httpx.Response, spec: PageSpec) -> Page:
+    async def _decoded(self, answer: Answer, spec: PageSpec) -> Page:
         decoding = self._decoder.open(spec)
         items: Page = []
         try:
-            async for chunk in answer.aiter_bytes():
+            async for chunk in answer.chunks():
                 items += await decoding.feed(chunk)
             items += await decoding.close()
         finally:
             decoding.abandon()
         return items
 
-    async def _call(self, operation: str, fields: Fields, read: Callable[[httpx.Response], Awaitable[Answer]]) -> Answer:
+    async def _call(
+        self, operation: str, fields: Fields, read: Callable[[Answer], Awaitable[Read]], channel: Channel | None = None
+    ) -> Read:
         body = self._body(operation, fields)
         async for attempt in self._attempts(OPERATIONS[operation]):
             if attempt.num > 1:
                 self._tell(CallRetried(self._access.administration, operation, attempt.num))
             with attempt:
-                async with self._answer(operation, body) as answer:
+                async with self._answer(channel or self._streaming, operation, body) as answer:
                     return await read(answer)
         raise AssertionError("stamina raises the last error")
 
@@ -167,47 +131,31 @@ class PosClient:
         )
 
     @asynccontextmanager
-    async def _answer(self, operation: str, body: bytes) -> AsyncIterator[httpx.Response]:
+    async def _answer(self, channel: Channel, operation: str, body: bytes) -> AsyncIterator[Answer]:
         """Send one request when its turn has come."""
         await self._limiter.acquire()
-        async with self._sent(self._http, operation, body) as answer:
+        async with self._sent(channel, operation, body) as answer:
             yield answer
 
     @asynccontextmanager
-    async def _sent(self, http: httpx.AsyncClient, operation: str, body: bytes) -> AsyncIterator[httpx.Response]:
+    async def _sent(self, channel: Channel, operation: str, body: bytes) -> AsyncIterator[Answer]:
         """A successful answer's body is read within, under the same deadline."""
         started, fault = time.monotonic(), ""
         try:
             with translated(operation, self._access.secret):
-                async with asyncio.timeout(self._access.timeout), self._send(http, operation, body) as answer:
+                async with asyncio.timeout(self._access.timeout), channel.post(operation, body) as answer:
                     await _refuse_faults(answer)
                     yield answer
         except ConnectorError as error:
             fault = type(error).__name__
-            error.__context__ = None  # `from None` only hides httpx's error: whoever walks the chain finds the request
+            error.__context__ = None  # `from None` only hides the library's error: whoever walks the chain finds the request
             raise
         finally:
             self._tell(CallMade(self._access.administration, operation, time.monotonic() - started, fault))
 
-    def _send(self, http: httpx.AsyncClient, operation: str, body: bytes) -> AbstractAsyncContextManager[httpx.Response]:
-        return http.stream(
-            "POST",
-            self._access.url,
-            params={"ident": self._access.ident, "secret": self._access.secret},
-            headers={"Content-Type": "text/xml; charset=utf-8", "SOAPAction": operation},
-            content=body,
-        )
 
-
-def _http(access: Access, options: SocketOptions, timeout: httpx.Timeout) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=CONNECTIONS, keepalive_expiry=20)
-    transport = httpx.AsyncHTTPTransport(verify=access.tls, limits=limits, socket_options=options)
-    # httpx takes proxies from the environment only without a transport
-    return httpx.AsyncClient(verify=access.tls, transport=None if getproxies() else transport, timeout=timeout)
-
-
-async def _order_answer(answer: httpx.Response) -> OrderAnswer:
-    return read_answer(await _small(answer, ORDER_ANSWER))
+async def _order_answer(answer: Answer) -> OrderAnswer:
+    return read_answer(await whole(answer, ORDER_ANSWER))
 
 
 def _again(error: Exception, longest: float) -> bool | float:
@@ -216,23 +164,14 @@ def _again(error: Exception, longest: float) -> bool | float:
     return True if error.after is None else min(error.after, longest)
 
 
-async def _refuse_faults(answer: httpx.Response) -> None:
-    if answer.status_code == 200:
+async def _refuse_faults(answer: Answer) -> None:
+    if answer.status == 200:
         return
-    if answer.status_code in (401, 403):
-        raise AccessDenied(DENIED, str(answer.status_code))
-    if answer.status_code in (429, 503):
-        raise Retry(f"the POS asks to wait (HTTP {answer.status_code})", after=retry_after(answer.headers.get("retry-after", "")))
-    fault = read_fault(await _small(answer))
+    if answer.status in (401, 403):
+        raise AccessDenied(DENIED, str(answer.status))
+    if answer.status in (429, 503):
+        raise Retry(f"the POS asks to wait (HTTP {answer.status})", after=retry_after(answer.retry_after))
+    fault = read_fault(await whole(answer, SMALL_ANSWER))
     if fault is None:
-        raise Retry(f"the POS answered HTTP {answer.status_code} without a SOAP fault")
+        raise Retry(f"the POS answered HTTP {answer.status} without a SOAP fault")
     raise FaultError(*fault)
-
-
-async def _small(answer: httpx.Response, most: int = SMALL_ANSWER) -> bytes:
-    body = bytearray()
-    async for chunk in answer.aiter_bytes(CHUNK):
-        body += chunk
-        if len(body) > most:
-            raise PageError(f"more than {most} bytes where a few were expected")
-    return bytes(body)

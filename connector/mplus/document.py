@@ -7,6 +7,8 @@ from xml.parsers import expat
 PIECE = 1 << 16
 """Bytes parsed at a time: a larger piece keeps more elements alive at once and is slower."""
 LONGEST_PROLOG = 1 << 16
+MARKUP = b"<!"
+"""A DOCTYPE begins like this in every encoding that writes ASCII as ASCII; the others that expat reads have zero bytes."""
 
 
 class PageError(Exception):
@@ -16,16 +18,17 @@ class PageError(Exception):
 class Document:
     """XML in pieces. A DOCTYPE is refused before anything of it is expanded: a parser of its own reads the prolog first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, prolog: bool = True) -> None:
+        """`prolog`: False where the whole document is known to hold no DOCTYPE."""
         builder = TreeBuilder()
         self._top = builder.start("", {})  # an element of our own around the root: the public way to see a tree while it grows
         self._parser = XMLParser(target=builder)  # noqa: S314 -- what defusedxml would refuse cannot come without a DOCTYPE
-        self._prolog = _Prolog()
+        self._prolog = _Prolog() if prolog else None
         self._failed = False
 
     def feed(self, data: bytes | memoryview) -> None:
         """At most PIECE bytes. Raises PageError for what is not well-formed, and ever after."""
-        self._translated(lambda: self._parser.feed(self._prolog.passed(data)))
+        self._translated(lambda: self._parser.feed(self._prolog.passed(data) if self._prolog else data))
 
     def close(self) -> Element:
         """The root element of the finished document. Raises PageError when it is truncated."""
@@ -78,7 +81,7 @@ def _refuse_doctype(*_: object) -> None:
 
 def parse(body: bytes) -> Element:
     """The root element of a small answer. Raises PageError."""
-    document = Document()
+    document = Document(prolog=MARKUP in body or b"\0" in body)
     for piece in pieces(body):
         document.feed(piece)
     return document.close()

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, quote_plus
 
+import aiohttp
 import httpx
 
 from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation
@@ -20,18 +21,18 @@ DENIED = "the POS refuses ident or secret: check MPLUS_IDENT and MPLUS_SECRET"
 
 @contextmanager
 def translated(operation: str, secret: str) -> Iterator[None]:
-    """Foreign errors in our words. `from None`: httpx's errors hold the request, and with it the secret."""
+    """Foreign errors in our words. `from None`: the libraries' errors hold the request, and with it the secret."""
     try:
         yield
-    except (httpx.ConnectTimeout, httpx.PoolTimeout):
+    except (httpx.ConnectTimeout, httpx.PoolTimeout, aiohttp.ConnectionTimeoutError):
         raise NotSent(f"{operation}: the POS could not be reached in time") from None
-    except httpx.ConnectError:
+    except (httpx.ConnectError, aiohttp.ClientConnectorError):
         raise NotSent(
             f"{operation}: the POS cannot be reached: check MPLUS_URL, the network, and that its certificate is trusted"
         ) from None
     except (httpx.TimeoutException, TimeoutError):
         raise Unanswered(f"{operation}: the POS did not answer in time") from None
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError) as error:
         raise Unanswered(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
     except FaultError as error:
         raise _fault(operation, _without(secret, error.code)[:100], _without(secret, error.text)[:500]) from None
