@@ -63,7 +63,7 @@ NOT_PURE = {"asyncio", "aiokafka", "httpx", "aiohttp", "time", "random", "socket
 PURE_PARTS_OF_THEM = {"aiokafka.partitioner"}
 
 SANDBOX_USERS = {"cli.sandbox", "demo.shop"}
-HTTP_CLIENTS = {"mplus.client", "mplus.faults", "demo.worker"}
+HTTP_CLIENTS = {"mplus.streaming", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
 KAFKA_CLIENTS = {"client.producing", "client.reading", "client.results"}

@@ -74,3 +74,8 @@ async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
             task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await asyncio.wait(tasks)
+
+
+async def joined(task: "asyncio.Task[None]") -> None:
+    """Wait for a task that goes on when the wait is cancelled. Raises its error."""
+    await asyncio.shield(task)

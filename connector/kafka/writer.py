@@ -1,7 +1,8 @@
 """The one writer of an owned partition: what is submitted is written in order, in transactions of its fenced producer."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 from connector.clock import Clock
 from connector.errors import TransactionLost
@@ -12,11 +13,18 @@ from connector.kafka.transactions import FencedProducer
 Submission = tuple[Sequence[Record], "asyncio.Future[None]"]
 
 
-class Writer:
-    """Takes records in order, a transaction for each submission; or, with `closing`, one for all that wait.
+class Closing(Protocol):
+    """What ends a transaction, when it is known what else is in it."""
 
-    `closing` makes the records that end such a transaction, when it is known what else is in it.
-    """
+    def records(self) -> Sequence[Record]:
+        """The last records of the transaction that is made now."""
+
+    def committed(self) -> None:
+        """That transaction is committed."""
+
+
+class Writer:
+    """Takes records in order, a transaction for each submission; or, with `closing`, one for all that wait."""
 
     def __init__(
         self,
@@ -24,7 +32,7 @@ class Writer:
         place: Place,
         tell: Listener,
         clock: Clock,
-        closing: Callable[[], Sequence[Record]] | None = None,
+        closing: Closing | None = None,
     ) -> None:
         self._producer = producer
         self._place = place
@@ -63,10 +71,12 @@ class Writer:
     async def _write(self, submissions: list[Submission]) -> None:
         records = [record for submitted, _ in submissions for record in submitted]
         if self._closing is not None:
-            records += self._closing()
+            records += self._closing.records()
         started, lost = self._clock.monotonic(), ""
         try:
             await self._producer.transaction(records)
+            if self._closing is not None:
+                self._closing.committed()
             for _, done in submissions:
                 if not done.done():  # who waited may have been cancelled meanwhile
                     done.set_result(None)

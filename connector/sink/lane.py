@@ -9,11 +9,13 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from connector.errors import Fenced
 from connector.events import CommandsLost, LedgerRead
+from connector.kafka.connection import retrieved
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading import PartitionReader, read_back, reading_from
 from connector.kafka.records import Place, Record
-from connector.kafka.tenure import Office, Settled, together
+from connector.kafka.tenure import Office, Settled, joined, together
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.writer import Writer
 from connector.sink.calls import Calls
@@ -30,7 +32,9 @@ WINDOW = 1000
 
 @dataclass(frozen=True, slots=True)
 class SinkParts:
-    """What all command lanes of one administration in a worker share. Seconds; `in_flight`: calls of one partition at once."""
+    """What all command lanes of one administration in a worker share. Seconds; `in_flight`: calls of one partition at once;
+    `proof`: how long a proof of membership is good; `linger`: for calls under way when the partition is left.
+    """
 
     office: Office
     administration: str
@@ -41,6 +45,7 @@ class SinkParts:
     in_flight: int
     retention: float
     proof: float
+    linger: float
     watch_interval: float = 1.0
 
 
@@ -54,7 +59,7 @@ class CommandLane:
         """Read the ledger back, then the commands from where their work stands, until cancelled."""
         parts, office = self._parts, self._parts.office
         ledger_place = Place(parts.topics.ledger, place.partition)
-        ledger = Ledger(ledger_place, await read_back(office.arguments, *ledger_place))
+        ledger = Ledger(ledger_place, await read_back(office.arguments, *ledger_place), office.clock.monotonic())
         known = max(ledger.offset, await membership.committed(place))
         async with reading_from(office.arguments, place, known) as reader:
             if 0 < known < reader.first:
@@ -72,21 +77,23 @@ class _Tenure:
         self._place = place
         self._ledger = ledger
         self._progress = progress
+        self._standing = Standing(ledger, progress)
         self._queues: dict[bytes, deque[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._moved = asyncio.Event()
-        self._failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._leaving = False
+        self._failed: asyncio.Future[None] = retrieved(asyncio.get_running_loop().create_future())
 
     async def run(self, producer: FencedProducer, membership: Membership, reader: PartitionReader) -> None:
         """Work until cancelled. Raises Fenced or TransactionLost."""
         parts, office = self._parts, self._parts.office
-        writer = Writer(producer, self._place, office.tell, office.clock, closing=self._closing)
+        writer = Writer(producer, self._place, office.tell, office.clock, closing=self._standing)
         proof = Proof(membership, self._place, parts.proof, office.clock.monotonic)
         tools = Tools(
             parts.administration,
             parts.calls,
             self._ledger,
-            intend=lambda intent, coordinates: _intend(self._ledger, writer, intent, coordinates),
+            intend=lambda intent, coordinates: self._intend(writer, intent, coordinates),
             prove=proof.fresh,
             slots=asyncio.Semaphore(parts.in_flight),
             missing=parts.missing,
@@ -95,18 +102,25 @@ class _Tenure:
             clock=office.clock,
         )
         desk = Desk(Executor(tools), tools, parts.topics, writer, self._finish)
+        writing = asyncio.create_task(writer.run())
         try:
             await together(
-                writer.run(),
-                watch(proof, self._place, parts.watch_interval, lambda: self._progress.lowest),
+                joined(writing),
+                watch(proof, self._place, parts.watch_interval, lambda: self._standing.offset),
                 self._feed(reader, desk),
                 self._failure(),
             )
         finally:
-            for task in self._tasks:
-                task.cancel()
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._leave(writing)
+
+    async def _leave(self, writing: "asyncio.Task[None]") -> None:
+        """Begin nothing new, and let what is under way end, for a moment: who comes next need not look for it then."""
+        self._leaving = True
+        if self._tasks and not writing.done():
+            await asyncio.wait(list(self._tasks), timeout=self._parts.linger)
+        for task in [*self._tasks, writing]:
+            task.cancel()
+        await asyncio.wait([*self._tasks, writing])
 
     async def _feed(self, reader: PartitionReader, desk: Desk) -> None:
         while True:
@@ -144,6 +158,11 @@ class _Tenure:
         if not task.cancelled() and (error := task.exception()) is not None and not self._failed.done():
             self._failed.set_exception(error)
 
+    async def _intend(self, writer: Writer, intent: Intent, coordinates: str) -> None:
+        if self._leaving:
+            raise Fenced(f"{self._place} is being left")
+        await writer.submit(self._ledger.write(intent, coordinates))
+
     async def _failure(self) -> None:
         await self._failed
 
@@ -151,9 +170,26 @@ class _Tenure:
         self._progress.finish(offset)
         self._moved.set()
 
-    def _closing(self) -> Sequence[Record]:
-        """Ends each transaction: everything that has finished so far is in it, or in one before."""
-        return [self._ledger.lane(self._progress.lowest, self._progress.beyond)]
+
+class Standing:
+    """Where the work of the partition stands, written with each transaction; see kafka.writer.Closing.
+
+    `offset` is what the group may commit: below it everything is committed, not only finished.
+    """
+
+    def __init__(self, ledger: Ledger, progress: Progress) -> None:
+        self._ledger = ledger
+        self._progress = progress
+        self._written = self.offset = progress.lowest
+
+    def records(self) -> Sequence[Record]:
+        """Everything that has finished so far is in this transaction, or in one before."""
+        self._written = self._progress.lowest
+        return [self._ledger.lane(self._written, self._progress.beyond)]
+
+    def committed(self) -> None:
+        """See Closing."""
+        self.offset = self._written
 
 
 class Proof:
@@ -180,7 +216,3 @@ class Proof:
         """Prove it, unless that was done just now. Raises Fenced or Retry."""
         if self._now() - self._at > self._valid:
             await self.prove(self._place)
-
-
-async def _intend(ledger: Ledger, writer: Writer, intent: Intent, coordinates: str) -> None:
-    await writer.submit(ledger.write(intent, coordinates))

@@ -3,7 +3,6 @@
 Ledger partition p belongs to command partition p and has one fenced writer, so what is read back is the truth.
 """
 
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -87,8 +86,8 @@ class Facts:
 class Ledger:
     """The entries of one partition, as read back and as written since. Values stay encoded: there may be a million."""
 
-    def __init__(self, place: Place, rows: Mapping[bytes, bytes]) -> None:
-        """`place`: the ledger's own partition."""
+    def __init__(self, place: Place, rows: Mapping[bytes, bytes], now: float = 0.0) -> None:
+        """`place`: the ledger's own partition; `now`: seconds of a monotonic clock."""
         self.place = place
         self.facts = Facts()
         self._lane = LANE + b"%d" % place.partition
@@ -96,7 +95,8 @@ class Ledger:
         self.offset: int = lane["offset"]
         self.finished = frozenset(lane["finished"])
         self._values = {key: value for key, value in rows.items() if key != self._lane}
-        self._ages = deque((0.0, key) for key in self._values)
+        self._now = now
+        self._ages = dict.fromkeys(self._values, now)
         for key, value in self._values.items():
             if not key.startswith(REDRIVE):
                 self.facts.learn(decode(value))
@@ -121,6 +121,8 @@ class Ledger:
         self.facts.learn(entry)
         for record in records:
             self._values[record.key] = record.value or b""
+            self._ages.pop(record.key, None)  # what is written again is new again, and last in the order
+            self._ages[record.key] = self._now
         return records
 
     def lane(self, offset: int, finished: Iterable[int]) -> Record:
@@ -133,12 +135,13 @@ class Ledger:
         )
 
     def aged(self, now: float, retention: float) -> None:
-        """Forget what the topic forgets, too. Seconds of a monotonic clock; to be called now and then."""
-        known = len(self._ages)
-        if known < len(self._values):  # dicts keep their order: the new ones are last
-            self._ages.extend((now, key) for key in list(self._values)[known:])
-        while self._ages and self._ages[0][0] < now - retention:
-            self._values.pop(self._ages.popleft()[1], None)
+        """Forget what the topic forgets, too. Seconds of a monotonic clock; to be called now and then.
+
+        What was read back counts as new: its age is not known.
+        """
+        self._now = now
+        while self._ages and (oldest := next(iter(self._ages.items())))[1] < now - retention:
+            del self._ages[oldest[0]], self._values[oldest[0]]
 
     def _record(self, key: bytes, value: bytes) -> Record:
         return Record(self.place.topic, key, value, partition=self.place.partition)

@@ -55,4 +55,5 @@ def _parts(config: Config, name: str, calls: Calls, office: Office) -> SinkParts
         in_flight=settings.commands_in_flight,
         retention=settings.ledger_retention * DAY,
         proof=settings.session_timeout / 2,
+        linger=min(1.5, settings.session_timeout / 5),  # the rebalance waits for it
     )

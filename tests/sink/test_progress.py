@@ -1,0 +1,59 @@
+"""Where the work of a partition stands."""
+
+import orjson
+
+from connector.kafka.records import Place
+from connector.sink.lane import Standing
+from connector.sink.ledger import Ledger
+from connector.sink.progress import Progress
+
+
+def standing(start: int) -> tuple[Progress, Standing]:
+    """Of an empty ledger."""
+    progress = Progress(start)
+    return progress, Standing(Ledger(Place("a.command-ledger", 3), {}), progress)
+
+
+def test_the_lowest_unfinished_offset_counts() -> None:
+    """What is finished beyond it is remembered, and forgotten once nothing below is open."""
+    progress = Progress(5)
+    for offset in (5, 6, 8, 9):
+        progress.begin(offset)
+    progress.finish(6)
+    progress.finish(9)
+
+    assert (5, [6, 9], 2) == (progress.lowest, progress.beyond, len(progress))
+
+    progress.finish(5)
+    assert (8, [9]) == (progress.lowest, progress.beyond)
+
+    progress.finish(8)
+    assert (10, []) == (progress.lowest, progress.beyond)
+
+
+def test_the_group_commits_only_what_is_committed() -> None:
+    """Finished is not enough: were the transaction lost, a command would be passed over for ever."""
+    progress, where = standing(0)
+    progress.begin(0)
+    progress.finish(0)
+
+    assert 0 == where.offset
+    (record,) = where.records()
+    assert 0 == where.offset
+    assert {"offset": 1, "finished": []} == orjson.loads(record.value or b"")
+    assert (b"lane:3", 3) == (record.key, record.partition)
+    where.committed()
+    assert 1 == where.offset
+
+
+def test_what_finishes_during_a_transaction_waits_for_the_next() -> None:
+    """It is not in the one that is being written."""
+    progress, where = standing(0)
+    progress.begin(0)
+    progress.begin(1)
+    progress.finish(0)
+    where.records()
+    progress.finish(1)
+    where.committed()
+
+    assert 1 == where.offset
