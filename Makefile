@@ -37,5 +37,5 @@ lock:    # renew requirements.lock from pyproject.toml (needs uv)
 	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 		--all-extras --upgrade pyproject.toml -o requirements.lock
 
-schemas: .venv/.ready    # renew schemas/entities from a WSDL: make schemas WSDL=path/to/mplusqapi.wsdl
+schemas: .venv/.ready    # renew the schemas of entities, commands and results from a WSDL: make schemas WSDL=path/to/mplusqapi.wsdl
 	$(BIN)/python schemas/generate.py $(WSDL)

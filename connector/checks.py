@@ -1,9 +1,9 @@
 """What `check` looks at: one finding per line; nothing is changed anywhere."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -11,17 +11,25 @@ from connector.config import Administration, Config
 from connector.errors import AccessDenied, ConnectorError, Refused
 from connector.fleet import foreign_positions
 from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.latest import last_records
+from connector.kafka.records import partition_of
 from connector.kafka.rights import denied
 from connector.kafka.topics import existing, problems
 from connector.mplus.client import PosClient, Retries
 from connector.mplus.offload import InlineDecoder
 from connector.source.entities import Choices, Entity
 from connector.source.reader import Reader
-from connector.topics import plan
+from connector.topics import commands_topic, ledger_topic, plan, work_topic
 from connector.wiring import access, chosen_entities
 
 PROBE_LIMIT = 20
 """Items asked for to see what syncMarkerLimit counts."""
+
+RECENT = 20
+"""Commands of a partition that are looked at."""
+
+REDRIVEN = "mplus_redrive"
+"""Header of a command that was sent again, to where it first lay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,7 @@ async def _kafka(config: Config) -> AsyncIterator[Finding]:
             async with asyncio.timeout(40):
                 there = await existing(arguments)
                 wrong = await problems(arguments, topics)
-                wrong += await denied(arguments, topics, f"{config.connector.group}.pollers", f"{config.connector.group}.check")
+                wrong += await denied(arguments, topics, _groups(config), f"{config.connector.group}.check")
         wrong += await foreign_positions(config)
     except ConnectorError as error:
         yield Finding("problem", str(error))
@@ -63,9 +71,57 @@ async def _kafka(config: Config) -> AsyncIterator[Finding]:
         yield Finding("problem", line)
     missing = [topic.name for topic in topics if topic.name not in there]
     yield (
-        Finding("note", f"`run` will create {len(missing)} topics: {', '.join(missing)}")
+        Finding("note", f"`run` will create {len(missing)} topic{'s' * (len(missing) > 1)}: {', '.join(missing)}")
         if missing
         else Finding("ok", "all topics are there")
+    )
+    for administration in config.administrations:
+        async for finding in _commands(config, administration.administration, there):
+            yield finding
+
+
+def _groups(config: Config) -> dict[str, str]:
+    """The consumer groups, each with a topic of its."""
+    group = config.connector.group
+    return {
+        f"{group}.pollers": work_topic(group),
+        f"{group}.commands": commands_topic(config.administrations[0].administration),
+    }
+
+
+async def _commands(config: Config, administration: str, there: Mapping[str, int]) -> AsyncIterator[Finding]:
+    """Whether the commands and their ledger can be read, and whether all producers put an order's commands in one place."""
+    arguments, topic, ledger = client_arguments(config.kafka), commands_topic(administration), ledger_topic(administration)
+    if topic not in there or ledger not in there:
+        return
+    try:
+        with reaching(config.kafka):
+            records = await last_records(arguments, topic, there[topic], RECENT)
+            await last_records(arguments, ledger, there[ledger], 1)
+    except ConnectorError as error:
+        yield Finding("problem", str(error))
+        return
+    if strays := astray(records, there[topic]):
+        yield Finding("problem", _misplaced(topic, strays, len(records)))
+    elif records:
+        yield Finding("ok", f"{topic}: the last {len(records)} commands lie where Java's murmur2 puts their keys")
+
+
+def astray(records: Iterable[Any], partitions: int) -> list[str]:
+    """Commands, as partition:offset, that lie elsewhere than Java's murmur2 puts their key. Pure.
+
+    One without a key has no such place, and one that was redriven lies where it first lay.
+    """
+    placed = (record for record in records if record.key and REDRIVEN not in dict(record.headers))
+    return [f"{row.partition}:{row.offset}" for row in placed if row.partition != partition_of(row.key, partitions)]
+
+
+def _misplaced(topic: str, strays: Sequence[str], looked_at: int) -> str:
+    shown = ", ".join(strays[:3]) + (", …" if len(strays) > 3 else "")
+    return (
+        f"{topic}: {len(strays)} of the last {looked_at} commands lie where Java's murmur2 would not put their keys "
+        f"(partition:offset {shown}): two commands of one order may run at once; set partitioner=murmur2_random in producers "
+        "that use librdkafka, and Java's default partitioner in all others"
     )
 
 

@@ -151,7 +151,7 @@ class Rejoining(Event):
 
 @dataclass(frozen=True, slots=True)
 class CommandTaken(Event):
-    """Work on an order command has begun."""
+    """Work on an order command has begun. CommandEnded or CommandDropped follows, at once for a repeated commandId."""
 
     administration: str
     command: str
@@ -189,11 +189,12 @@ class CommandDropped(Event):
 
     administration: str
     command: str
+    command_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class MessageRefused(Event):
-    """A message is no command: it went to the dead letters."""
+    """A message went to the dead letters: it is no command (stages parse, validate), or nobody knows its outcome (outcome)."""
 
     administration: str
     stage: str

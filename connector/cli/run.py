@@ -5,15 +5,16 @@ import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.console import Console, Group
 from rich.live import Live
 
 from connector.cli.options import ConfigFile
 from connector.cli.signals import until_signalled
-from connector.cli.tables import shards_table
+from connector.cli.tables import commands_table, shards_table
 from connector.config import Config, load
 from connector.errors import Misconfigured
 from connector.ops import log
+from connector.ops.board import Board
 from connector.wiring import ROLES, Worker
 from connector.wiring import run as run_worker
 
@@ -53,5 +54,12 @@ async def _announce(started: "asyncio.Future[Worker]") -> None:
         return
     with Live(console=console, refresh_per_second=2, transient=True) as live:
         while True:
-            live.update(shards_table(worker.board.rows()))
+            live.update(summary(worker.board))
             await asyncio.sleep(0.5)
+
+
+def summary(board: Board) -> Group:
+    """What this worker does: its entities, and the order commands since there were any."""
+    shards, commands = board.rows(), board.commands
+    tables = [shards_table(shards)] if shards or not commands else []
+    return Group(*tables, *([commands_table(commands)] if commands else []))

@@ -21,6 +21,23 @@ def shards_table(rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> Table:
     return table
 
 
+def commands_table(rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> Table:
+    """A row per order command: in flight, waiting, and how those before ended."""
+    names = {
+        "inFlight": "in flight",
+        "waiting": "waiting",
+        "succeeded": "succeeded",
+        "rejected": "rejected",
+        "unknown": "unknown",
+    }
+    table = Table("administration", "command", header_style="bold")
+    for title in names.values():
+        table.add_column(title, justify="right")
+    for (administration, command), row in rows.items():
+        table.add_row(administration, command, *(str(row[name]) for name in names))
+    return table
+
+
 def _numbers(row: Mapping[str, Any]) -> list[str]:
     return [
         _shown(row.get("head")),

@@ -38,5 +38,7 @@ class Brokers:
             async with asyncio.timeout(DEADLINE):
                 there = await existing(self.arguments)
         if missing := [topic for topic in topics if topic not in there]:
-            raise Fatal(f"topic {', '.join(missing)} does not exist: `run --roles commands` creates it")
+            raise Fatal(
+                f"topic {', '.join(missing)} does not exist, or this user may not see it: `run --roles commands` creates it"
+            )
         return [there[topic] for topic in topics]

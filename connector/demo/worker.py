@@ -36,7 +36,7 @@ class Worker:
 
 
 @asynccontextmanager
-async def started(settings: Mapping[str, str], log: Path) -> AsyncIterator[Worker]:
+async def started(settings: Mapping[str, str], log: Path, *options: str) -> AsyncIterator[Worker]:
     """Start `mplus-connector run`; its output goes to `log`. Raises Fatal with its last line if it does not start."""
     environment = {**os.environ, **settings}
     process = await asyncio.create_subprocess_exec(
@@ -44,6 +44,7 @@ async def started(settings: Mapping[str, str], log: Path) -> AsyncIterator[Worke
         "-m",
         "connector",
         "run",
+        *options,
         env=environment,
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -28,12 +29,16 @@ WITHIN = 10.0
 """Seconds for one look."""
 
 
-async def denied(arguments: Mapping[str, Any], topics: Sequence[Topic], group: str, transactional_id: str) -> list[str]:
-    """One line per right that is missing: creating `topics`, the consumer group, the transactional id."""
+async def denied(
+    arguments: Mapping[str, Any], topics: Sequence[Topic], groups: Mapping[str, str], transactional_id: str
+) -> list[str]:
+    """One line per right that is missing: creating `topics`, the transactional id, and each group (with a topic of its)."""
     looks: dict[str, Callable[[], Awaitable[object]]] = {
-        f"use the consumer group {group}": lambda: _group(arguments, group, topics),
-        f"use transactional ids like {transactional_id}, and write idempotently": lambda: _producer(arguments, transactional_id),
+        f"use the consumer group {group}": partial(_group, arguments, group, topic) for group, topic in groups.items()
     }
+    looks[f"use transactional ids like {transactional_id}, and write idempotently"] = partial(
+        _producer, arguments, transactional_id
+    )
     refused = [f"Kafka does not let this user {what}" for what, look in looks.items() if await _refused(look)]
     return [*await _creations(arguments, topics), *refused]
 
@@ -49,11 +54,11 @@ async def _refused(look: Callable[[], Awaitable[object]]) -> bool:
     return False
 
 
-async def _group(arguments: Mapping[str, Any], group: str, topics: Sequence[Topic]) -> None:
+async def _group(arguments: Mapping[str, Any], group: str, topic: str) -> None:
     consumer = AIOKafkaConsumer(**arguments, group_id=group, enable_auto_commit=False)
     try:
         await consumer.start()
-        await consumer.committed(TopicPartition(topics[0].name, 0))
+        await consumer.committed(TopicPartition(topic, 0))
     finally:
         await close(consumer, 1.0)
 

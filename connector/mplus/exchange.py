@@ -22,7 +22,7 @@ class Exchange:
 
     def __init__(self, access: Access) -> None:
         self._access = access
-        self._timeout = aiohttp.ClientTimeout(total=access.timeout, sock_connect=min(SENDING, access.connect_timeout))
+        self._timeout = aiohttp.ClientTimeout(total=access.timeout, connect=min(SENDING, access.connect_timeout))
         self._session: aiohttp.ClientSession | None = None
 
     @asynccontextmanager

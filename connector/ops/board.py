@@ -1,4 +1,4 @@
-"""The state of every shard of this worker, kept from events: for `/status`, the status topic and the terminal."""
+"""The state of this worker's shards, partitions and commands, kept from events: for `/status`, the status topic, the terminal."""
 
 from collections import defaultdict, deque
 from collections.abc import Iterable
@@ -21,6 +21,7 @@ from connector.events import (
     ShardStopped,
     StateChanged,
 )
+from connector.ops.orders import Orders
 
 RATE_OVER = 30.0
 """Seconds over which the rate is an average."""
@@ -51,6 +52,7 @@ class Board:
         self._partitions: set[tuple[str, int]] = set()
         self._assigned: dict[str, int] = {}
         self._faults: dict[str, str] = defaultdict(str)
+        self._orders = Orders()
 
     def __call__(self, event: Event) -> None:
         """Take an event in."""
@@ -66,6 +68,8 @@ class Board:
             self._assigned.pop(event.group, None)
         elif isinstance(event, CallMade):
             self._faults[event.administration] = "" if event.answered else event.fault
+        else:
+            self._orders(event)
 
     def _shard(self, event: ShardEvent) -> None:
         key = (event.administration, event.entity)
@@ -103,6 +107,11 @@ class Board:
     def faults(self) -> dict[str, str]:
         """Per administration: the kind of failure of its last call, empty when it answered, be it with a refusal."""
         return dict(self._faults)
+
+    @property
+    def commands(self) -> dict[tuple[str, str], dict[str, int]]:
+        """The order commands of this worker, counted, by (administration, command); see ops.orders."""
+        return self._orders.rows()
 
     def rows(self, keys: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], dict[str, Any]]:
         """Rows as they are shown and published, by (administration, entity)."""

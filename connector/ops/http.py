@@ -66,8 +66,9 @@ def _application(board: Board, metrics: Metrics, not_ready: Readiness) -> web.Ap
 
 
 def _status(board: Board) -> dict[str, Any]:
-    rows = [{"administration": administration, "entity": entity, **row} for (administration, entity), row in board.rows().items()]
+    entities, commands = board.rows().items(), board.commands.items()
     return {
         "partitions": [{"topic": topic, "partition": partition} for topic, partition in sorted(board.partitions)],
-        "entities": rows,
+        "entities": [{"administration": name, "entity": entity, **row} for (name, entity), row in entities],
+        "commands": [{"administration": name, "command": command, **row} for (name, command), row in commands],
     }

@@ -2,15 +2,20 @@
 
 import logging
 import sys
-from typing import Any, cast
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import stamina.instrumentation
 import structlog
 
 from connector.events import (
     CallRetried,
+    CommandEnded,
+    CommandsLost,
     DeadLettered,
     Event,
+    LedgerRead,
+    MessageRefused,
     PageCommitted,
     PartitionLost,
     PartitionOwned,
@@ -22,6 +27,11 @@ from connector.events import (
 
 URL_PRINTERS = ("httpx", "httpcore")
 """Loggers that print request URLs, and so the POS secret."""
+
+Line = tuple[str, str, Mapping[str, object]]
+"""Level, text, fields."""
+
+LOUDNESS = {"succeeded": "info", "rejected": "warning", "unknown": "error"}
 
 
 def hush() -> None:
@@ -47,30 +57,71 @@ def configure(style: str, level: str) -> None:
     )
 
 
+def write(level: str, text: str, **fields: object) -> None:
+    """Write a line."""
+    getattr(structlog.get_logger(), level)(text, **fields)
+
+
 def log_event(event: Event) -> None:
-    """Write the line of an event, if it deserves one."""
-    log = cast("structlog.typing.FilteringBoundLogger", structlog.get_logger())
-    match event:
-        case StateChanged(state=state, reason=reason):
-            say = log.info if state == "running" else log.warning
-            say("state changed", **_where(event), state=state, **({"reason": reason} if reason else {}))
-        case DeadLettered(stage=stage, marker=marker, reason=reason):
-            log.warning("dead letter", **_where(event), stage=stage, marker=marker, reason=reason)
-        case PageCommitted(items=items, marker=marker, seconds=seconds) if items:
-            log.debug("page committed", **_where(event), items=items, marker=marker, seconds=round(seconds, 3))
-        case ShardStarted(marker=marker, state=state):
-            log.debug("entity taken", **_where(event), marker=marker, state=state)
-        case CallRetried(operation=operation, attempt=attempt):
-            log.info("call repeated", administration=event.administration, operation=operation, attempt=attempt)
-        case TransactionEnded(topic=topic, partition=partition, lost=lost) if lost:
-            log.warning("transaction lost", topic=topic, partition=partition, reason=lost)
-        case PartitionOwned(topic=topic, partition=partition, seconds=seconds):
-            log.info("partition taken", topic=topic, partition=partition, seconds=round(seconds, 3))
-        case PartitionLost(topic=topic, partition=partition, reason=reason):
-            log.info("partition released", topic=topic, partition=partition, reason=reason)
-        case Rejoining(group=group, reason=reason):
-            log.warning("joining the group again", group=group, reason=reason)
+    """Write the line of an event, if it deserves one. Those of waiting commands are summed up: see ops.waiting."""
+    say = LINES.get(type(event))
+    if say is not None and (line := say(event)) is not None:
+        level, text, fields = line
+        write(level, text, **fields)
 
 
-def _where(event: Any) -> dict[str, str]:
-    return {"administration": event.administration, "entity": event.entity}
+def _fields(event: Event, *names: str) -> dict[str, object]:
+    found = {name: getattr(event, name) for name in names}
+    return {name: round(value, 3) if isinstance(value, float) else value for name, value in found.items()}
+
+
+def _always(level: str, text: str, *names: str) -> Callable[[Any], Line]:
+    return lambda event: (level, text, _fields(event, *names))
+
+
+def _state_changed(event: StateChanged) -> Line:
+    reason = ("reason",) if event.reason else ()
+    level = "info" if event.state == "running" else "warning"
+    return level, "state changed", _fields(event, "administration", "entity", "state", *reason)
+
+
+def _page_committed(event: PageCommitted) -> Line | None:
+    if not event.items:
+        return None
+    return "debug", "page committed", _fields(event, "administration", "entity", "items", "marker", "seconds")
+
+
+def _transaction_ended(event: TransactionEnded) -> Line | None:
+    return ("warning", "transaction lost", {**_fields(event, "topic", "partition"), "reason": event.lost}) if event.lost else None
+
+
+def _command_ended(event: CommandEnded) -> Line:
+    """A repeated one gets no louder line again."""
+    names = ("administration", "command", "command_id", "outcome", "reason", "attempts", "seconds")
+    told = [name for name in ("message", "reconciled", "duplicate") if getattr(event, name)]
+    level = "info" if event.duplicate else LOUDNESS[event.outcome]
+    return level, f"command {event.outcome}", _fields(event, *names, *told)
+
+
+def _message_refused(event: MessageRefused) -> Line | None:
+    if event.stage == "outcome":  # the command's own line says it
+        return None
+    return "warning", "dead letter", _fields(event, "administration", "stage", "partition", "offset", "reason")
+
+
+LINES: Mapping[type[Event], Callable[[Any], Line | None]] = {
+    StateChanged: _state_changed,
+    ShardStarted: _always("debug", "entity taken", "administration", "entity", "marker", "state"),
+    PageCommitted: _page_committed,
+    DeadLettered: _always("warning", "dead letter", "administration", "entity", "stage", "marker", "reason"),
+    CallRetried: _always("info", "call repeated", "administration", "operation", "attempt"),
+    TransactionEnded: _transaction_ended,
+    PartitionOwned: _always("info", "partition taken", "topic", "partition", "seconds"),
+    PartitionLost: _always("info", "partition released", "topic", "partition", "reason"),
+    Rejoining: _always("warning", "joining the group again", "group", "reason"),
+    CommandEnded: _command_ended,
+    MessageRefused: _message_refused,
+    CommandsLost: _always("error", "commands deleted unread", "administration", "partition", "first", "following"),
+    LedgerRead: _always("debug", "ledger read back", "administration", "partition", "entries"),
+}
+"""What is written of each event; of any other, nothing."""

@@ -1,15 +1,21 @@
-"""Prometheus metrics, kept from events. Labels are bounded: administrations, entities, operations, kinds."""
+"""Prometheus metrics, kept from events."""
 
 import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
 from connector.events import (
     CallMade,
     CallRetried,
+    CommandEnded,
+    CommandsLost,
+    CommandTaken,
     DeadLettered,
     Event,
-    HeadSeen,
+    LedgerRead,
+    MessageRefused,
     PageCommitted,
     PageRead,
     PartitionLost,
@@ -20,35 +26,10 @@ from connector.events import (
     TransactionEnded,
 )
 from connector.ops.board import Board
+from connector.ops.series import BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, OF_A_SHARD, ORDER_COMMAND, SECONDS
 
-SHARD = ("administration", "entity")
-CALL = ("administration", "operation")
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-
-GAUGES = {
-    "head": ("mplus_connector_head_marker", "Highest sync marker of the POS", SHARD),
-    "position": ("mplus_connector_position_marker", "Sync marker up to which everything is in Kafka", SHARD),
-    "backlog": ("mplus_connector_backlog_markers", "Sync markers not read yet", SHARD),
-    "age": ("mplus_connector_backlog_age_seconds", "Age of the oldest unread change", SHARD),
-    "regressed": ("mplus_connector_head_regressed", "1: the head fell below the position", SHARD),
-    "running": ("mplus_connector_shard_running", "1: read by this worker and not stopped", SHARD),
-    "reachable": ("mplus_connector_pos_reachable", "1: the last call was answered", ("administration",)),
-    "partitions": ("mplus_connector_owned_partitions", "Partitions owned by this worker", ("topic",)),
-}
-COUNTERS = {
-    "items": ("mplus_connector_items", "Items published", SHARD),
-    "pages": ("mplus_connector_pages", "Pages read", SHARD),
-    "letters": ("mplus_connector_dead_letters", "Items that became dead letters", (*SHARD, "stage")),
-    "faults": ("mplus_connector_pos_faults", "Failed calls by kind", (*CALL, "kind")),
-    "retries": ("mplus_connector_pos_retries", "Repeated calls", CALL),
-    "lost": ("mplus_connector_transactions_lost", "Kafka transactions aborted or of unknown outcome", ()),
-}
-HISTOGRAMS = {
-    "page": ("mplus_connector_page_seconds", "Fetching and decoding a page", SHARD),
-    "call": ("mplus_connector_pos_call_seconds", "Calls of the POS", CALL),
-    "transaction": ("mplus_connector_transaction_seconds", "Kafka transactions committed", ()),
-}
-OF_A_SHARD = ("head", "position", "backlog", "age", "regressed", "running")
+COMMANDS = ".order-commands"
+"""How the name of a command topic ends, after its administration's."""
 
 
 class Metrics:
@@ -60,34 +41,15 @@ class Metrics:
         self._board = board
         self._gauges = {name: Gauge(*row, registry=registry) for name, row in GAUGES.items()}
         self._counters = {name: Counter(*row, registry=registry) for name, row in COUNTERS.items()}
-        self._times = {name: Histogram(*row, buckets=SECONDS, registry=registry) for name, row in HISTOGRAMS.items()}
+        self._times = {
+            name: Histogram(*row, buckets=BUCKETS.get(name, SECONDS), registry=registry) for name, row in HISTOGRAMS.items()
+        }
 
     def __call__(self, event: Event) -> None:
         """Count an event."""
-        match event:
-            case ShardStarted(administration=administration, entity=entity, state=state):
-                self._state((administration, entity), state)
-            case ShardStopped(administration=administration, entity=entity):
-                self._forget((administration, entity))
-            case StateChanged(administration=administration, entity=entity, state=state):
-                self._state((administration, entity), state)
-            case PageRead(administration=administration, entity=entity, seconds=seconds):
-                self._counters["pages"].labels(administration, entity).inc()
-                self._times["page"].labels(administration, entity).observe(seconds)
-            case PageCommitted(administration=administration, entity=entity, items=items):
-                self._counters["items"].labels(administration, entity).inc(items)
-            case DeadLettered(administration=administration, entity=entity, stage=stage):
-                self._counters["letters"].labels(administration, entity, stage).inc()
-            case CallMade():
-                self._call(event)
-            case CallRetried(administration=administration, operation=operation):
-                self._counters["retries"].labels(administration, operation).inc()
-            case TransactionEnded():
-                self._transaction(event)
-            case PartitionOwned(topic=topic) | PartitionLost(topic=topic):
-                self._gauges["partitions"].labels(topic).set(sum(owned == topic for owned, _ in self._board.partitions))
-            case HeadSeen():
-                pass  # gauges are taken from the board when they are asked for
+        count = COUNTED.get(type(event))
+        if count is not None:
+            count(self, event)
 
     def collect(self) -> None:
         """Bring the gauges up to date: ages grow while nothing happens."""
@@ -97,24 +59,90 @@ class Metrics:
             if row["head"] is not None:
                 self._gauges["head"].labels(*key).set(row["head"])
                 self._gauges["backlog"].labels(*key).set(row["backlog"])
+        for key, command in self._board.commands.items():
+            self._gauges["in flight"].labels(*key).set(command["inFlight"])
+            self._gauges["waiting"].labels(*key).set(command["waiting"])
 
-    def _state(self, key: tuple[str, str], state: str) -> None:
-        self._gauges["regressed"].labels(*key).set(state == "head-regressed")
-        self._gauges["running"].labels(*key).set(state == "running")
+    def _started(self, event: ShardStarted | StateChanged) -> None:
+        key = (event.administration, event.entity)
+        self._gauges["regressed"].labels(*key).set(event.state == "head-regressed")
+        self._gauges["running"].labels(*key).set(event.state == "running")
 
-    def _forget(self, key: tuple[str, str]) -> None:
+    def _stopped(self, event: ShardStopped) -> None:
         for name in OF_A_SHARD:
             with contextlib.suppress(KeyError):  # not every shard had a head yet
-                self._gauges[name].remove(*key)
+                self._gauges[name].remove(event.administration, event.entity)
 
-    def _call(self, event: CallMade) -> None:
+    def _page_read(self, event: PageRead) -> None:
+        self._counters["pages"].labels(event.administration, event.entity).inc()
+        self._times["page"].labels(event.administration, event.entity).observe(event.seconds)
+
+    def _page_committed(self, event: PageCommitted) -> None:
+        self._counters["items"].labels(event.administration, event.entity).inc(event.items)
+
+    def _dead_lettered(self, event: DeadLettered) -> None:
+        self._counters["letters"].labels(event.administration, event.entity, event.stage).inc()
+
+    def _called(self, event: CallMade) -> None:
         self._times["call"].labels(event.administration, event.operation).observe(event.seconds)
         self._gauges["reachable"].labels(event.administration).set(event.answered)
         if event.fault:
             self._counters["faults"].labels(event.administration, event.operation, event.fault).inc()
 
-    def _transaction(self, event: TransactionEnded) -> None:
+    def _retried(self, event: CallRetried) -> None:
+        self._counters["retries"].labels(event.administration, event.operation).inc()
+
+    def _transacted(self, event: TransactionEnded) -> None:
         if event.lost:
             self._counters["lost"].inc()
         else:
             self._times["transaction"].observe(event.seconds)
+
+    def _owned(self, event: PartitionOwned | PartitionLost) -> None:
+        owned = sum(topic == event.topic for topic, _ in self._board.partitions)
+        self._gauges["partitions"].labels(event.topic).set(owned)
+        if isinstance(event, PartitionLost) and event.topic.endswith(COMMANDS):
+            with contextlib.suppress(KeyError):  # it may not have been read back yet
+                self._gauges["ledger"].remove(event.topic.removesuffix(COMMANDS), str(event.partition))
+
+    def _ledger_read(self, event: LedgerRead) -> None:
+        self._gauges["ledger"].labels(event.administration, event.partition).set(event.entries)
+
+    def _taken(self, event: CommandTaken) -> None:
+        self._counters["received"].labels(event.administration, event.command).inc()
+
+    def _ended(self, event: CommandEnded) -> None:
+        key = (event.administration, event.command)
+        if event.duplicate:
+            self._counters["duplicates"].labels(*key).inc()
+            return
+        self._counters["outcomes"].labels(*key, event.outcome).inc()
+        self._counters["reconciled"].labels(*key).inc(event.reconciled)
+        self._times["command"].labels(*key).observe(event.seconds)
+
+    def _refused(self, event: MessageRefused) -> None:
+        self._counters["letters"].labels(event.administration, ORDER_COMMAND, event.stage).inc()
+
+    def _commands_lost(self, event: CommandsLost) -> None:
+        self._counters["commands lost"].labels(event.administration).inc(event.following - event.first)
+
+
+COUNTED: Mapping[type[Event], Callable[[Metrics, Any], None]] = {
+    ShardStarted: Metrics._started,
+    StateChanged: Metrics._started,
+    ShardStopped: Metrics._stopped,
+    PageRead: Metrics._page_read,
+    PageCommitted: Metrics._page_committed,
+    DeadLettered: Metrics._dead_lettered,
+    CallMade: Metrics._called,
+    CallRetried: Metrics._retried,
+    TransactionEnded: Metrics._transacted,
+    PartitionOwned: Metrics._owned,
+    PartitionLost: Metrics._owned,
+    LedgerRead: Metrics._ledger_read,
+    CommandTaken: Metrics._taken,
+    CommandEnded: Metrics._ended,
+    MessageRefused: Metrics._refused,
+    CommandsLost: Metrics._commands_lost,
+}
+"""What each event counts for. HeadSeen: nothing; gauges are taken from the board when they are asked for."""

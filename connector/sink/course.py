@@ -63,6 +63,17 @@ class Course:
         if self.failing_since is None:
             self.failing_since = now
 
+    def unreachable(self, reason: str) -> None:
+        """The POS cannot be asked, by nobody: it is not this command that fails."""
+        self.reason, self.failing_since = reason, None
+        self.failures += 1
+
+    def prepared(self, intent: Intent) -> None:
+        """It is known what to send. While nothing was sent, what failed was only looking."""
+        self.intent = intent
+        if self.attempts == 0:
+            self.failures, self.failing_since = 0, None
+
     def replied(self, reply: Reply, now: float) -> None:
         """A call has ended, or nobody knows."""
         self.reply = reply
@@ -71,6 +82,8 @@ class Course:
         self.silent_since = now if reply.kind is Kind.SILENT else None
         if reply.kind is Kind.ANSWERED:
             self.failures, self.failing_since = 0, None
+        elif reply.kind is Kind.NOT_SENT:
+            self.unreachable(reply.text)
         else:
             self.failed(reply.text, now)
 

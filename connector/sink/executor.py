@@ -10,11 +10,11 @@ from uuid import uuid4
 
 from connector.errors import Refused
 from connector.sink.calls import SILENCE, Kind, Reply
-from connector.sink.commands import Meaning, Way, idempotency_key
+from connector.sink.commands import Meaning, Safe, Way, idempotency_key
 from connector.sink.course import Course
 from connector.sink.ledger import Intent
 from connector.sink.looking import EXISTS, Verdict
-from connector.sink.lookout import NOT_FOUND, Expired, Lookout, Tools
+from connector.sink.lookout import NOT_FOUND, Expired, Hopeless, Lookout, Tools
 from connector.sink.results import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, Ending, Outcome
 
 SENDING = 10.0
@@ -24,6 +24,9 @@ FRESH = 2.0
 """Of them, before it is handed to the HTTP client."""
 
 LOCKED = "ORDER-HAS-CHANGED"
+
+MOST_RACES = 10
+"""Calls of an update that takes the current changeCounter, while others are quicker each time."""
 
 
 class Executor:
@@ -42,6 +45,8 @@ class Executor:
                 pass
         except Expired:
             return course.ends(Outcome.REJECTED, EXPIRED, f"it was not sent before {course.command.body['expiresAt']}")
+        except Hopeless:
+            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, f"it alone fails again and again: {course.reason}")
         return await self._with_marker(course, ending)
 
     async def _round(self, course: Course) -> Ending | None:
@@ -55,9 +60,11 @@ class Executor:
         intent, clock = course.intended, self._tools.clock
         course.attempts, course.generation = intent.attempt, intent.generation
         reply = await self._tools.calls.reply(intent.id)
-        # another worker's clock is not trusted, unless an operator asks again, long after
-        ago = (clock.wall() - datetime.fromisoformat(intent.at)).total_seconds() if course.redriven else 0.0
-        course.replied(reply, clock.monotonic() + SENDING - ago if reply is SILENCE else clock.monotonic())
+        course.replied(reply, clock.monotonic())
+        if reply is SILENCE:
+            # another worker's clock is not trusted, unless an operator asks again, long after
+            ago = (clock.wall() - datetime.fromisoformat(intent.at)).total_seconds() if course.redriven else 0.0
+            course.silent_since = clock.monotonic() + SENDING - ago
 
     async def _prepare(self, course: Course) -> Ending | None:
         """Find the order, and decide what to send."""
@@ -74,7 +81,7 @@ class Executor:
                 return course.ends(Outcome.REJECTED, CLIENT_FAULT, str(error))
             if (ending := self._unfit(course)) is not None:
                 return ending
-        course.intent = _intent(course, way)
+        course.prepared(_intent(course, way))
         return None
 
     def _way(self, course: Course) -> Way | None:
@@ -155,6 +162,7 @@ class Executor:
         reply = course.reply
         if reply is None:
             return None
+        over = self._must_be_over(course)  # before looking: what the POS does after that is not seen
         try:
             finding = await self._lookout.finding(course)
         except Refused as error:
@@ -163,24 +171,25 @@ class Executor:
             why = "what was done to the order cannot be told from what others did"
             return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why, reconciled=True)
         if finding.verdict is Verdict.NOT_DONE:
-            return await self._not_done(course, reply)
+            return await self._not_done(course, reply, over=over)
         documents = {"invoice_id": finding.invoice_id, "packing_slip_id": finding.packing_slip_id}
         reason = reply.code or course.row.good(course.intended.operation)
         return course.ends(Outcome.SUCCEEDED, reason, reply.text if reply.code else "", reconciled=True, **documents)
 
-    async def _not_done(self, course: Course, reply: Reply) -> Ending | None:
-        """Rejected, if that is what the reply said; else once more, as soon as that is safe."""
+    async def _not_done(self, course: Course, reply: Reply, *, over: bool) -> Ending | None:
+        """Rejected, if that is what the reply said; else once more, as soon as that is safe. `over`: no call is at work."""
+        if course.row.meaning(reply.code) is not Meaning.LOOK:
+            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, "the POS answered for another order", reconciled=True)
         if reply.kind is Kind.ANSWERED and not _may_lock_again(course, reply):
             return course.ends(Outcome.REJECTED, reply.code, reply.text, reconciled=True)
         if reply.kind is Kind.REFUSED:
             return course.ends(Outcome.REJECTED, CLIENT_FAULT, _advised(course, reply.text), reconciled=True)
-        if self._lookout.tired(course) and self._tools.calls.others_answered(course.command.id, course.failing_since or 0.0):
-            why = f"it alone fails again and again: {course.reason}"
-            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why)
+        self._lookout.refuse_hopeless(course)
         await self._lookout.pause(course)
-        if reply.kind is Kind.SILENT and not course.may_repeat and not self._must_be_over(course):
+        safe = course.may_repeat and not course.redriven  # what was redriven gets another idempotency key
+        if reply.kind is Kind.SILENT and not safe and not over:
             course.failures += 1
-        elif course.may_repeat and reply.kind is not Kind.ANSWERED and not course.redriven:
+        elif safe and reply.kind is not Kind.ANSWERED:
             course.repeat()
         else:
             course.start_over()
@@ -216,7 +225,7 @@ def _intent(course: Course, way: Way) -> Intent:
         operation=way.operation,
         order_id=str(order.get("orderId") or ""),
         ext_order_id=command.ext_order_id or str(order.get("extOrderId") or ""),
-        idempotency_key=idempotency_key(command, course.generation),
+        idempotency_key=idempotency_key(command, course.generation) if way.safe is Safe.KEY else "",
         before=course.row.note(command, course.order) | ({"absent": True} if course.absent else {}),
         attempt=course.attempts,
         id="",
@@ -228,7 +237,8 @@ def _intent(course: Course, way: Way) -> Intent:
 def _may_lock_again(course: Course, reply: Reply) -> bool:
     """Somebody was quicker, and the producer named no changeCounter: the last writer wins."""
     order = course.command.body.get("order", {})
-    return reply.code.endswith(LOCKED) and course.command.name == "updateOrder" and "changeCounter" not in order
+    open_to_all = course.command.name == "updateOrder" and "changeCounter" not in order
+    return reply.code.endswith(LOCKED) and open_to_all and course.attempts < MOST_RACES
 
 
 def _advised(course: Course, text: str) -> str:

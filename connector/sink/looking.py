@@ -67,17 +67,19 @@ def note_creation(command: Command, order: Order | None) -> Before:
 
 def judge_creation(command: Command, intent: Intent, seen: Seen) -> Finding:
     """An order of this name is ours if our payment is in it, if we saw that there was none before, or if it is as we asked."""
-    order, first = seen.order, intent.attempt == 1
+    order, first, taken = seen.order, intent.attempt == 1, seen.code == EXISTS
     if order is None:
-        return NOT_DONE
+        return UNCLEAR if taken and not first else NOT_DONE  # taken and not there: accepted before, and not booked yet
     if payments := payments_of(command):
         return _judge_paid_creation(payments, order, intent, seen)
-    if (intent.before.get("absent") and not seen.foreign) or seen.code == CREATE_FAILED:
+    if seen.foreign or (taken and first):
+        return NOT_DONE  # another command made it; or nothing of ours was sent before
+    if intent.before.get("absent") or seen.code == CREATE_FAILED:
         return DONE  # FAILED: had it been there before, the POS would have said so
-    if seen.code != EXISTS or first:
-        return NOT_DONE  # whose it is, a replay for the idempotency key tells; or nothing of ours was sent before
+    if not taken:
+        return NOT_DONE  # whose it is, a replay for the idempotency key tells
     asked = {name: value for name, value in command.body["order"].items() if name not in LOCK}
-    return DONE if as_asked(order, asked) and not seen.foreign else UNCLEAR
+    return DONE if as_asked(order, asked) else UNCLEAR
 
 
 def _judge_paid_creation(payments: Sequence[Mapping[str, Any]], order: Order, intent: Intent, seen: Seen) -> Finding:
@@ -104,7 +106,7 @@ def judge_payment(command: Command, intent: Intent, seen: Seen) -> Finding:
         return _judge_invoicing(intent, seen)
     booked = _booked(payments, intent.before["references"], seen.order)
     if booked == len(payments):
-        return _made(intent, seen.order)
+        return DONE if command.body["prepay"] else _made(intent, seen.order)  # documents made after a deposit are others'
     return UNCLEAR if booked else NOT_DONE
 
 

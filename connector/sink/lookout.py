@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -9,7 +10,7 @@ import orjson
 
 from connector.backoff import backoff
 from connector.clock import Clock
-from connector.errors import AccessDenied, Refused, Retry
+from connector.errors import AccessDenied, NotSent, Refused, Retry
 from connector.events import CommandWaits, Listener
 from connector.mplus.pages import Item, PageSpec
 from connector.sink.calls import Calls
@@ -58,8 +59,12 @@ class Expired(Exception):
     """An unsent command's time is over."""
 
 
+class Hopeless(Exception):
+    """This command alone fails again and again, while the POS carries others out."""
+
+
 class Lookout:
-    """Looks for one command after the other. Raises Expired where one that was never sent has waited too long."""
+    """Looks for one command after the other. Raises Expired where one that was never sent has waited too long, or Hopeless."""
 
     def __init__(self, tools: Tools) -> None:
         self._tools = tools
@@ -74,15 +79,14 @@ class Lookout:
             and not self.tired(course)
         ):
             course.failed("the POS has accepted the order and not booked it yet", self._tools.clock.monotonic())
+            self.refuse_expired(course)
             await self.pause(course)
             await self._see(course)
 
     async def see_again(self, course: Course) -> None:
         """The order as it is now, if the POS lets us look."""
-        try:
+        with suppress(Refused, Hopeless):
             await self._see(course)
-        except Refused as error:
-            course.reason = str(error)
 
     async def finding(self, course: Course) -> Finding:
         """What the order shows about the call. Raises Refused."""
@@ -115,6 +119,11 @@ class Lookout:
         if course.attempts == 0 and expires is not None and self._tools.clock.wall() >= expires:
             raise Expired
 
+    def refuse_hopeless(self, course: Course) -> None:
+        """Where the POS answers nobody, everything waits. Raises Hopeless."""
+        if self.tired(course) and self._tools.calls.others_answered(course.command.id, course.failing_since or 0.0):
+            raise Hopeless
+
     async def _see(self, course: Course) -> None:
         course.order = await self._patiently(course, lambda: self._order(course))
         course.absent = course.order is None
@@ -124,9 +133,12 @@ class Lookout:
             try:
                 async with self._tools.slots:
                     return await ask()
-            except (Retry, AccessDenied) as error:
+            except (NotSent, AccessDenied) as error:
+                course.unreachable(str(error))
+            except Retry as error:
                 course.failed(str(error), self._tools.clock.monotonic())
             self.refuse_expired(course)
+            self.refuse_hopeless(course)
             await self.pause(course)
 
     async def _order(self, course: Course) -> Order | None:

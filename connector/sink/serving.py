@@ -46,7 +46,7 @@ class Desk:
         if result is not None:
             records.append(result_record(self._topics, message, result))
         await self._commit(message, records)
-        self._tools.tell(MessageRefused(self._tools.administration, what.stage, message.partition, message.offset, what.problem))
+        self._refused(message, what.stage, what.problem)
 
     async def _serve(self, message: Message, command: Command) -> None:
         """What is known of this commandId decides."""
@@ -58,7 +58,7 @@ class Desk:
             await self._reject_repeated(message, command)
         elif isinstance(entry, Done) and entry.offset == message.offset:
             await self._commit(message, [])  # delivered once more: everything about it is published
-        elif isinstance(entry, Done) and again_asked and entry.result["outcome"] == Outcome.UNKNOWN:
+        elif isinstance(entry, Done) and again_asked and _lettered(entry):
             await self._carry_out(message, command, entry.intent, redriven=entry.intent is not None)
         elif isinstance(entry, Done):
             await self._repeat(message, command, entry)
@@ -71,7 +71,7 @@ class Desk:
             ending = await self._ending(course)
             await self._end(message, command, ending)
         except BaseException:
-            tools.tell(CommandDropped(tools.administration, command.name))
+            tools.tell(CommandDropped(tools.administration, command.name, command.id))
             raise
         self._told(command, ending, started)
 
@@ -88,26 +88,34 @@ class Desk:
         result = result_of(command, ending, self._tools.clock.stamp())
         done = Done(command.id, message.offset, command.digest, result, ending.intent)
         records = [*self._tools.ledger.write(done, message.coordinates), result_record(self._topics, message, result)]
-        if ending.outcome is Outcome.UNKNOWN:
-            records.append(dead_letter(self._topics, message, "outcome", ending.reason, ending.message))
-        elif ending.reason == INVALID:
-            records.append(dead_letter(self._topics, message, "validate", ending.reason, ending.message))
+        stage = "outcome" if ending.outcome is Outcome.UNKNOWN else "validate" if ending.reason == INVALID else ""
+        if stage:
+            records.append(dead_letter(self._topics, message, stage, ending.reason, ending.message))
         await self._commit(message, records)
+        if stage:
+            self._refused(message, stage, ending.message)
 
     async def _reject_repeated(self, message: Message, command: Command) -> None:
         ending = Ending(Outcome.REJECTED, INVALID, REPEATED)
         await self._commit(message, [result_record(self._topics, message, result_of(command, ending, self._tools.clock.stamp()))])
-        self._told(command, ending, self._tools.clock.monotonic())
+        self._told_at_once(command, ending)
 
     async def _repeat(self, message: Message, command: Command, done: Done) -> None:
         result = again(done.result, self._tools.clock.stamp())
         await self._commit(message, [result_record(self._topics, message, result)])
         ending = Ending(Outcome(result["outcome"]), result["reason"], result["message"], attempts=result["attempts"])
-        self._told(command, ending, self._tools.clock.monotonic(), duplicate=True)
+        self._told_at_once(command, ending, duplicate=True)
 
     async def _commit(self, message: Message, records: Sequence[Record]) -> None:
         self._finish(message.offset)
         await self._writer.submit(records)
+
+    def _refused(self, message: Message, stage: str, reason: str) -> None:
+        self._tools.tell(MessageRefused(self._tools.administration, stage, message.partition, message.offset, reason))
+
+    def _told_at_once(self, command: Command, ending: Ending, *, duplicate: bool = False) -> None:
+        self._tools.tell(CommandTaken(self._tools.administration, command.name))
+        self._told(command, ending, self._tools.clock.monotonic(), duplicate=duplicate)
 
     def _told(self, command: Command, ending: Ending, started: float, *, duplicate: bool = False) -> None:
         tools = self._tools
@@ -125,3 +133,8 @@ class Desk:
                 tools.clock.monotonic() - started,
             )
         )
+
+
+def _lettered(done: Done) -> bool:
+    """Whether it went to the dead letters, from which it may be redriven: one that was invalid is tried as new."""
+    return bool(done.result["outcome"] == Outcome.UNKNOWN or done.result["reason"] == INVALID)

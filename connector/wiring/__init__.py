@@ -25,6 +25,7 @@ from connector.ops.board import Board
 from connector.ops.http import serving
 from connector.ops.log import log_event
 from connector.ops.metrics import Metrics
+from connector.ops.waiting import WaitingLog
 from connector.source.entities import Entity
 from connector.source.lane import Shard
 from connector.topics import commands_topic, plan, status_topic, work_topic
@@ -54,9 +55,8 @@ async def run(
     await prepare_topics(config, chosen_entities(config))
     board = Board(clock, owner_name(), digest(config))
     metrics = Metrics(board)
-    office = Office(
-        arguments, fan_out([board, metrics, log_event]), clock, Tuning(settings.compression, largest=settings.max_event_bytes)
-    )
+    tell = fan_out([board, metrics, log_event, WaitingLog(clock.monotonic)])
+    office = Office(arguments, tell, clock, Tuning(settings.compression, largest=settings.max_event_bytes))
     gc.freeze()  # what is there now stays; pages make no cycles, so looking for them seldom is enough
     gc.set_threshold(50_000, 20, 50)
     async with AsyncExitStack() as stack:

@@ -33,7 +33,7 @@ class Running:
 
 
 @asynccontextmanager
-async def running(bootstrap: str, url: str, **settings: object) -> AsyncIterator[Running]:
+async def running(bootstrap: str, url: str, *, roles: str = "source", **settings: object) -> AsyncIterator[Running]:
     """Start it on a fresh administration and group, and end it. `settings` are those of CONNECTOR_…, in lower case."""
     name = f"bench-{uuid.uuid4().hex[:8]}"
     defaults = {"http_port": 0, "requests_per_second": 1000, "log_level": "warning"}
@@ -48,7 +48,7 @@ async def running(bootstrap: str, url: str, **settings: object) -> AsyncIterator
     }
     with TemporaryDirectory() as directory:
         async with (
-            started(environment, Path(directory) / "log") as worker,
+            started(environment, Path(directory) / "log", "--roles", roles) as worker,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{worker.port}") as ops,
         ):
             yield Running(worker.process.pid, name, ops)

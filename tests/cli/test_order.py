@@ -221,7 +221,7 @@ async def test_missing_topics_and_kafka_are_one_line(bootstrap: str, prefix: str
 
     assert (1, 1) == (missing.code, nowhere.code)
     (line,) = missing.errors
-    assert line.endswith("does not exist: `run --roles commands` creates it")
+    assert line.endswith("does not exist, or this user may not see it: `run --roles commands` creates it")
     (line,) = nowhere.errors
     assert "Kafka cannot be reached" in line
 

@@ -123,6 +123,7 @@ async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None
                 "topic",
                 "command",
                 "outcome",
+                "partition",
                 "le",
             }
 
