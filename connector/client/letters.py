@@ -142,7 +142,7 @@ class DeadLetters:
         try:
             for letter in letters:
                 place = Place(self._commands, letter.origin.partition)
-                again = Record(place.topic, letter.key, letter.value, [(REDRIVE, letter.coordinate.encode())])  # type: ignore[arg-type]
+                again = Record(place.topic, letter.key, letter.value, [(REDRIVE, letter.coordinate.encode())])
                 yield letter, await producing.write(place, again, f"letter {letter.coordinate}")
         finally:
             await producing.close()

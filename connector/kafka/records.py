@@ -25,7 +25,7 @@ class Record(NamedTuple):
     """A record on its way. Without a partition its key decides, as Java's default partitioner would."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes | None
     headers: Headers = ()
     partition: int | None = None
@@ -33,13 +33,13 @@ class Record(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes in a batch of its own, at most: lz4 can make what cannot be compressed 1/255 larger."""
-        content = len(self.key) + len(self.value or b"") + sum(len(name) + len(text) for name, text in self.headers)
+        content = len(self.key or b"") + len(self.value or b"") + sum(len(name) + len(text) for name, text in self.headers)
         return content + content // 255 + OVERHEAD
 
 
-def partition_of(key: bytes, partitions: int) -> int:
-    """The partition that Java's default partitioner picks for a key."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+def partition_of(key: bytes | None, partitions: int) -> int:
+    """The partition that Java's default partitioner picks for a key; the first where there is none."""
+    return 0 if key is None else int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
 def shard_partition(administration: str, number: int, partitions: int) -> int:

@@ -15,7 +15,7 @@ from typing import TypeVar
 import stamina
 from aiolimiter import AsyncLimiter
 
-from connector.errors import AccessDenied, ConnectorError, Retry
+from connector.errors import AccessDenied, ConnectorError, Refused, Retry
 from connector.events import CallMade, CallRetried, Listener
 from connector.mplus.answers import OrderAnswer, read_answer
 from connector.mplus.channels import Access, Answer, Channel, whole
@@ -169,6 +169,8 @@ async def _refuse_faults(answer: Answer) -> None:
         return
     if answer.status in (401, 403):
         raise AccessDenied(DENIED, str(answer.status))
+    if answer.status == 413:
+        raise Refused("the request is larger than the POS takes (HTTP 413)", "413")
     if answer.status in (429, 503):
         raise Retry(f"the POS asks to wait (HTTP {answer.status})", after=retry_after(answer.retry_after))
     fault = read_fault(await whole(answer, SMALL_ANSWER))

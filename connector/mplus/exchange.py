@@ -6,6 +6,7 @@ aiohttp repeats no POST by itself: what is sent is sent once.
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any
 from urllib.request import getproxies
 
@@ -15,6 +16,10 @@ from connector.mplus.channels import GIVE_UP_UNSENT, NOTICE_DEAD_PEERS, SENDING,
 
 IDLE = 15.0
 """Seconds that a connection is kept without use: one that the POS closes at that moment looks like a lost answer."""
+
+
+LARGE = 1 << 20
+"""Bytes of a body that aiohttp wants to send in pieces, so that others get their turn."""
 
 
 class Exchange:
@@ -30,7 +35,12 @@ class Exchange:
         """See Channel."""
         access = self._access
         async with self._open().post(
-            access.url, params=access.query, headers=headers(operation), data=body, timeout=self._timeout
+            access.url,
+            params=access.query,
+            headers=headers(operation),
+            data=BytesIO(body) if len(body) > LARGE else body,
+            timeout=self._timeout,
+            allow_redirects=False,  # it would send the call once more
         ) as answer:
             yield _Exchanged(answer)
 

@@ -66,7 +66,8 @@ class CommandLane:
                 office.tell(CommandsLost(parts.administration, place.partition, known, reader.first))
             office.tell(LedgerRead(parts.administration, place.partition, len(ledger)))
             settled()
-            await _Tenure(parts, place, ledger, Progress(max(known, reader.first))).run(producer, membership, reader)
+            progress = Progress(max(known, reader.first), ledger.finished)
+            await _Tenure(parts, place, ledger, progress).run(producer, membership, reader)
 
 
 class _Tenure:

@@ -82,6 +82,12 @@ class Facts:
         if entry.result["syncMarker"] is None:
             self.queued.add(entry.result["extOrderId"])
 
+    def forget(self, entry: Entry) -> None:
+        """The opposite of learn."""
+        if isinstance(entry, Done):
+            self.creators.pop(entry.result["extOrderId"], None)
+            self.queued.discard(entry.result["extOrderId"])
+
 
 class Ledger:
     """The entries of one partition, as read back and as written since. Values stay encoded: there may be a million."""
@@ -115,15 +121,12 @@ class Ledger:
 
     def write(self, entry: Entry, coordinates: str = "") -> list[Record]:
         """The records for an entry, which is remembered from now on; `coordinates` of the dead letter that is redriven."""
-        records = [self._record(entry.command_id.encode(), encode(entry))]
-        if coordinates:
-            records.append(self._record(REDRIVE + coordinates.encode(), b"{}"))
         self.facts.learn(entry)
-        for record in records:
-            self._values[record.key] = record.value or b""
-            self._ages.pop(record.key, None)  # what is written again is new again, and last in the order
-            self._ages[record.key] = self._now
-        return records
+        return [self._record(entry.command_id.encode(), encode(entry)), *self.redrive(coordinates)]
+
+    def redrive(self, coordinates: str) -> list[Record]:
+        """The record that says that a dead letter was redriven; none without coordinates."""
+        return [self._record(REDRIVE + coordinates.encode(), b"{}")] if coordinates else []
 
     def lane(self, offset: int, finished: Iterable[int]) -> Record:
         """The record that says where the partition's work stands: the lowest unfinished offset, and what is finished above it."""
@@ -141,7 +144,13 @@ class Ledger:
         """
         self._now = now
         while self._ages and (oldest := next(iter(self._ages.items())))[1] < now - retention:
-            del self._ages[oldest[0]], self._values[oldest[0]]
+            del self._ages[oldest[0]]
+            value = self._values.pop(oldest[0])
+            if not oldest[0].startswith(REDRIVE):
+                self.facts.forget(decode(value))
 
     def _record(self, key: bytes, value: bytes) -> Record:
+        self._values[key] = value
+        self._ages.pop(key, None)  # what is written again is new again, and last in the order
+        self._ages[key] = self._now
         return Record(self.place.topic, key, value, partition=self.place.partition)

@@ -1,12 +1,14 @@
 """Which offsets of a partition are finished. Pure."""
 
+from collections.abc import Iterable
+
 
 class Progress:
-    """Offsets are begun in rising order and finished in any."""
+    """Offsets are begun in rising order and finished in any; some beyond the start may be `finished` from before."""
 
-    def __init__(self, start: int) -> None:
+    def __init__(self, start: int, finished: Iterable[int] = ()) -> None:
         self._open: dict[int, None] = {}
-        self._finished: set[int] = set()
+        self._finished = set(finished)
         self._next = start
 
     def __len__(self) -> int:

@@ -47,10 +47,10 @@ REDRIVE_HEADER = "mplus_redrive"
 
 def result_record(topics: Topics, message: Message, result: Mapping[str, Any]) -> Record:
     """A result under the command's key."""
-    return Record(topics.results, message.key or b"", orjson.dumps(result), JSON)
+    return Record(topics.results, message.key, orjson.dumps(result), JSON)
 
 
 def dead_letter(topics: Topics, message: Message, stage: str, kind: str, reason: str) -> Record:
     """The message unchanged, with what is wrong in its headers."""
     origin = (topics.commands, message.partition, message.offset)
-    return Record(topics.dead_letters, message.key or b"", message.value, dead_letter_headers(origin, stage, kind, reason))
+    return Record(topics.dead_letters, message.key, message.value, dead_letter_headers(origin, stage, kind, reason))

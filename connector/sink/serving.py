@@ -42,6 +42,7 @@ class Desk:
 
     async def _refuse(self, message: Message, what: Invalid) -> None:
         records = [dead_letter(self._topics, message, what.stage, INVALID, what.problem)]
+        records += self._tools.ledger.redrive(message.coordinates)
         result = refusal(what, self._tools.clock.stamp())
         if result is not None:
             records.append(result_record(self._topics, message, result))

@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import jsonschema_rs
 import orjson
 from aiokafka import AIOKafkaProducer
 
 from connector.kafka.records import partition_of
+from connector.mplus import schema
 from connector.sandbox import Sandbox
 from connector.sandbox.outcomes import order_by_ext_id
 from tests.brokers import read_all
@@ -26,28 +28,40 @@ class Commands:
     bootstrap: str
     prefix: str
     pos: Sandbox
-    sent: list[str] = field(default_factory=list)
+    partitions: int = PARTITIONS
 
-    async def send(self, *commands: Mapping[str, Any] | tuple[str, bytes], **extra: bytes) -> None:
-        """Produce commands in this order, each under its order's key; or bytes under a key."""
+    async def send(self, *commands: Mapping[str, Any] | tuple[bytes | None, bytes | None], **extra: bytes) -> None:
+        """Produce commands in this order, each under its order's key; or bytes under a key. `extra`: headers."""
         producer = AIOKafkaProducer(bootstrap_servers=self.bootstrap)
         await producer.start()
         try:
             for command in commands:
-                key, value = command if isinstance(command, tuple) else (key_of(command), orjson.dumps(command))
-                place = partition_of(key.encode(), PARTITIONS)
-                given = list(extra.items())
-                await producer.send(f"{self.prefix}.order-commands", value, key.encode(), place, headers=given)
+                key, value = command if isinstance(command, tuple) else (key_of(command).encode(), orjson.dumps(command))
+                place = partition_of(key or b"", self.partitions)
+                await self._produce(producer, key, value, place, list(extra.items()))
             await producer.flush()
         finally:
             await producer.stop()
 
+    async def _produce(
+        self, producer: AIOKafkaProducer, key: bytes | None, value: bytes | None, place: int, extra: list[tuple[str, bytes]]
+    ) -> None:
+        """In a batch of its own: `send` takes no message that has neither key nor value."""
+        batch = producer.create_batch()
+        batch.append(timestamp=None, key=key, value=value, headers=extra)
+        batch.close()
+        await producer.send_batch(batch, f"{self.prefix}.order-commands", partition=place)
+
     async def results(self, count: int, within: float = 20.0) -> list[dict[str, Any]]:
         """As soon as there are so many, all of them: by partition and offset."""
         async with asyncio.timeout(within):
-            while len(found := await self._read("order-command-results")) < count:  # noqa: ASYNC110 - a topic tells nobody
+            while len(found := await self.published()) < count:  # noqa: ASYNC110 - a topic tells nobody
                 await asyncio.sleep(0.05)
         return found
+
+    async def published(self) -> list[dict[str, Any]]:
+        """All results that there are now, each as its schema says."""
+        return [valid(row) for row in await self._read("order-command-results")]
 
     async def result(self, command_id: str, within: float = 20.0) -> dict[str, Any]:
         """The one result of a command."""
@@ -58,7 +72,7 @@ class Commands:
         """As soon as there is one, all results of a command."""
         async with asyncio.timeout(within):
             while True:
-                if found := [row for row in await self._read("order-command-results") if row["commandId"] == command_id]:
+                if found := [row for row in await self.published() if row["commandId"] == command_id]:
                     return found
                 await asyncio.sleep(0.05)
 
@@ -82,13 +96,33 @@ class Commands:
 
     def order(self, name: str) -> dict[str, Any]:
         """The order as the shop has it."""
-        item = order_by_ext_id(self.pos.shop, name)
-        assert item is not None
-        return dict(self.pos.shop.document(item))
+        return order_of(self.pos, name)
 
     def effects(self, *kinds: str) -> list[tuple[str, str]]:
         """What was really done: effect and extOrderId, in order."""
         return [(row["effect"], row["extOrderId"]) for row in self.pos.effects if not kinds or row["effect"] in kinds]
+
+
+def order_of(pos: Sandbox, name: str) -> dict[str, Any]:
+    """The order as the shop has it."""
+    item = order_by_ext_id(pos.shop, name)
+    assert item is not None
+    return dict(pos.shop.document(item))
+
+
+def valid(result: dict[str, Any]) -> dict[str, Any]:
+    """A result, after its command's schema has accepted it; one of no known command is that of any."""
+    named = result if result["command"] else {**result, "command": "createOrder"}
+    rules = jsonschema_rs.Draft202012Validator(schema.load(named["command"], "results"))
+    problems = [f"{list(error.instance_path)}: {error.message}" for error in rules.iter_errors(named)]
+    assert problems == [], result
+    assert set(result) == set(rules_of(named["command"]))
+    return result
+
+
+def rules_of(command: str) -> list[str]:
+    """The fields that every result of this command has."""
+    return list(schema.load(command, "results")["required"])
 
 
 def key_of(command: Mapping[str, Any]) -> str:

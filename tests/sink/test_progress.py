@@ -57,3 +57,19 @@ def test_what_finishes_during_a_transaction_waits_for_the_next() -> None:
     where.committed()
 
     assert 1 == where.offset
+
+
+def test_what_was_finished_before_is_remembered_before_it_is_read_again() -> None:
+    """Else a worker that dies soon leaves a repeated command to be answered once more."""
+    progress = Progress(3, [5, 7])
+    progress.begin(3)
+    assert (3, [5, 7]) == (progress.lowest, progress.beyond)
+
+    for offset in (4, 5):
+        progress.begin(offset)
+    progress.finish(5)
+    progress.finish(3)
+    assert (4, [5, 7]) == (progress.lowest, progress.beyond)
+
+    progress.finish(4)
+    assert (6, [7]) == (progress.lowest, progress.beyond)

@@ -84,7 +84,7 @@ class Reading:
 
     def seen(self) -> list[tuple[str, int]]:
         """Identity and sync marker of every event, in order."""
-        return [(record.key.decode(), int(headers(record.headers)["ce_syncmarker"])) for record in self.events]
+        return [((record.key or b"").decode(), int(headers(record.headers)["ce_syncmarker"])) for record in self.events]
 
     async def caught_up(self, within: float = 15.0) -> None:
         """Wait until the position has reached the POS's head as of now."""
