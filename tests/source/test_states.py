@@ -79,7 +79,7 @@ async def test_an_operation_that_is_not_licensed_stops_its_entity_alone_and_come
             await other.caught_up()
             assert [] == refused.bundles
             (why,) = {told.reason for told in refused.told if isinstance(told, StateChanged) if told.state == "unavailable"}
-            assert "getActivities is refused" in why
+            assert "getActivities is not known to this POS" in why
             assert REFUSED_AGAIN in patience.asked
             assert REFUSED_AGAIN >= max(patience.asked)
 
