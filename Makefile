@@ -20,8 +20,8 @@ bench: .venv/.ready
 sandbox: .venv/.ready
 	@$(BIN)/mplus-connector sandbox
 
-soak: .venv/.ready    # the kill test, for an hour: make soak SOAK_SECONDS=3600
-	SOAK_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/python -m pytest -s tests/e2e/test_kill.py
+soak: .venv/.ready    # the kill tests, each for an hour: make soak SOAK_SECONDS=3600
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/python -m pytest -s tests/e2e/test_kill.py tests/e2e/test_commands_kill.py
 
 up:    # Kafka, the simulated POS and the connector in containers, with either generation of the compose command
 	@if docker compose version >/dev/null 2>&1; then docker compose up --build; else docker-compose up --build; fi

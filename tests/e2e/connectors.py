@@ -20,10 +20,13 @@ REPOSITORY = Path(__file__).parents[2]
 START = 60.0
 """Seconds that a connector gets to start on a busy machine."""
 
+WORK, COMMANDS = ".work", ".order-commands"
+"""How the topics end whose partitions are owned."""
+
 Condition = Callable[[], bool | Awaitable[bool]]
 
 
-async def until(condition: Condition, within: float, what: str | Callable[[], str]) -> float:
+async def until(condition: Condition, within: float, what: str | Callable[[], str], every: float = 0.05) -> float:
     """Wait until the condition holds; return the seconds that took. AssertionError after `within` seconds."""
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -33,7 +36,7 @@ async def until(condition: Condition, within: float, what: str | Callable[[], st
             return loop.time() - started
         if loop.time() - started > within:
             raise AssertionError(f"not within {within:.0f} s: {what if isinstance(what, str) else what()}")
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(every)
 
 
 def settings(pos: Sandbox, bootstrap: str, name: str, **more: object) -> dict[str, str]:
@@ -47,6 +50,11 @@ def settings(pos: Sandbox, bootstrap: str, name: str, **more: object) -> dict[st
         "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
         **{f"CONNECTOR_{key.upper()}": str(value) for key, value in own.items()},
     }
+
+
+def run_with(roles: str) -> list[str]:
+    """The arguments that make a connector play these roles, or with "" all."""
+    return ["run", "--roles", roles] if roles else ["run"]
 
 
 class Connector:
@@ -106,14 +114,14 @@ class Connector:
         except (aiohttp.ClientError, TimeoutError):
             return {}
 
-    async def partitions(self) -> set[int]:
-        """The work partitions that it owns."""
+    async def partitions(self, topic: str = WORK) -> set[int]:
+        """The partitions of this topic that it owns."""
         rows = (await self.status()).get("partitions", ())
-        return {row["partition"] for row in rows if row["topic"].endswith(".work")}
+        return {row["partition"] for row in rows if row["topic"].endswith(topic)}
 
-    async def owns(self, count: int = 1) -> bool:
-        """Whether it owns so many work partitions, or more."""
-        return len(await self.partitions()) >= count
+    async def owns(self, count: int = 1, topic: str = WORK) -> bool:
+        """Whether it owns so many partitions of this topic, or more."""
+        return len(await self.partitions(topic)) >= count
 
     def last_words(self, lines: int = 25) -> str:
         """The end of its log."""
@@ -139,10 +147,11 @@ def _running(stat: Path, group: int) -> bool:
 class Fleet:
     """The connectors of a test: with the same settings, and none left when the block ends."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str], roles: str = "") -> None:
         self.all: list[Connector] = []
         self._directory = directory
         self._environment = environment
+        self._roles = roles
 
     def start(self, crash: Crash | None = None) -> Connector:
         """One more; with a Crash it is its own murderer."""
@@ -151,7 +160,7 @@ class Fleet:
         told = crash.environment() if crash else {}
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [sys.executable, "-m", program, "run"],
+                [sys.executable, "-m", program, *run_with(self._roles)],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -189,9 +198,9 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(directory: Path, environment: Mapping[str, str]) -> AsyncIterator[Fleet]:
+async def fleet(directory: Path, environment: Mapping[str, str], roles: str = "") -> AsyncIterator[Fleet]:
     """Connectors to be; should the test fail, it shows what they said last."""
-    connectors = Fleet(directory, environment)
+    connectors = Fleet(directory, environment, roles)
     try:
         yield connectors
     except BaseException:

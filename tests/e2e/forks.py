@@ -5,11 +5,11 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from tests.e2e.connectors import REPOSITORY, Connector
+from tests.e2e.connectors import REPOSITORY, Connector, run_with, show
 from tests.e2e.victim import Crash
 
 
@@ -22,12 +22,15 @@ class Zygote:
         self._started = 0
 
     @asynccontextmanager
-    async def connector(self, environment: Mapping[str, str], crash: Crash | None = None) -> AsyncIterator[Connector]:
+    async def connector(
+        self, environment: Mapping[str, str], crash: Crash | None = None, roles: str = ""
+    ) -> AsyncIterator[Connector]:
         """A connector, which the block must bring to its end."""
         self._started += 1
         log = self._directory / f"connector-{os.getpid()}-{self._process.pid}-{self._started}.log"
         log.touch()
-        asked = {"environment": {**environment, **(crash.environment() if crash else {})}, "log": str(log)}
+        told = {**environment, **(crash.environment() if crash else {})}
+        asked = {"environment": told, "log": str(log), "arguments": run_with(roles)}
         assert self._process.stdin
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         pid = await self._number()
@@ -61,3 +64,38 @@ async def zygote(directory: Path) -> AsyncIterator[Zygote]:
         if process.returncode is None:
             process.send_signal(signal.SIGTERM)
         await process.wait()
+
+
+class Nursery:
+    """Connectors with the same settings and roles, as many at the same time as there are zygotes; `all` that ever were."""
+
+    def __init__(self, zygotes: Iterable[Zygote], environment: Mapping[str, str], roles: str) -> None:
+        self.all: list[Connector] = []
+        self._environment = environment
+        self._roles = roles
+        self._idle: asyncio.Queue[Zygote] = asyncio.Queue()
+        for one in zygotes:
+            self._idle.put_nowait(one)
+
+    @asynccontextmanager
+    async def connector(self, crash: Crash | None = None) -> AsyncIterator[Connector]:
+        """One more, which the block must bring to its end."""
+        one = await self._idle.get()
+        try:
+            async with one.connector(self._environment, crash, self._roles) as connector:
+                self.all.append(connector)
+                yield connector
+        finally:
+            self._idle.put_nowait(one)
+
+
+@asynccontextmanager
+async def nursery(directory: Path, environment: Mapping[str, str], roles: str, size: int) -> AsyncIterator[Nursery]:
+    """Connectors to be; should the test fail, it shows what they said last."""
+    async with AsyncExitStack() as stack:
+        connectors = Nursery([await stack.enter_async_context(zygote(directory)) for _ in range(size)], environment, roles)
+        try:
+            yield connectors
+        except BaseException:
+            show(connectors.all[-4:])
+            raise

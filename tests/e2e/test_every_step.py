@@ -21,6 +21,7 @@ from tests.e2e.victim import COMPLETED, STRUCK, Crash
 
 ENTITIES = ("articleGroup", "stock", "deliveryMethod")
 SMALL = {"page_size": 5, "partitions": 1, "work_partitions": 2, "session_timeout": 1, "poll_interval": 0.05}
+ROLES = "source"
 AT_ONCE = 8
 """Shops at the same time: mostly their connectors wait for the session of the one before to end."""
 METHODS = 4
@@ -73,9 +74,9 @@ async def _try_all(one: Zygote, bootstrap: str, numbers: Iterator[int], after: b
             furnish(pos.shop)
             heads = {name: pos.shop.heads().get(name, METHODS) for name in ENTITIES}
             environment = settings(pos, bootstrap, name, entities=",".join(ENTITIES), **SMALL)
-            async with one.connector(environment, Crash(at, after=after, heads=heads)) as victim:
+            async with one.connector(environment, Crash(at, after=after, heads=heads), ROLES) as victim:
                 await _crash(victim, tally)
-            async with one.connector(environment) as successor:
+            async with one.connector(environment, roles=ROLES) as successor:
                 await _finish(successor, heads)
             findings = await examine(bootstrap, name, pos.shop, ENTITIES)
             assert [] == findings.problems, f"crash at call {at}: {findings.problems}"

@@ -1,9 +1,11 @@
 """`python -m tests.e2e.victim run`: the connector, with a signal for itself at a chosen call of the POS or of Kafka.
 
 It is the product's own program; only the calls that leave the process are counted, and at the chosen one the
-process gets its signal by construction, not by luck. `E2E_CRASH` holds a Crash as JSON.
+process gets its signal by construction, not by luck. `E2E_CRASH` holds a Crash as JSON. `E2E_SENDING` shortens the
+seconds for which a successor reckons with calls of a dead worker that are still to leave.
 """
 
+import asyncio
 import json
 import os
 import runpy
@@ -17,13 +19,16 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector import wiring
-from connector.events import Event, PageCommitted
+from connector.events import CommandEnded, Event, PageCommitted
 from connector.mplus.client import PosClient
+from connector.sink import executor
+from connector.sink import lane as command_lane
 from connector.source import lane
 
-VARIABLE = "E2E_CRASH"
+VARIABLE, SENDING = "E2E_CRASH", "E2E_SENDING"
 COMPLETED = "victim: completed"
 STRUCK = "victim: struck"
+COUNTING = "victim: counting"
 LISTENER = "log_event"
 """What the composition root hands every event to."""
 
@@ -33,27 +38,38 @@ CALLS: Mapping[str, tuple[Any, str]] = {
     "prove": (AIOKafkaConsumer, "commit"),
     "fence": (AIOKafkaProducer, "start"),
     "read back": (lane, "read_back"),
+    "read ledger": (command_lane, "read_back"),
     "begin": (AIOKafkaProducer, "begin_transaction"),
     "send": (AIOKafkaProducer, "send_batch"),
     "commit": (AIOKafkaProducer, "commit_transaction"),
     "heads": (PosClient, "numbers"),
     "page": (PosClient, "page"),
+    "look": (PosClient, "order"),
+    "change": (PosClient, "change"),
 }
 """Every call that leaves the process, and where it is made."""
+
+OFFSETS = "prove"
+"""The call that commits a group's offset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Crash:
-    """The signal comes at the `at`-th of `calls`, before it is made or after it took effect.
+    """The signal comes at the `at`-th of `calls`, before it is made, or after it (or the next that does not fail) took effect.
 
-    `heads`: once everything up to these markers is committed the run counts as completed, and ends by the same signal.
+    `waits`: calls count from SIGUSR1 on. `held`: the call is held back until a group's offset was committed once more.
+    The run counts as completed, and ends by the same signal, once everything up to the markers in `heads` is committed,
+    or when so many `commands` have ended.
     """
 
     at: int
     calls: tuple[str, ...] = tuple(CALLS)
     after: bool = True
+    held: bool = False
+    waits: bool = False
     signal: int = signal.SIGKILL
     heads: Mapping[str, int] = field(default_factory=dict)
+    commands: int = 0
 
     def environment(self) -> dict[str, str]:
         """How a victim is told."""
@@ -65,25 +81,40 @@ class Trap:
 
     def __init__(self, crash: Crash) -> None:
         self._crash = crash
+        self._counts = not crash.waits
         self._made = 0
+        self._struck = False
         self._missing = dict(crash.heads)
+        self._ended = 0
+        self._offsets = 0
 
     def set(self) -> None:
         """Watch every call of the plan."""
+        signal.signal(signal.SIGUSR1, self._count)
         for name in self._crash.calls:
             owner, method = CALLS[name]
             setattr(owner, method, self._watched(name, getattr(owner, method)))
-        if self._missing:
-            setattr(wiring, LISTENER, self._listening(getattr(wiring, LISTENER)))
+        owner, method = CALLS[OFFSETS]
+        setattr(owner, method, self._counting(getattr(owner, method)))
+        setattr(wiring, LISTENER, self._listening(getattr(wiring, LISTENER)))
+
+    def _count(self, *_: object) -> None:
+        self._counts = True
+        os.write(2, f"{COUNTING}\n".encode())
 
     def _watched(self, name: str, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
         async def watched(*arguments: Any, **named: Any) -> Any:
+            if not self._counts:
+                return await call(*arguments, **named)
             self._made += 1
-            now, made = self._made == self._crash.at, self._made
-            if now and not self._crash.after:
+            made = self._made
+            if not self._crash.after and made == self._crash.at:
+                if self._crash.held:
+                    await self._offset_committed()
                 self._strike(f"{STRUCK} before call {made}, {name}")
             answer = await call(*arguments, **named)
-            if now and self._crash.after:
+            if self._crash.after and made >= self._crash.at and not self._struck:
+                self._struck = True
                 if name == "send":
                     await answer  # not merely queued: the broker has it, in a transaction that is open
                 self._strike(f"{STRUCK} after call {made}, {name}")
@@ -91,15 +122,37 @@ class Trap:
 
         return watched
 
+    def _counting(self, call: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+        async def counting(*arguments: Any, **named: Any) -> Any:
+            answer = await call(*arguments, **named)
+            self._offsets += 1
+            return answer
+
+        return counting
+
+    async def _offset_committed(self) -> None:
+        """Once more, from begin to end."""
+        before = self._offsets
+        while self._offsets < before + 2:  # noqa: ASYNC110 - the first may have been under way
+            await asyncio.sleep(0.01)
+
     def _listening(self, listener: Callable[[Event], None]) -> Callable[[Event], None]:
         def listen(event: Event) -> None:
             listener(event)
-            if isinstance(event, PageCommitted) and event.marker >= self._missing.get(event.entity, sys.maxsize):
-                del self._missing[event.entity]
-                if not self._missing:
-                    self._strike(f"{COMPLETED} with {self._made} calls")
+            if self._completes(event):
+                self._strike(f"{COMPLETED} with {self._made} calls")
 
         return listen
+
+    def _completes(self, event: Event) -> bool:
+        """Whether this was the last of what the run is for."""
+        if isinstance(event, CommandEnded):
+            self._ended += self._counts
+            return self._counts and self._ended == self._crash.commands
+        if isinstance(event, PageCommitted) and event.marker >= self._missing.get(event.entity, sys.maxsize):
+            del self._missing[event.entity]
+            return not self._missing
+        return False
 
     def _strike(self, words: str) -> None:
         os.write(2, f"{words}\n".encode())
@@ -116,6 +169,8 @@ def become_connector() -> None:
     """Run the product's own program; it ends with SystemExit, or returns."""
     if told := os.environ.get(VARIABLE):
         arm(told)
+    if seconds := os.environ.get(SENDING):
+        executor.SENDING = float(seconds)
     runpy.run_module("connector", run_name="__main__", alter_sys=True)
 
 

@@ -1,6 +1,6 @@
 """`python -m tests.e2e.zygote`: loads the connector once and forks it again and again, without the second that loading takes.
 
-Each line on stdin is {"environment", "log"}; for each it prints the child's pid, and how it ended.
+Each line on stdin is {"environment", "log", "arguments"}; for each it prints the child's pid, and how it ended.
 """
 
 import json
@@ -30,7 +30,7 @@ def _become(asked: dict[str, Any]) -> None:
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.environ.update(asked["environment"])
-    sys.argv = ["mplus-connector", "run"]
+    sys.argv = ["mplus-connector", *asked["arguments"]]
     code: Any = 1
     try:
         become_connector()
