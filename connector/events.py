@@ -81,6 +81,16 @@ class StateChanged(ShardEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class ControlAnswered(ShardEvent):
+    """What became of an operator's request, and why. `status`: accepted, done, rejected or failed."""
+
+    id: str
+    action: str
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class CallMade(Event):
     """The POS answered, or did not: `fault` is empty, or the kind of failure."""
 

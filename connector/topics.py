@@ -11,6 +11,9 @@ DAY = 24 * 3600 * 1000
 DEAD_LETTER_ROOM = 64 << 10
 """Bytes that a dead letter may be larger than what it holds."""
 
+CONTROL_RETENTION = 7
+"""Days: to see who asked what; a request is carried out soon, or never."""
+
 SMALL_SEGMENTS = {"segment.bytes": str(16 << 20), "segment.ms": "600000"}
 """Compaction leaves the open segment alone: small ones keep reading back short."""
 
@@ -33,6 +36,16 @@ def status_topic(administration: str) -> str:
 def dead_letters_topic(administration: str) -> str:
     """What could not be decoded, with the reason in its headers."""
     return f"{administration}.dead-letters"
+
+
+def control_topic(administration: str) -> str:
+    """What operators ask of the pollers. One partition: a few requests a day, and one order for all of them."""
+    return f"{administration}.connector-control"
+
+
+def control_results_topic(administration: str) -> str:
+    """What became of it."""
+    return f"{administration}.connector-control-results"
 
 
 def commands_topic(administration: str) -> str:
@@ -71,10 +84,19 @@ def _of(administration: str, settings: Connector, entities: Iterable[Entity]) ->
         settings, positions_topic(administration), "compact", partitions=settings.work_partitions, fixed=True, more=SMALL_SEGMENTS
     )
     yield _topic(settings, status_topic(administration), "compact", partitions=1, more=SMALL_SEGMENTS)
+    yield from _of_control(administration, settings)
     yield from _of_commands(administration, settings)
     yield _topic(
         settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM, more=_kept(settings.dead_letters_retention)
     )
+
+
+def _of_control(administration: str, settings: Connector) -> Iterable[Topic]:
+    """A request's age is counted from when the broker got it."""
+    kept = _kept(CONTROL_RETENTION)
+    arrival = {"message.timestamp.type": "LogAppendTime", **kept}
+    yield _topic(settings, control_topic(administration), "delete", partitions=1, fixed=True, more=arrival)
+    yield _topic(settings, control_results_topic(administration), "delete", partitions=1, more=kept)
 
 
 def _of_commands(administration: str, settings: Connector) -> Iterable[Topic]:

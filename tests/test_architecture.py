@@ -41,6 +41,7 @@ PURE = (
     "source.schedule",
     "source.bundles",
     "source.positions",
+    "source.control",
     "source.entities",
     "sink.commands",
     "sink.intake",
@@ -66,7 +67,7 @@ SANDBOX_USERS = {"cli.sandbox", "demo.shop"}
 HTTP_CLIENTS = {"mplus.streaming", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
-KAFKA_CLIENTS = {"client.producing", "client.reading", "client.results"}
+KAFKA_CLIENTS = {"client.controls", "client.producing", "client.reading", "client.results", "client.seeking"}
 """Beside the folder kafka/."""
 
 TABLES: set[str] = set()

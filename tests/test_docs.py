@@ -378,22 +378,20 @@ def test_nothing_stands_there_that_must_not(path: Path) -> None:
 
 
 async def test_an_entity_can_leave_head_regressed_as_the_documentation_says(bootstrap: str, prefix: str, tmp_path: Path) -> None:
-    """The program in operations.md makes the connector forget the position, and everything of the entity is read again."""
-    (program,) = code_blocks(page("operations.md"), "python")
+    """The command in operations.md lets everything of the entity be read again, while the connector runs."""
+    (verb,) = re.findall(r"`mplus-connector (resync relation --apply)`", page("operations.md"))
     async with Sandbox(SandboxOptions(items=12)) as pos:
         environment = settings(pos, bootstrap, prefix, entities="relation,employee", session_timeout=2)
         async with fleet(tmp_path, environment) as connectors:
-            first = connectors.start()
-            await until(lambda: at(first, "relation", pos.shop.heads()["relation"], "running"), 60, first.last_words)
+            worker = connectors.start()
+            await until(lambda: at(worker, "relation", pos.shop.heads()["relation"], "running"), 60, worker.last_words)
             pos.shop.fall_back("relation", 5)
-            await until(lambda: standing(first, "relation", "head-regressed"), 30, first.last_words)
-            await connectors.stop()
-            command = [sys.executable, "-", prefix, "relation"]
+            await until(lambda: standing(worker, "relation", "head-regressed"), 30, worker.last_words)
+            command = [sys.executable, "-m", "connector", *verb.split()]
             await asyncio.to_thread(
-                subprocess.run, command, input=program.encode(), env={**os.environ, **environment}, cwd=REPOSITORY, check=True
+                subprocess.run, command, env={**os.environ, **environment}, cwd=REPOSITORY, check=True, capture_output=True
             )
-            second = connectors.start()
-            await until(lambda: at(second, "relation", pos.shop.heads()["relation"], "running"), 60, second.last_words)
+            await until(lambda: at(worker, "relation", pos.shop.heads()["relation"], "running"), 60, worker.last_words)
             await connectors.stop()
     topics = await read_topics(bootstrap, [f"{prefix}.relations", f"{prefix}.employees"])
     last = {record.key.decode(): int(dict(record.headers)["ce_syncmarker"]) for record in topics[f"{prefix}.relations"]}

@@ -9,16 +9,18 @@ from rich.markup import escape
 from typer.exceptions import TyperException
 
 from connector.cli.check import check
+from connector.cli.control import pause, resume, resync
 from connector.cli.dead_letters import dead_letter_verbs
 from connector.cli.order import order_verbs
 from connector.cli.run import run
 from connector.cli.sandbox import sandbox
+from connector.cli.seek import seek
 from connector.cli.status import status
 from connector.cli.tail import tail
 from connector.errors import ConnectorError, Misconfigured
 from connector.ops.log import hush
 
-VERBS = (run, sandbox, check, status, tail)
+VERBS = (run, sandbox, check, status, tail, pause, resume, resync, seek)
 GROUPS = {"order": order_verbs, "dead-letters": dead_letter_verbs}
 """Verbs with verbs of their own."""
 

@@ -32,13 +32,11 @@ class Brokers:
         with reaching(self._named), only_we_cancel():
             yield
 
-    async def partitions(self, *topics: str) -> list[int]:
+    async def partitions(self, *topics: str, made_by: str = "run --roles commands") -> list[int]:
         """How many partitions each has. Raises Fatal for topics that do not exist: asking a broker about them might make them."""
         with self.reaching():
             async with asyncio.timeout(DEADLINE):
                 there = await existing(self.arguments)
         if missing := [topic for topic in topics if topic not in there]:
-            raise Fatal(
-                f"topic {', '.join(missing)} does not exist, or this user may not see it: `run --roles commands` creates it"
-            )
+            raise Fatal(f"topic {', '.join(missing)} does not exist, or this user may not see it: `{made_by}` creates it")
         return [there[topic] for topic in topics]

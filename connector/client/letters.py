@@ -114,7 +114,7 @@ class DeadLetters:
         """Why a letter cannot be sent again; empty where it can."""
         if letter.stage not in SINK_STAGES:
             kind = f"of stage {letter.stage}" if letter.stage else "without a stage"
-            return f"letter {letter.coordinate} is {kind}: `resync`, which comes later, reads such items from the POS again"
+            return f"letter {letter.coordinate} is {kind}: `resync --from` its marker reads such items from the POS again"
         if letter.origin.topic != self._commands or min(letter.origin[1:]) < 0:
             return (
                 f"letter {letter.coordinate} does not say where in {self._commands} it comes from: send the command itself again"

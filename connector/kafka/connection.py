@@ -9,16 +9,20 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import (
     AuthenticationFailedError,
+    CommitFailedError,
+    IllegalGenerationError,
     IllegalOperation,
     InvalidProducerEpoch,
     KafkaConnectionError,
     KafkaError,
     ProducerFenced,
+    RebalanceInProgressError,
     TopicAuthorizationFailedError,
+    UnknownMemberIdError,
 )
 
 from connector.config import Kafka
-from connector.errors import Fatal, Fenced, Retry, TransactionLost
+from connector.errors import Fatal, Fenced, Reject, Retry, TransactionLost
 
 
 def client_arguments(kafka: Kafka) -> dict[str, Any]:
@@ -77,6 +81,15 @@ def transacting(partition: int) -> Iterator[None]:
         # aiokafka guards its transaction states with assertions, which a broker's death can trip; and once one send was
         # fenced, the next is an IllegalOperation, which is no KafkaError
         raise TransactionLost(f"transaction on partition {partition} lost: {_words(error)}") from error
+
+
+@contextmanager
+def unattended(group: str) -> Iterator[None]:
+    """Commits from outside of a group: the broker takes them only while it has no members. Raises Reject."""
+    try:
+        yield
+    except (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError) as error:
+        raise Reject(f"the consumer group {group} has members: stop its consumers first, they would not notice") from error
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from connector.events import (
     CallRetried,
     CommandEnded,
     CommandsLost,
+    ControlAnswered,
     DeadLettered,
     Event,
     LedgerRead,
@@ -85,6 +86,12 @@ def _state_changed(event: StateChanged) -> Line:
     return level, "state changed", _fields(event, "administration", "entity", "state", *reason)
 
 
+def _control_answered(event: ControlAnswered) -> Line:
+    reason = ("reason",) if event.reason else ()
+    level = "info" if event.status in ("accepted", "done") else "warning"
+    return level, f"request {event.status}", _fields(event, "administration", "entity", "action", "id", *reason)
+
+
 def _page_committed(event: PageCommitted) -> Line | None:
     if not event.items:
         return None
@@ -111,6 +118,7 @@ def _message_refused(event: MessageRefused) -> Line | None:
 
 LINES: Mapping[type[Event], Callable[[Any], Line | None]] = {
     StateChanged: _state_changed,
+    ControlAnswered: _control_answered,
     ShardStarted: _always("debug", "entity taken", "administration", "entity", "marker", "state"),
     PageCommitted: _page_committed,
     DeadLettered: _always("warning", "dead letter", "administration", "entity", "stage", "marker", "reason"),

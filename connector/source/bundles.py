@@ -13,6 +13,11 @@ LONGEST_REASON = 1000
 """Characters of a dead letter's reason: it quotes the POS, and a letter that the broker refuses would stop the lane."""
 
 
+def origin(position: Position) -> str:
+    """Why the items that lead to this position are published."""
+    return POLL if position.resync is None else RESYNC
+
+
 @dataclass(frozen=True, slots=True)
 class Letter:
     """A dead letter of the source, for those who listen."""

@@ -1,42 +1,27 @@
 """A lane of the source: an owned work partition, its one writer, and the pollers of its shards."""
 
-import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from connector.kafka.connection import transacting
+from connector.kafka.following import Follower, following
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading import read_back
 from connector.kafka.records import Place, Record
 from connector.kafka.tenure import Office, Settled, together
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.writer import Writer
-from connector.source.bundles import Bundle
-from connector.source.positions import Deployment, Position
-
-
-class Polling(Protocol):
-    """A poller of any kind."""
-
-    async def run(self) -> None:
-        """Poll until cancelled."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """An entity of an administration: where its position is kept, and how its poller is made."""
-
-    administration: str
-    entity: str
-    positions: str
-    poller: Callable[[Position, "Callable[[Bundle], asyncio.Future[None]]"], Polling]
+from connector.source.control import read
+from connector.source.positions import Applied, Deployment
+from connector.source.seat import Pen, Seat, Shard
 
 
 @dataclass(frozen=True, slots=True)
 class LaneParts:
-    """What all lanes of a worker share."""
+    """What all lanes of a worker share; `owner` is its name."""
 
     office: Office
+    owner: str
     deployment: Deployment
     shards: Callable[[int], Sequence[Shard]]
     status: Callable[[Sequence[Shard]], Sequence[Record]]
@@ -56,29 +41,49 @@ class Lane:
         positions = await self._positions(partition, shards)
         settled()
         writer = Writer(producer, place, office.tell, office.clock)
-        pollers = [self._poller(shard, positions[shard.positions], partition, writer) for shard in shards]
+        pen = Pen(writer.submit, self._parts.deployment.encode, partition, self._parts.owner, office.tell, office.clock)
+        seats = [self._seat(shard, positions[shard.positions], pen) for shard in shards]
         await together(
             writer.run(),
             watch(membership, place, office.watch_interval),
             self._publish_status(shards, writer),
-            *(poller.run() for poller in pollers),
+            self._hear(seats, partition),
+            *(seat.run() for seat in seats),
         )
 
     async def _positions(self, partition: int, shards: Sequence[Shard]) -> Mapping[str, Mapping[bytes, bytes]]:
         topics = {shard.positions for shard in shards}
         return {topic: await read_back(self._parts.office.arguments, topic, partition) for topic in topics}
 
-    def _poller(self, shard: Shard, positions: Mapping[bytes, bytes], partition: int, writer: Writer) -> Polling:
-        deployment, key = self._parts.deployment, shard.entity.encode()
+    def _seat(self, shard: Shard, positions: Mapping[bytes, bytes], pen: Pen) -> Seat:
+        deployment, written = self._parts.deployment, positions.get(shard.entity.encode())
+        seat = Seat(shard, deployment.decode(written), pen)
+        if deployment.adopt and written is not None:
+            seat.adopt()
+        return seat
 
-        def commit(bundle: Bundle) -> "asyncio.Future[None]":
-            record = Record(shard.positions, key, deployment.encode(bundle.position), partition=partition)
-            return writer.submit([*bundle.records, record])
+    async def _hear(self, seats: Sequence[Seat], partition: int) -> None:
+        """Tell the seats what operators ask, from what each did not apply yet."""
+        starts: dict[Place, int] = {}
+        for seat in seats:
+            place = Place(seat.shard.control, 0)
+            starts[place] = min(seat.hears_from, starts.get(place, seat.hears_from))
+        if not starts:
+            return
+        with transacting(partition):
+            async with following(self._parts.office.arguments, starts) as follower:
+                for seat in seats:
+                    seat.settle(follower.ends[Place(seat.shard.control, 0)])
+                while True:
+                    await self._pass_on(follower, seats)
 
-        position = deployment.decode(positions.get(key))
-        if deployment.adopt and key in positions:
-            commit(Bundle(position))  # ours from now on: the deployment that wrote it refuses to go on
-        return shard.poller(position, commit)
+    async def _pass_on(self, follower: Follower, seats: Sequence[Seat]) -> None:
+        for record in await follower.next():
+            age = self._parts.office.clock.wall().timestamp() - record.timestamp / 1000
+            request = read(record.value, Applied(record.partition, record.offset), age)
+            for seat in seats:
+                if request is not None and seat.shard.control == record.topic:
+                    seat.hear(request)
 
     async def _publish_status(self, shards: Sequence[Shard], writer: Writer) -> None:
         while shards:

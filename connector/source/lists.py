@@ -10,6 +10,7 @@ from dataclasses import replace
 from connector.errors import Reject, Retry
 from connector.events import HeadSeen
 from connector.mplus.pages import Item, Undecodable
+from connector.source.bundles import origin
 from connector.source.poller import Parts
 from connector.source.positions import NEVER_READ, Position
 from connector.source.reader import Reader
@@ -66,14 +67,16 @@ class ListPoller:
                 await self._parts.clock.sleep(wait)
 
     async def poll_once(self) -> None:
-        """Read the list, and commit what changed."""
+        """Read the list, and commit what changed; nothing while it is stopped."""
+        if self._standing.state.stopped:
+            return
         started = self._parts.clock.monotonic()
         page = await self._reader.page(0, 0)
         position, changed = changes(self._position, page)
-        if changed or self._position.marker == NEVER_READ:
-            bundle = self._parts.publisher.bundle(changed, position, self._parts.clock.stamp())
+        if changed or self._position.marker == NEVER_READ or self._position.resync:
+            bundle = self._parts.publisher.bundle(changed, position, self._parts.clock.stamp(), origin(position))
             await self._parts.commit(bundle)
-            self._position = position
+            self._position = replace(position, resync=None)
             self._standing.committed(bundle, self._parts.clock.monotonic() - started, None)
         self._standing.recovered()
         self._parts.tell(HeadSeen(*self._where, position.marker, position.marker, None))

@@ -9,7 +9,7 @@ from connector.errors import Reject, Retry
 from connector.events import HeadSeen, Listener, PageRead
 from connector.mplus.client import Page, PosClient
 from connector.source.budget import Budget, Room
-from connector.source.bundles import Bundle, Publisher, publishable
+from connector.source.bundles import Bundle, Publisher, origin, publishable
 from connector.source.heads import Heads
 from connector.source.position import Advance, Ask, Stuck, Widen, advance
 from connector.source.positions import Position
@@ -84,7 +84,7 @@ class Poller:
     async def _something_new(self) -> Head:
         """The head to read up to, once it lies beyond the position; at once while catching up."""
         while True:
-            choice = decide(self._position.marker, self._since, self._head)
+            choice = decide(self._position.marker, self._since, self._head, self._position.highest)
             if self._standing.state.stopped:
                 await self._look(self._head.asked_at if self._head else self._since)
             elif isinstance(choice, Read):
@@ -120,8 +120,9 @@ class Poller:
         verdict = advance(self._position.marker, ask, [item.marker for item in page])
         if isinstance(verdict, Advance):
             self._limit = self._page_size
-            items = publishable(page, self._position.marker, verdict.marker)
-            return self._parts.publisher.bundle(items, self._position.at(verdict.marker), self._parts.clock.stamp())
+            position = self._position.at(verdict.marker)
+            items = publishable(page, self._position.marker, position.marker)
+            return self._parts.publisher.bundle(items, position, self._parts.clock.stamp(), origin(position))
         if isinstance(verdict, Widen):
             self._limit = verdict.limit
         if isinstance(verdict, Stuck):

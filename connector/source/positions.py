@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -12,22 +13,51 @@ NEVER_READ = -1
 """Sync markers may start at 0."""
 
 
+class Applied(NamedTuple):
+    """Where a control request lies."""
+
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resync:
+    """A resync under way: the request's id, and up to which marker events are published again (None: a whole slow list)."""
+
+    id: str
+    upto: int | None
+
+    def over(self, marker: int) -> bool:
+        """Whether it ends at this marker."""
+        return self.upto is None or marker >= self.upto
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """All items with markers up to `marker` are in Kafka.
 
     `epoch` counts the restores of the POS after which markers came again. `hashes` are a slow list's last
-    contents by identity; its marker counts its changes.
+    contents by identity; its marker counts its changes. `control` is the last control request that was applied.
     """
 
     marker: int = NEVER_READ
     state: State = State.RUNNING
     epoch: int = 0
     hashes: Mapping[str, str] = field(default_factory=dict)
+    control: Applied | None = None
+    resync: Resync | None = None
 
     def at(self, marker: int) -> "Position":
-        """The same, moved."""
-        return replace(self, marker=marker)
+        """The same, moved: at most to where a resync under way ends, so that a page is of one origin."""
+        resync = self.resync
+        if resync is None or resync.upto is None or resync.over(self.marker):
+            return replace(self, marker=marker, resync=None)
+        return replace(self, marker=min(marker, resync.upto))
+
+    @property
+    def highest(self) -> int:
+        """The highest marker that was ever read: a head below it is that of a restored POS."""
+        return self.marker if self.resync is None or self.resync.upto is None else max(self.marker, self.resync.upto)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +78,8 @@ class Deployment:
                 "state": position.state.value,
                 "epoch": position.epoch,
                 "hashes": dict(position.hashes),
+                "control": position.control and position.control._asdict(),
+                "resync": position.resync and {"id": position.resync.id, "upto": position.resync.upto},
             }
         )
 
@@ -58,7 +90,7 @@ class Deployment:
         row = orjson.loads(value)
         if problem := self.foreign(row):
             raise Fatal(problem)
-        return Position(row["syncMarker"], State(row["state"]), row["epoch"], row["hashes"])
+        return Position(row["syncMarker"], State(row["state"]), row["epoch"], row["hashes"], *_later(row))
 
     def foreign(self, row: Mapping[str, object]) -> str:
         """What is wrong with a record of another deployment; empty when it is our own."""
@@ -68,3 +100,9 @@ class Deployment:
         if group != self.group and not self.adopt:
             return f"the positions belong to the deployment {group}: stop it and start with --adopt, or set CONNECTOR_GROUP to it"
         return ""
+
+
+def _later(row: Mapping[str, Any]) -> tuple[Applied | None, Resync | None]:
+    """What records of the first version do not have."""
+    control, resync = row.get("control"), row.get("resync")
+    return control and Applied(**control), resync and Resync(**resync)

@@ -7,6 +7,9 @@ from enum import StrEnum
 REFUSED_AGAIN = 60.0
 """Seconds until an operation that was refused is tried again: a licence may have been bought."""
 
+NONE = -1
+"""Below every sync marker."""
+
 
 class State(StrEnum):
     """What a shard is doing. The first three survive in the position record."""
@@ -53,18 +56,18 @@ class Regressed:
     head: Head
 
 
-def decide(position: int, since: float, head: Head | None) -> Read | AwaitHead | Regressed:
-    """What to do at `position`, reached at time `since`.
+def decide(position: int, since: float, head: Head | None, highest: int = NONE) -> Read | AwaitHead | Regressed:
+    """What to do at `position`, reached at time `since`; during a resync, `highest` was reached before.
 
     Only a head asked after the position was reached can contradict it: a page may show changes
     that came after an older head.
     """
     if head is None:
         return AwaitHead(since)
+    if head.marker < max(position, highest) and head.asked_at >= since:
+        return Regressed(head)
     if head.marker > position:
         return Read(head)
-    if head.marker < position and head.asked_at >= since:
-        return Regressed(head)
     return AwaitHead(max(since, head.asked_at))
 
 

@@ -10,6 +10,9 @@ from connector.events import DeadLettered, Listener, PageCommitted, ShardStarted
 from connector.source.bundles import Bundle
 from connector.source.schedule import REFUSED_AGAIN, State
 
+STOPPED_BEFORE = {State.PAUSED: "an operator paused it"}
+"""Why a shard is stopped, where the state itself tells it."""
+
 LONGEST = 300.0
 """Seconds that a POS may ask us to stay away, at most: it may have meant milliseconds, and operators wait."""
 
@@ -29,7 +32,8 @@ class Standing:
         """While inside, this worker reads the shard, from this marker on."""
         self._tell(ShardStarted(*self._where, marker, self.state))
         if self.state.stopped:
-            self._tell(StateChanged(*self._where, self.state, "it stopped before this worker took over"))
+            reason = STOPPED_BEFORE.get(self.state, "it stopped before this worker took over")
+            self._tell(StateChanged(*self._where, self.state, reason))
         try:
             yield
         finally:

@@ -27,7 +27,7 @@ from connector.ops.log import log_event
 from connector.ops.metrics import Metrics
 from connector.ops.waiting import WaitingLog
 from connector.source.entities import Entity
-from connector.source.lane import Shard
+from connector.source.seat import Shard
 from connector.topics import commands_topic, plan, status_topic, work_topic
 from connector.wiring.clients import access, clients
 from connector.wiring.sink import commanding
@@ -64,7 +64,7 @@ async def run(
         works = []
         if "source" in roles:
             lane = await stack.enter_async_context(
-                polling(config, pos, office, lambda owned: status_records(board, owned), adopt=adopt)
+                polling(config, pos, office, lambda owned: status_records(board, owned), owner=owner_name(), adopt=adopt)
             )
             works.append(_ownership(config, office, "pollers", [work_topic(settings.group)], lane))
         if "commands" in roles:

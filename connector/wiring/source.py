@@ -14,19 +14,20 @@ from connector.source.budget import Budget
 from connector.source.bundles import Publisher
 from connector.source.entities import Choices, Entity, named
 from connector.source.heads import Heads
-from connector.source.lane import Lane, LaneParts, Polling, Shard
+from connector.source.lane import Lane, LaneParts
 from connector.source.lists import ListPoller
 from connector.source.poller import Commit, Parts, Poller
 from connector.source.positions import Deployment, Position
 from connector.source.reader import Reader
-from connector.topics import dead_letters_topic, positions_topic
+from connector.source.seat import Polling, Shard
+from connector.topics import control_results_topic, control_topic, dead_letters_topic, positions_topic
 
 Status = Callable[[Sequence[Shard]], Sequence[Record]]
 
 
 @asynccontextmanager
 async def polling(
-    config: Config, clients: Mapping[str, PosClient], office: Office, status: Status, *, adopt: bool
+    config: Config, clients: Mapping[str, PosClient], office: Office, status: Status, *, owner: str, adopt: bool
 ) -> AsyncIterator[Lane]:
     """What is done on a work partition."""
     settings, budget = config.connector, Budget(config.connector.bytes_in_flight)
@@ -40,7 +41,8 @@ async def polling(
             places = {entity: shard_partition(name, entity.number, settings.work_partitions) for entity in entities}
             shards += [(_shard(config, name, entity, shared), place) for entity, place in places.items()]
         deployment = Deployment(settings.group, settings.work_partitions, adopt)
-        yield Lane(LaneParts(office, deployment, lambda owned: [shard for shard, number in shards if number == owned], status))
+        mine = lambda owned: [shard for shard, number in shards if number == owned]  # noqa: E731
+        yield Lane(LaneParts(office, owner, deployment, mine, status))
 
 
 def _shard(config: Config, name: str, entity: Entity, shared: tuple[PosClient, Heads, Budget, Listener, Clock]) -> Shard:
@@ -55,7 +57,17 @@ def _shard(config: Config, name: str, entity: Entity, shared: tuple[PosClient, H
             return ListPoller(parts, reader, position, settings.lists_interval)
         return Poller(parts, reader, position, settings.page_size)
 
-    return Shard(name, entity.name, positions_topic(name), poller)
+    async def head() -> int:
+        return (await heads.newer(entity, clock.monotonic())).marker
+
+    topics = (positions_topic(name), control_topic(name), control_results_topic(name))
+    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, hears(entity, chosen_entities(config)))
+
+
+def hears(entity: Entity, entities: Sequence[Entity]) -> Callable[[str], bool]:
+    """Whether requests to an entity of this name are answered by this one: its own; by the first, also those to nobody."""
+    names = {row.name for row in entities}
+    return lambda name: name == entity.name or (entity.name == entities[0].name and name not in names)
 
 
 def kept(entity: Entity, keep: Sequence[str]) -> Entity:

@@ -35,9 +35,9 @@ async def test_check_says_what_the_limit_counts(
     texts = [row["text"] for row in found]
     assert [text for text in texts if f"syncMarkerLimit counts {said};" in text]
     assert [text for text in texts if "API 67.1.3" in text]
-    assert [text for text in texts if "will create 23 topics" in text and f"{prefix}.orders" in text]
+    assert [text for text in texts if "will create 25 topics" in text and f"{prefix}.orders" in text]
     assert [text for text in texts if f"order can be read, head {pos.shop.heads()['order']}" in text]
-    assert "will create 23 topics" in again.out
+    assert "will create 25 topics" in again.out
 
 
 async def test_check_says_which_entities_cannot_be_read(bootstrap: str, prefix: str) -> None:

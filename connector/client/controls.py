@@ -1,0 +1,77 @@
+"""Asking the pollers' owners to do something, and hearing what became of it."""
+
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, NamedTuple
+
+import orjson
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from connector.client.brokers import Brokers
+from connector.client.producing import Producing
+from connector.client.reading import consuming
+from connector.kafka.records import Place, Record
+
+
+class Wish(NamedTuple):
+    """What shall be done: pause, resume or resync, from a marker on (None: as the entity's state says)."""
+
+    action: str
+    entity: str
+    start: int | None = None
+    by: str = ""
+
+
+class News(NamedTuple):
+    """What was heard: an answer, as published; or else where the entity's position stands now."""
+
+    answer: Mapping[str, Any] | None
+    marker: int
+
+
+@asynccontextmanager
+async def asked(kafka: str | Mapping[str, Any], administration: str, wish: Wish) -> AsyncIterator[AsyncIterator[News]]:
+    """Ask, and hear all news from then on. Raises Fatal, Unanswered."""
+    brokers = Brokers(kafka)
+    control, *heard = (f"{administration}.{word}" for word in ("connector-control", "connector-control-results", "sync-markers"))
+    _, *counts = await brokers.partitions(control, *heard, made_by="run --roles source")
+    places = [TopicPartition(topic, each) for topic, count in zip(heard, counts, strict=True) for each in range(count)]
+    async with consuming(brokers) as consumer:
+        consumer.assign(places)
+        for place, end in (await consumer.end_offsets(places)).items():  # before asking: no answer is missed
+            consumer.seek(place, end)
+        request = await _ask(brokers, control, wish)
+        yield _news(consumer, request, wish.entity)
+
+
+async def _ask(brokers: Brokers, topic: str, wish: Wish) -> str:
+    request, producing = str(uuid.uuid4()), Producing(brokers)
+    row: dict[str, Any] = {"id": request, "action": wish.action, "entity": wish.entity}
+    row |= {} if wish.start is None else {"from": wish.start}
+    row |= {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "by": wish.by}
+    try:
+        await producing.write(Place(topic, 0), Record(topic, wish.entity.encode(), orjson.dumps(row)), f"request {request}")
+    finally:
+        await producing.close()
+    return request
+
+
+async def _news(consumer: AIOKafkaConsumer, request: str, entity: str) -> AsyncIterator[News]:
+    while True:
+        batches = await consumer.getmany(timeout_ms=1000)
+        for record in chain.from_iterable(batches.values()):
+            news = _told(record, request, entity)
+            if news is not None:
+                yield news
+
+
+def _told(record: ConsumerRecord, request: str, entity: str) -> News | None:
+    if record.value is None or record.key != entity.encode():
+        return None
+    row = orjson.loads(record.value)
+    if record.topic.endswith(".sync-markers"):
+        return News(None, row["syncMarker"])
+    return News(row, -1) if row["id"] == request else None
