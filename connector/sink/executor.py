@@ -185,9 +185,11 @@ class Executor:
         if reply.kind is Kind.REFUSED:
             return course.ends(Outcome.REJECTED, CLIENT_FAULT, _advised(course, reply.text), reconciled=True)
         self._lookout.refuse_hopeless(course)
-        await self._lookout.pause(course)
         safe = course.may_repeat and not course.redriven  # what was redriven gets another idempotency key
-        if reply.kind is Kind.SILENT and not safe and not over:
+        waits = reply.kind is Kind.SILENT and not safe
+        if not (waits and over):  # it has waited enough
+            await self._lookout.pause(course, self._until_over(course) if waits else None)
+        if waits and not over:
             course.failures += 1
         elif safe and reply.kind is not Kind.ANSWERED:
             course.repeat()
@@ -197,8 +199,12 @@ class Executor:
 
     def _must_be_over(self, course: Course) -> bool:
         """Whether no call that nobody answered can be at work any more."""
+        return self._until_over(course) <= 0
+
+    def _until_over(self, course: Course) -> float:
+        """Seconds until no call that nobody answered can be at work any more."""
         since = course.silent_since
-        return since is None or self._tools.clock.monotonic() >= since + self._tools.patience.answer
+        return 0.0 if since is None else since + self._tools.patience.answer - self._tools.clock.monotonic()
 
     async def _with_marker(self, course: Course, ending: Ending) -> Ending:
         """The order's marker after the command: it may cost one more look."""

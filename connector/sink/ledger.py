@@ -3,13 +3,14 @@
 Ledger partition p belongs to command partition p and has one fenced writer, so what is read back is the truth.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
 
 from connector.kafka.records import Place, Record
+from connector.sink.progress import Finished, Range
 
 LANE, REDRIVE = b"lane:", b"redrive:"
 """Keys that are no command's: a commandId cannot begin like this."""
@@ -99,7 +100,7 @@ class Ledger:
         self._lane = LANE + b"%d" % place.partition
         lane = orjson.loads(rows.get(self._lane, b'{"offset": 0, "finished": []}'))
         self.offset: int = lane["offset"]
-        self.finished = frozenset(lane["finished"])
+        self.finished = Finished(lane["finished"])
         self._values = {key: value for key, value in rows.items() if key != self._lane}
         self._now = now
         self._ages = dict.fromkeys(self._values, now)
@@ -128,12 +129,12 @@ class Ledger:
         """The record that says that a dead letter was redriven; none without coordinates."""
         return [self._record(REDRIVE + coordinates.encode(), b"{}")] if coordinates else []
 
-    def lane(self, offset: int, finished: Iterable[int]) -> Record:
+    def lane(self, offset: int, finished: Sequence[Range]) -> Record:
         """The record that says where the partition's work stands: the lowest unfinished offset, and what is finished above it."""
         return Record(
             self.place.topic,
             self._lane,
-            orjson.dumps({"offset": offset, "finished": list(finished)}),
+            orjson.dumps({"offset": offset, "finished": finished}),
             partition=self.place.partition,
         )
 

@@ -102,11 +102,12 @@ class Lookout:
         code = course.reply.code if course.reply else ""
         return course.row.judge(course.command, intent, Seen(course.order, slips, code, creator != intent.command_id))
 
-    async def pause(self, course: Course) -> None:
-        """Wait a while, the longer the more often it failed."""
+    async def pause(self, course: Course, most: float | None = None) -> None:
+        """Wait a while, the longer the more often it failed; at most so many seconds."""
         tools = self._tools
         tools.tell(CommandWaits(tools.administration, course.command.name, course.command.id, course.reason))
-        await tools.clock.sleep(min(tools.patience.most, backoff(course.failures, tools.clock.chance())))
+        longest = tools.patience.most if most is None else min(tools.patience.most, max(0.0, most))
+        await tools.clock.sleep(min(longest, backoff(course.failures, tools.clock.chance())))
 
     def tired(self, course: Course) -> bool:
         """Whether it has failed for so long that somebody should know."""

@@ -1,15 +1,32 @@
 """Which offsets of a partition are finished. Pure."""
 
-from collections.abc import Iterable
+from bisect import bisect_right
+from collections.abc import Sequence
+from itertools import pairwise
+
+Range = tuple[int, int]
+"""First and last offset."""
+
+
+class Finished:
+    """Ranges of offsets that need not be done again."""
+
+    def __init__(self, ranges: Sequence[Sequence[int]] = ()) -> None:
+        self.ranges: list[Range] = [(first, last) for first, last in ranges]
+        self._firsts = [first for first, _ in self.ranges]
+
+    def __contains__(self, offset: int) -> bool:
+        place = bisect_right(self._firsts, offset) - 1
+        return place >= 0 and offset <= self.ranges[place][1]
 
 
 class Progress:
-    """Offsets are begun in rising order and finished in any; some beyond the start may be `finished` from before."""
+    """Offsets are begun in rising order and finished in any; some beyond the start may be finished from `before`."""
 
-    def __init__(self, start: int, finished: Iterable[int] = ()) -> None:
+    def __init__(self, start: int, before: Finished | None = None) -> None:
         self._open: dict[int, None] = {}
-        self._finished = set(finished)
         self._next = start
+        self._before = before or Finished()
 
     def __len__(self) -> int:
         """How many are begun and not finished."""
@@ -23,7 +40,6 @@ class Progress:
     def finish(self, offset: int) -> None:
         """What it asks for is done."""
         del self._open[offset]
-        self._finished.add(offset)
 
     @property
     def lowest(self) -> int:
@@ -31,8 +47,12 @@ class Progress:
         return next(iter(self._open), self._next)
 
     @property
-    def beyond(self) -> list[int]:
-        """Finished offsets above the lowest unfinished one: not to be done again."""
-        lowest = self.lowest
-        self._finished = {offset for offset in self._finished if offset > lowest}
-        return sorted(self._finished)
+    def beyond(self) -> list[Range]:
+        """What is finished above the lowest unfinished offset: a range between any two that are open.
+
+        However long one of them stays open, there are no more ranges than open offsets. What lies in a range and is no
+        record (the marker of a transaction) does no harm.
+        """
+        bounds = [*self._open, self._next]
+        here = [(low + 1, high - 1) for low, high in pairwise(bounds) if high - low > 1]
+        return here + [(max(first, self._next), last) for first, last in self._before.ranges if last >= self._next]

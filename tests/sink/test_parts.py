@@ -33,13 +33,13 @@ def test_an_entry_comes_back_as_it_was(entry: Intent | Done) -> None:
 def test_a_ledger_that_is_read_back_knows_what_was_written() -> None:
     """Entries, redriven letters, where the lane stands, who created which order, and what is queued."""
     first = Ledger(PLACE, {})
-    assert (0, frozenset(), 0) == (first.offset, first.finished, len(first))
-    records = [*first.write(INTENT), *first.write(DONE, "4:12"), first.lane(8, [9, 11])]
+    assert (0, [], 0) == (first.offset, first.finished.ranges, len(first))
+    records = [*first.write(INTENT), *first.write(DONE, "4:12"), first.lane(8, [(9, 9), (11, 12)])]
     records += first.write(Done("c-2", 8, "d", {**RESULT, "extOrderId": "web-2", "syncMarker": None}))
     assert {(PLACE.topic, 3)} == {(record.topic, record.partition) for record in records}
 
     found = Ledger(PLACE, {record.key or b"": record.value or b"" for record in records})
-    assert (8, frozenset({9, 11}), DONE, None) == (found.offset, found.finished, found.entry("c-1"), found.entry("c-3"))
+    assert (8, [(9, 9), (11, 12)], DONE, None) == (found.offset, found.finished.ranges, found.entry("c-1"), found.entry("c-3"))
     for ledger in (first, found):
         assert [True, False] == [ledger.redriven("4:12"), ledger.redriven("4:13")]
         assert ({"web-1": "c-1", "web-2": "c-2"}, {"web-2"}) == (ledger.facts.creators, ledger.facts.queued)

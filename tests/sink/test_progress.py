@@ -5,7 +5,7 @@ import orjson
 from connector.kafka.records import Place
 from connector.sink.lane import Standing
 from connector.sink.ledger import Ledger
-from connector.sink.progress import Progress
+from connector.sink.progress import Finished, Progress
 
 
 def standing(start: int) -> tuple[Progress, Standing]:
@@ -22,10 +22,10 @@ def test_the_lowest_unfinished_offset_counts() -> None:
     progress.finish(6)
     progress.finish(9)
 
-    assert (5, [6, 9], 2) == (progress.lowest, progress.beyond, len(progress))
+    assert (5, [(6, 7), (9, 9)], 2) == (progress.lowest, progress.beyond, len(progress))
 
     progress.finish(5)
-    assert (8, [9]) == (progress.lowest, progress.beyond)
+    assert (8, [(9, 9)]) == (progress.lowest, progress.beyond)
 
     progress.finish(8)
     assert (10, []) == (progress.lowest, progress.beyond)
@@ -61,15 +61,34 @@ def test_what_finishes_during_a_transaction_waits_for_the_next() -> None:
 
 def test_what_was_finished_before_is_remembered_before_it_is_read_again() -> None:
     """Else a worker that dies soon leaves a repeated command to be answered once more."""
-    progress = Progress(3, [5, 7])
+    progress = Progress(3, Finished([(5, 5), (7, 9)]))
     progress.begin(3)
-    assert (3, [5, 7]) == (progress.lowest, progress.beyond)
+    assert (3, [(5, 5), (7, 9)]) == (progress.lowest, progress.beyond)
 
     for offset in (4, 5):
         progress.begin(offset)
     progress.finish(5)
     progress.finish(3)
-    assert (4, [5, 7]) == (progress.lowest, progress.beyond)
+    assert (4, [(5, 5), (7, 9)]) == (progress.lowest, progress.beyond)
 
     progress.finish(4)
-    assert (6, [7]) == (progress.lowest, progress.beyond)
+    assert (6, [(7, 9)]) == (progress.lowest, progress.beyond)
+
+
+def test_one_that_takes_long_costs_no_more_the_longer_it_takes() -> None:
+    """However much is finished behind it, that is one range: the record is written with each transaction."""
+    progress = Progress(0)
+    for offset in range(100_000):
+        progress.begin(offset)
+        if offset:
+            progress.finish(offset)
+
+    assert (0, [(1, 99_999)]) == (progress.lowest, progress.beyond)
+
+
+def test_ranges_hold_their_offsets() -> None:
+    """First and last included."""
+    finished = Finished([[3, 5], [9, 9]])
+
+    assert [3, 4, 5, 9] == [offset for offset in range(12) if offset in finished]
+    assert 0 not in Finished()
