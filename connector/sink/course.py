@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from connector.sink.calls import Kind, Reply
-from connector.sink.commands import Row, Safe, Way, row_of
+from connector.sink.commands import Row, Safe, Way, idempotency_key, row_of
 from connector.sink.intake import Command
 from connector.sink.ledger import Intent
 from connector.sink.orders import Order
@@ -68,11 +68,31 @@ class Course:
         self.reason, self.failing_since = reason, None
         self.failures += 1
 
-    def prepared(self, intent: Intent) -> None:
-        """It is known what to send. While nothing was sent, what failed was only looking."""
-        self.intent = intent
+    def prepared(self, way: Way) -> None:
+        """It is known how to send it. While nothing was sent, what failed was only looking."""
+        self.intent = self._plan(way)
         if self.attempts == 0:
             self.failures, self.failing_since = 0, None
+
+    def _plan(self, way: Way) -> Intent:
+        """What is to be sent, and how its order stands before. Attempt, id and time are set when it leaves."""
+        command, order = self.command, self.order or {}
+        return Intent(
+            command_id=command.id,
+            command=command.name,
+            key=command.key,
+            offset=self.offset,
+            digest=command.digest,
+            operation=way.operation,
+            order_id=str(order.get("orderId") or ""),
+            ext_order_id=command.ext_order_id or str(order.get("extOrderId") or ""),
+            idempotency_key=idempotency_key(command, self.generation) if way.safe is Safe.KEY else "",
+            before=self.row.note(command, self.order) | ({"absent": True} if self.absent else {}),
+            attempt=self.attempts,
+            id="",
+            at="",
+            generation=self.generation,
+        )
 
     def replied(self, reply: Reply, now: float) -> None:
         """A call has ended, or nobody knows."""

@@ -10,9 +10,8 @@ from uuid import uuid4
 
 from connector.errors import Refused
 from connector.sink.calls import SILENCE, Kind, Reply
-from connector.sink.commands import Meaning, Safe, Way, idempotency_key
+from connector.sink.commands import Meaning, Way
 from connector.sink.course import Course
-from connector.sink.ledger import Intent
 from connector.sink.looking import EXISTS, Verdict
 from connector.sink.lookout import NOT_FOUND, Expired, Hopeless, Lookout, Tools
 from connector.sink.results import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, Ending, Outcome
@@ -81,7 +80,7 @@ class Executor:
                 return course.ends(Outcome.REJECTED, CLIENT_FAULT, str(error))
             if (ending := self._unfit(course)) is not None:
                 return ending
-        course.prepared(_intent(course, way))
+        course.prepared(way)
         return None
 
     def _way(self, course: Course) -> Way | None:
@@ -217,27 +216,6 @@ class Executor:
             await self._lookout.see_again(course)
         order = course.order or {}
         return replace(ending, sync_marker=order.get("syncMarker"), ext_order_id=order.get("extOrderId") or ending.ext_order_id)
-
-
-def _intent(course: Course, way: Way) -> Intent:
-    """What is to be sent, and how its order stands before. Attempt, id and time are set when it leaves."""
-    command, order = course.command, course.order or {}
-    return Intent(
-        command_id=command.id,
-        command=command.name,
-        key=command.key,
-        offset=course.offset,
-        digest=command.digest,
-        operation=way.operation,
-        order_id=str(order.get("orderId") or ""),
-        ext_order_id=command.ext_order_id or str(order.get("extOrderId") or ""),
-        idempotency_key=idempotency_key(command, course.generation) if way.safe is Safe.KEY else "",
-        before=course.row.note(command, course.order) | ({"absent": True} if course.absent else {}),
-        attempt=course.attempts,
-        id="",
-        at="",
-        generation=course.generation,
-    )
 
 
 def _may_lock_again(course: Course, reply: Reply) -> bool:

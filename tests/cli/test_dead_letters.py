@@ -147,7 +147,7 @@ async def test_letters_that_cannot_be_redriven_say_why_and_nothing_is_sent(boots
 
     assert (1, 1, 1) == (outcome.code, beyond.code, none.code)
     assert 3 == len(outcome.errors)
-    assert "`resync`" in outcome.errors[0]
+    assert "`resync --from`" in outcome.errors[0]
     assert "stage too-large" in outcome.errors[1]
     assert "does not say where" in outcome.errors[2]
     assert ["error: there is no letter 0:99 in " + letters_of(prefix)] == beyond.errors
