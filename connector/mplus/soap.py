@@ -15,6 +15,9 @@ _HEAD = (
     f'<%s xmlns="{NAMESPACE}">'
 )
 _TAIL = "</%s></soap:Body></soap:Envelope>"
+CARRIAGE_RETURN = {"\r": "&#13;"}
+"""Sent as it is, an XML reader would make a line feed of it."""
+
 _ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 
 
@@ -40,4 +43,4 @@ def _content(value: Value) -> str:
 def _text(value: str) -> str:
     if found := _ILLEGAL.search(value):
         raise ValueError(f"character U+{ord(found.group()):04X} cannot be sent in XML")
-    return escape(value)
+    return escape(value, CARRIAGE_RETURN)

@@ -1,15 +1,24 @@
 """Calls about one order: sent once, whatever comes back."""
 
 import asyncio
+from xml.etree import ElementTree
 
 import pytest
 from aiohttp import web
 
 from connector.errors import Refused, Retry, Unanswered
 from connector.events import CallMade
+from connector.mplus.soap import request
 from tests.source.scripted import client, scripted
 
 ORDER = [("orderId", "o-1")]
+
+
+def test_a_carriage_return_arrives_as_one() -> None:
+    """An XML reader makes a line feed of one that is sent as it is."""
+    body = request("findOrder", [("extOrderId", "a\r\nb")])
+
+    assert "a\r\nb" == ElementTree.fromstring(body).findtext(".//{urn:mplusqapi}extOrderId")
 
 
 async def test_a_redirect_is_not_followed() -> None:
