@@ -38,7 +38,7 @@ SMALL = {
     "answer_deadline": DEADLINE,
     "requests_per_second": 1000,
 }
-SETTLE = 120.0
+SETTLE = 300.0
 """Seconds to carry out what is left, on a busy machine: a part delivery waits 14 s or more after a take-over."""
 
 

@@ -12,6 +12,7 @@ from aiokafka.admin import RecordsToDelete
 from connector.errors import Fenced
 from connector.events import CommandsLost
 from connector.sandbox import Sandbox, SandboxOptions
+from connector.sink.course import Course
 from connector.sink.lookout import Patience
 from tests.brokers import admin, end_offsets
 from tests.sink.bench import Time
@@ -568,7 +569,7 @@ async def test_a_mistake_of_ours_stops_no_lane(lanes: Lanes, monkeypatch: pytest
 
     async with lanes.worker() as (_, calls), lanes.owning(calls):
         with monkeypatch.context() as patch:
-            patch.setattr("connector.sink.executor._intent", broken)
+            patch.setattr(Course, "prepared", broken)
             await lanes.send(create("c-1", "web-1"))
             await lanes.results(1)
         await lanes.send(create("c-2", "web-1"))
