@@ -1,4 +1,4 @@
-FROM python:3.12-slim AS build
+FROM python:3.11-slim AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 
@@ -14,7 +14,7 @@ RUN pip wheel --no-index --find-links wheels --no-deps --wheel-dir wheels . \
     && python -m venv --without-pip /app \
     && pip --python /app/bin/python install --no-index --find-links wheels mplus-connector
 
-FROM python:3.12-slim
+FROM python:3.11-slim
 COPY --from=build /app /app
 # The number, not the name: an orchestrator can then see that this is not root.
 USER 10001:10001

@@ -8,7 +8,6 @@ ConnectorError
 │   ├── AccessDenied       ident or secret are wrong: nothing of this administration works
 │   └── Refused            this operation is not for this administration, or the request is wrong
 │       └── UnknownOperation   the other side does not know this operation: an older one may do
-├── OutcomeUnknown     a command was given, and its result is not known: it stands; look again
 ├── TransactionLost    drop the bundles in hand, replace the producer, read the positions back
 ├── Fenced             another worker owns this now: let go and rejoin
 └── Fatal              stop and say what to do
@@ -60,10 +59,6 @@ class Refused(Reject):
 
 class UnknownOperation(Refused):
     """The other side has no such operation."""
-
-
-class OutcomeUnknown(ConnectorError):
-    """A command was given and its result is not known."""
 
 
 class Fenced(ConnectorError):

@@ -37,5 +37,6 @@ async def _last(consumer: AIOKafkaConsumer, places: list[TopicPartition], most: 
     while True:
         for place, records in (await consumer.getmany(timeout_ms=200)).items():
             found += [record for record in records if record.offset < ends[place]]
-        if all([await consumer.position(place) >= ends[place] for place in places]):
+        reached = all([await consumer.position(place) >= ends[place] for place in places])
+        if reached and all(consumer.highwater(place) is not None for place in places):  # a fetch was answered: reading is allowed
             return found

@@ -7,8 +7,8 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from connector.errors import Fatal, TransactionLost
-from connector.kafka.connection import begin, close, transacting
+from connector.errors import Fatal, Retry, TransactionLost
+from connector.kafka.connection import begin, close, only_we_cancel, transacting
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
 
@@ -20,6 +20,13 @@ HANGING = (
     "which kafka-transactions.sh find-hanging shows; see docs/operations.md"
 )
 """Not healed automatically: nobody can tell from outside whether it was committed."""
+
+STUCK = "{topic}, partition {partition}: the Kafka client stands still at offset {offset}, and committed records lie behind it"
+POLLS = 60
+"""Tries of half a second without a record, after which a reader looks whether there are any."""
+
+LOOK = 5.0
+"""Seconds for that look."""
 
 PATIENCE = 2.0
 """Seconds for closing a consumer, at most."""
@@ -63,21 +70,51 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
 class PartitionReader:
     """Reads a partition from an offset on, as fast as it is asked to."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, where: TopicPartition, first: int) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, where: TopicPartition, first: int, polls: int = POLLS) -> None:
         self._consumer = consumer
         self._where = where
+        self._polls = polls
+        self._empty = 0
+        self._seen: tuple[int, int] | None = None
         self.first = first
         """The lowest offset that Kafka still has."""
 
     async def next(self, most: int) -> Sequence[ConsumerRecord]:
-        """The next committed records, at most so many; none after half a second without any."""
+        """The next committed records, at most so many; none after half a second without any.
+
+        Raises TransactionLost when there are some, and the client does not move: a new one is needed.
+        """
         found = await self._consumer.getmany(self._where, timeout_ms=500, max_records=most)
         records: Sequence[ConsumerRecord] = found.get(self._where, [])
-        return records
+        if records:
+            self._empty, self._seen = 0, None
+            return records
+        self._empty += 1
+        if self._empty % self._polls == 0:
+            await self._must_move()
+        return []
+
+    async def _must_move(self) -> None:
+        """What lay there at the last look must have come by this one: after `polls` more tries."""
+        before, self._seen = self._seen, await self._look()
+        if before and self._seen and self._seen[0] == before[0] < before[1]:
+            raise TransactionLost(STUCK.format(topic=self._where.topic, partition=self._where.partition, offset=before[0]))
+
+    async def _look(self) -> tuple[int, int] | None:
+        """Where the client stands, and the end of what is committed; None while the broker is away: then nothing can come."""
+        try:
+            with only_we_cancel(), transacting(self._where.partition):
+                async with asyncio.timeout(LOOK):
+                    end = (await self._consumer.end_offsets([self._where]))[self._where]
+                    return await self._consumer.position(self._where), int(end)
+        except (Retry, TransactionLost):
+            return None
 
 
 @asynccontextmanager
-async def reading_from(arguments: Mapping[str, Any], place: Place, offset: int) -> AsyncIterator[PartitionReader]:
+async def reading_from(
+    arguments: Mapping[str, Any], place: Place, offset: int, polls: int = POLLS
+) -> AsyncIterator[PartitionReader]:
     """Committed records of a partition from an offset on, or from its first where that is higher. Raises TransactionLost."""
     where = TopicPartition(*place)
     consumer = AIOKafkaConsumer(
@@ -89,7 +126,7 @@ async def reading_from(arguments: Mapping[str, Any], place: Place, offset: int) 
             consumer.assign([where])
             first = int((await consumer.beginning_offsets([where]))[where])
             consumer.seek(where, max(first, offset))
-        yield PartitionReader(consumer, where, first)
+        yield PartitionReader(consumer, where, first, polls)
     finally:
         await close(consumer, PATIENCE)
 

@@ -27,14 +27,12 @@ class Endpoint:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         try:
-            body = await request.read()
-        except ConnectionResetError:
-            return web.Response(status=400)  # the caller died half way: nobody reads this
-        try:
-            call = self._admit(request, body)
+            call = self._admit(request, await request.read())
             return await self._early(request, call) or await self._answer(request, call)
         except SoapFault as fault:
             return _xml(fault_envelope(fault), 500)
+        except ConnectionResetError:
+            return web.Response(status=400)  # the caller is gone: nobody reads this
 
     def _admit(self, request: web.Request, body: bytes) -> Call:
         """The call, if ident and secret are right and it can be read."""

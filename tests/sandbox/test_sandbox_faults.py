@@ -1,7 +1,9 @@
 """Each fault does what it says, and can be switched while the sandbox runs."""
 
+import asyncio
 import time
 from pathlib import Path
+from urllib.parse import urlsplit
 from xml.etree import ElementTree as ET
 
 import httpx
@@ -9,7 +11,7 @@ import pytest
 
 from connector.sandbox import Faults, Sandbox, SandboxOptions
 from connector.sandbox.faults import KINDS
-from tests.sandbox.calls import WAYS, call, control, fault, heads, page, page_request
+from tests.sandbox.calls import WAYS, call, control, envelope, fault, heads, page, page_request
 
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)
 
@@ -47,6 +49,22 @@ async def test_truncate_closes_in_the_middle_of_the_body(pos: Sandbox) -> None:
     pos.faults.switch("truncate", count=1)
     with pytest.raises(CUT):
         await _orders(pos)
+
+
+@pytest.mark.parametrize("kind", ["truncate", "truncate_framed", "server_fault_after", "drop_after"])
+async def test_a_caller_that_is_gone_is_nothing_to_log(kind: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Whoever hung up before the answer gets none, and the sandbox says nothing about it."""
+    async with Sandbox(SandboxOptions(items=40)) as pos:
+        pos.faults.switch("delay_after_seconds", count=1, seconds=0.3)
+        pos.faults.switch(kind, count=1)
+        body = envelope("getCurrentSyncMarkers").encode()
+        _, writer = await asyncio.open_connection("127.0.0.1", urlsplit(pos.url).port)
+        target = f"/?ident={pos.ident}&secret={pos.secret}"
+        writer.write(f"POST {target} HTTP/1.1\r\nHost: pos\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        while not pos.requests.counts:  # noqa: ASYNC110  a log tells nobody
+            await asyncio.sleep(0.01)
+        writer.transport.abort()
+    assert [] == caplog.messages  # when it has stopped, its calls have ended
 
 
 async def test_truncate_framed_is_a_complete_answer_with_half_the_xml(pos: Sandbox) -> None:
