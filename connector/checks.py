@@ -19,7 +19,7 @@ from connector.mplus.client import PosClient, Retries
 from connector.mplus.offload import InlineDecoder
 from connector.source.entities import Choices, Entity
 from connector.source.reader import Reader
-from connector.topics import commands_topic, ledger_topic, plan, work_topic
+from connector.topics import commands_topic, control_topic, ledger_topic, plan, work_topic
 from connector.wiring import access, chosen_entities
 
 PROBE_LIMIT = 20
@@ -76,6 +76,8 @@ async def _kafka(config: Config) -> AsyncIterator[Finding]:
         else Finding("ok", "all topics are there")
     )
     for administration in config.administrations:
+        async for finding in _control(config, administration.administration, there):
+            yield finding
         async for finding in _commands(config, administration.administration, there):
             yield finding
 
@@ -87,6 +89,17 @@ def _groups(config: Config) -> dict[str, str]:
         f"{group}.pollers": work_topic(group),
         f"{group}.commands": commands_topic(config.administrations[0].administration),
     }
+
+
+async def _control(config: Config, administration: str, there: Mapping[str, int]) -> AsyncIterator[Finding]:
+    """Whether requests of operators can be read: a worker that may not would never hear `pause`."""
+    topic = control_topic(administration)
+    try:
+        if topic in there:
+            with reaching(config.kafka):
+                await last_records(client_arguments(config.kafka), topic, there[topic], 1)
+    except ConnectorError as error:
+        yield Finding("problem", str(error))
 
 
 async def _commands(config: Config, administration: str, there: Mapping[str, int]) -> AsyncIterator[Finding]:

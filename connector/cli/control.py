@@ -3,7 +3,7 @@
 import asyncio
 import getpass
 import socket
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -45,26 +45,24 @@ class Whom:
     as_json: bool
 
 
-def pause(
-    entity: EntityName,
-    config: ConfigFile = None,
-    administration: AdministrationName = None,
-    timeout: Timeout = 60.0,
-    as_json: Json = False,
-) -> None:
-    """Stop reading an entity, until it is resumed; a restart does not end that. Others go on."""
-    until_signalled(_ask(_whom(entity, config, administration, timeout, as_json), "pause"))
+def _asking(action: str, purpose: str) -> Callable[..., None]:
+    """A verb that asks for an action which needs nothing but an entity."""
+
+    def verb(
+        entity: EntityName,
+        config: ConfigFile = None,
+        administration: AdministrationName = None,
+        timeout: Timeout = 60.0,
+        as_json: Json = False,
+    ) -> None:
+        until_signalled(_ask(_whom(entity, config, administration, timeout, as_json), action))
+
+    verb.__name__, verb.__doc__ = action, purpose
+    return verb
 
 
-def resume(
-    entity: EntityName,
-    config: ConfigFile = None,
-    administration: AdministrationName = None,
-    timeout: Timeout = 60.0,
-    as_json: Json = False,
-) -> None:
-    """Go on reading an entity that was paused, or that is stuck."""
-    until_signalled(_ask(_whom(entity, config, administration, timeout, as_json), "resume"))
+pause = _asking("pause", "Stop reading an entity, until it is resumed; a restart does not end that. Others go on.")
+resume = _asking("resume", "Go on reading an entity that was paused, or that is stuck.")
 
 
 def resync(
@@ -92,7 +90,7 @@ def _whom(entity: str, config: Path | None, administration: str | None, timeout:
 
 async def _ask(whom: Whom, action: str, start: int | None = None) -> None:
     """Exit code 0 done, 1 anything else."""
-    wish = Wish(action, whom.entity.name, start, _somebody())
+    wish = Wish(action, whom.entity.name, start, somebody())
     said: dict[str, Any] = {}
     deadline = asyncio.timeout(whom.timeout)
     try:
@@ -172,7 +170,7 @@ def _words(row: Mapping[str, Any]) -> str:
     return f"{where}: reads {markers} sync markers again, about {row['events']} events with ce_origin resync"
 
 
-def _somebody() -> str:
+def somebody() -> str:
     """Who asks, for those who read the topic."""
     name = "somebody"
     with suppress(OSError, KeyError):  # a container's user need not have a name

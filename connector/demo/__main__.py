@@ -1,4 +1,4 @@
-"""`make demo`: a real Kafka, a simulated POS with live changes, and the connector, on a bare machine."""
+"""`make demo`: a real Kafka, a simulated POS with live changes, a webshop, the connector and its views, on a bare machine."""
 
 import asyncio
 import os
@@ -12,10 +12,12 @@ from rich.markup import escape
 from connector.demo.kafka import start_kafka
 from connector.demo.shop import show
 from connector.errors import ConnectorError
+from connector.ops.log import hush
 
 
 def main() -> int:
     """Run until Ctrl-C, or for DEMO_SECONDS; exit 0 if events flowed and nothing was lost."""
+    hush()
     console = Console()
     seconds = os.environ.get("DEMO_SECONDS")
     if seconds is not None and not seconds.isdecimal():
@@ -36,7 +38,8 @@ def _demo(directory: Path, seconds: float | None, console: Console) -> int:
         console.print(escape(line), highlight=False)
 
     with start_kafka(directory / "kafka", say) as broker:
-        return asyncio.run(show(broker.bootstrap, directory / "connector.log", seconds, console))
+        say(f"Kafka runs ({broker.origin}); starting the simulated POS, the connector and its views")
+        return asyncio.run(show(broker.bootstrap, directory, seconds, console))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """What the source holds against what a read_committed reader finds in the topic."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from connector.kafka.reading import committed
-from connector.kafka.topics import existing
-from connector.source.entities import named
+from connector.source.entities import Entity
+
+Arguments = Mapping[str, Any]
+"""What every Kafka client takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,18 +22,22 @@ class Comparison:
     complete: bool
 
 
-async def compare(bootstrap: str, administration: str, entity: str, found: Mapping[str, int]) -> Comparison:
-    """Read the entity's topic and hold its last marker per identity against the source's."""
-    row = named([entity])[0]
-    topic, arguments = f"{administration}.{row.topic}", {"bootstrap_servers": bootstrap}
+async def compare(records: AsyncIterator[Any], entity: Entity, found: Mapping[str, int]) -> Comparison:
+    """Hold the last marker per identity among the records of an entity's topic against the source's."""
     markers: dict[str, int] = {}
     ids: list[bytes] = []
-    for partition in range((await existing(arguments))[topic]):
-        async for record in committed(arguments, topic, partition):
-            headers = dict(record.headers)
-            if "ce_id" in headers:
-                marker = int(headers["ce_syncmarker"])
-                markers[record.key.decode() if row.compacted else str(marker)] = marker
-                ids.append(headers["ce_id"])
+    async for record in records:
+        headers = dict(record.headers)
+        if "ce_id" in headers:
+            marker = int(headers["ce_syncmarker"])
+            markers[record.key.decode() if entity.compacted else str(marker)] = marker
+            ids.append(headers["ce_id"])
     complete = bool(ids) and markers == dict(found) and len(ids) == len(set(ids))
-    return Comparison(entity, len(ids), len(found), len(markers), complete)
+    return Comparison(entity.name, len(ids), len(found), len(markers), complete)
+
+
+async def whole(arguments: Arguments, topic: str, partitions: int) -> AsyncIterator[Any]:
+    """All committed records of a topic, partition after partition."""
+    for partition in range(partitions):
+        async for record in committed(arguments, topic, partition):
+            yield record

@@ -32,8 +32,8 @@ STOP_TIMEOUT = 15.0
 
 # The shell becomes the wanted program. Its background child waits for the end of our pipe (closed by us, or by the
 # kernel when we are gone, even after SIGKILL) and then kills the whole process group. PR_SET_PDEATHSIG would not do:
-# it fires when the *thread* that started the program ends.
-LEASH = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -9 0) & exec "$@" 3<&-'
+# it fires when the *thread* that started the program ends. The child writes nothing, so that the program's end ends its output.
+LEASH = 'exec 3<&0 </dev/null; (read -r _ <&3; kill -9 0) >/dev/null 2>&1 & exec "$@" 3<&-'
 
 Program = subprocess.Popen[bytes]
 

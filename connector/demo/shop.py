@@ -1,122 +1,126 @@
-"""The demo's flow: a shop opens, its changes go to Kafka, and at the end both sides are compared."""
+"""The demo's flow: a shop and its webshop open, all goes both ways through Kafka, and at the end both sides are compared."""
 
 import asyncio
-import contextlib
 import signal
-import time
-import uuid
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import orjson
 from rich.console import Console
 from rich.live import Live
-from rich.table import Table
 
-from connector.cli.tables import shards_table
-from connector.demo.compare import Comparison, compare
-from connector.demo.worker import Worker, started
-from connector.sandbox import Sandbox, SandboxOptions
+from connector.demo.compare import compare, whole
+from connector.demo.orders import wrong
+from connector.demo.screen import line, screen
+from connector.demo.stage import CHANGES_PER_SECOND, Stage, staged
+from connector.demo.summary import Findings, tell
+from connector.demo.worker import last_lines
+from connector.kafka.connection import reaching
+from connector.kafka.topics import existing
+from connector.source.entities import named
 
-ITEMS, CHANGES_PER_SECOND = 200, 20.0
 SETTLE = 30.0
-"""Seconds that the connector gets to read the last changes, once the shop has closed."""
+"""Seconds that everything under way gets to arrive, once shop and webshop have closed."""
 
 
-async def show(bootstrap: str, log: Path, seconds: float | None, console: Console) -> int:
-    """Open the shop for so many seconds (None: until Ctrl-C); 0 if everything arrived."""
-    administration = f"demo-{uuid.uuid4().hex[:6]}"
-    async with Sandbox(SandboxOptions(items=ITEMS, activity=CHANGES_PER_SECOND)) as pos:
-        settings = _settings(pos, bootstrap, administration)
-        async with started(settings, log) as worker:
-            _announce(console, pos, bootstrap, worker, administration)
-            await _open(console, worker, seconds)
-            pos.activity.rate = 0
-            await _settled(worker, pos.shop.heads())
-        comparisons = [await compare(bootstrap, administration, entity, found) for entity, found in pos.truth().items()]
-    console.print(_summary(comparisons))
-    lost = [row.entity for row in comparisons if not row.complete]
-    if lost:
-        console.print(f"not complete: {', '.join(lost)}; the end of the connector's log:", style="bold red")
-        console.print(_last_lines(log), markup=False)
-        return 1
-    console.print(f"[bold green]{sum(row.events for row in comparisons)} events, nothing lost, nothing twice.[/]")
-    return 0
+async def show(bootstrap: str, logs: Path, seconds: float | None, console: Console) -> int:
+    """Keep shop and webshop open for so many seconds (None: until Ctrl-C); 0 if everything arrived, and nothing twice."""
+    async with staged(bootstrap, logs, console) as stage:
+        _announce(stage)
+        await _open(stage, seconds)
+        found = await _compared(stage)
+    if tell(console, found):
+        return 0
+    for part in stage.parts:
+        console.print(f"\nthe end of the log of `{part.verb}`:", style="bold")
+        console.print(last_lines(part.log, 20), markup=False, highlight=False, soft_wrap=True)
+    return 1
 
 
-def _last_lines(log: Path) -> str:
-    return "\n".join(log.read_text().splitlines()[-20:])
-
-
-def _settings(pos: Sandbox, bootstrap: str, administration: str) -> dict[str, str]:
-    return {
-        "MPLUS_URL": pos.url,
-        "MPLUS_IDENT": pos.ident,
-        "MPLUS_SECRET": pos.secret,
-        "MPLUS_ADMINISTRATION": administration,
-        "KAFKA_BOOTSTRAP_SERVERS": bootstrap,
-        "CONNECTOR_GROUP": administration,
-        "CONNECTOR_POLL_INTERVAL": "0.5",
-        "CONNECTOR_REQUESTS_PER_SECOND": "50",
-        "CONNECTOR_HTTP_PORT": "0",
+def _announce(stage: Stage) -> None:
+    rows = {
+        "dashboard": f"[bold cyan]http://127.0.0.1:{stage.views.port}/[/]",
+        "Kafka": f"{stage.kafka['bootstrap_servers']}, topics {stage.administration}.*",
+        "POS": f"{stage.pos.url} (simulated: {CHANGES_PER_SECOND:.0f} changes a second, and a webshop's orders)",
+        "connector": f"http://127.0.0.1:{stage.worker.port}/status, /metrics, /health/ready",
     }
+    for name, text in rows.items():
+        stage.console.print(f"{name:<12} {text}", highlight=False, soft_wrap=True)
+    stage.console.print()
 
 
-def _announce(console: Console, pos: Sandbox, bootstrap: str, worker: Worker, administration: str) -> None:
-    console.print(f"Kafka        {bootstrap}, topics {administration}.*", highlight=False)
-    console.print(f"POS          {pos.url} (simulated, {CHANGES_PER_SECOND:.0f} changes per second)", highlight=False)
-    console.print(f"connector    http://127.0.0.1:{worker.port}/status, /metrics, /health/ready", highlight=False)
-
-
-async def _open(console: Console, worker: Worker, seconds: float | None) -> None:
-    """Show what happens until the time is over, or Ctrl-C."""
+async def _open(stage: Stage, seconds: float | None) -> None:
+    """Everything happens, until the time is over or Ctrl-C; then what is under way arrives."""
     closing = asyncio.Event()
-    for name in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(name, closing.set)
-    watching = asyncio.create_task(_watch(console, worker))
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await asyncio.wait([watching, asyncio.create_task(closing.wait())], return_when=asyncio.FIRST_COMPLETED)
-    if watching.done():
-        await watching  # the connector died: say so
-    watching.cancel()
+    works = (stage.webshop.run(), stage.follow(), _watch(stage), closing.wait())
+    tasks = shopping, _, watching, _ = [asyncio.create_task(work) for work in works]
+    try:
+        with _asked_to_close(closing):
+            done, _ = await asyncio.wait(tasks, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()  # what ended by itself failed: say so
+        await _stopped([watching])
+        await _settled(stage, shopping)
+    finally:
+        await _stopped(tasks)
 
 
-async def _watch(console: Console, worker: Worker) -> None:
-    if not console.is_terminal:
+@contextmanager
+def _asked_to_close(closing: asyncio.Event) -> Iterator[None]:
+    """By Ctrl-C, while inside; after it Ctrl-C ends everything at once."""
+    loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+    for name in signals:
+        loop.add_signal_handler(name, closing.set)
+    try:
+        yield
+    finally:
+        for name in signals:
+            loop.remove_signal_handler(name)
+
+
+async def _watch(stage: Stage) -> None:
+    if not stage.console.is_terminal:
         while True:
-            rows = await worker.rows()
-            at_head = sum(row["backlog"] == 0 for row in rows.values())
-            console.print(
-                f"{at_head} of {len(rows)} entities at their head, {sum(row['items'] for row in rows.values())} items read"
-            )
+            stage.console.print(line(await stage.view()), highlight=False, soft_wrap=True)
             await asyncio.sleep(5)
-    with Live(console=console, refresh_per_second=4) as live:
+    with Live(console=stage.console, refresh_per_second=4) as live:
         while True:
-            live.update(shards_table(await worker.rows()))
+            live.update(screen(await stage.view(), *stage.console.size))
             await asyncio.sleep(0.25)
 
 
-async def _settled(worker: Worker, heads: Mapping[str, int]) -> None:
-    deadline = time.monotonic() + SETTLE
-    while time.monotonic() < deadline:
-        rows = await worker.rows()
-        if all(_position(rows, entity) >= head for entity, head in heads.items()):
-            return
-        await asyncio.sleep(0.1)
+async def _stopped(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _position(rows: Mapping[tuple[str, str], Mapping[str, Any]], entity: str) -> int:
-    return next((int(row["position"]) for (_, name), row in rows.items() if name == entity), -1)
+async def _settled(stage: Stage, shopping: asyncio.Task[Any]) -> None:
+    """Close shop and webshop, and wait until all has arrived, or for too long: comparing then says what is missing."""
+    stage.console.print(f"closing: what is under way arrives (at most {SETTLE:.0f} s; Ctrl-C leaves without comparing)")
+    stage.pos.activity.rate = 0
+    stage.webshop.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(SETTLE):
+            await asyncio.wait([shopping])
+            while await stage.behind():  # noqa: ASYNC110  what is looked at is in other processes
+                await asyncio.sleep(0.1)
+    if shopping.done():
+        shopping.result()
 
 
-def _summary(comparisons: list[Comparison]) -> Table:
-    table = Table("entity", title="identity → marker, at the source and in the topic", header_style="bold")
-    for name in ("events", "at the source", "in the topic"):
-        table.add_column(name, justify="right")
-    table.add_column("equal")
-    for row in comparisons:
-        table.add_row(
-            row.entity, str(row.events), str(row.at_source), str(row.in_topic), "[green]yes[/]" if row.complete else "[red]no[/]"
-        )
-    return table
+async def _compared(stage: Stage) -> Findings:
+    truth, states, said, prefix = stage.pos.truth(), stage.states(), stage.webshop.said, stage.administration
+    with reaching(stage.settings):
+        there = await existing(stage.kafka)
+
+        def records(word: str) -> AsyncIterator[Any]:
+            return whole(stage.kafka, f"{prefix}.{word}", there[f"{prefix}.{word}"])
+
+        entities = [await compare(records(entity.topic), entity, truth[entity.name]) for entity in named(list(truth))]
+        results = [orjson.loads(row.value) async for row in records("order-command-results")]
+    problems = [f"{row.entity}: the topic and the POS do not agree" for row in entities if not row.complete]
+    problems += [*wrong(said, results, stage.pos.effects), *stage.astray()]
+    return Findings(entities, said, states, problems)

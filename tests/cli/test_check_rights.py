@@ -1,0 +1,70 @@
+"""What `check` says about rights, on a broker that has access control."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from aiokafka.protocol.admin import CreateAclsRequest
+
+from connector.demo.jars import JvmBroker, fetched_jars, java
+from connector.demo.kafka import Broker, KafkaUnavailable
+from connector.sandbox import Sandbox, SandboxOptions
+from connector.wiring import chosen_entities, prepare_topics
+from tests.brokers import admin
+from tests.cli.program import at, ended
+from tests.source.rig import configuration
+
+AUTHORIZER = (
+    "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\nallow.everyone.if.no.acl.found=true\n"
+)
+TOPIC, LITERAL, ALL, READ, DENY, ALLOW = 2, 3, 2, 3, 2, 3
+"""Kafka's numbers: of a resource, a pattern, operations and permissions."""
+
+
+@pytest.fixture(scope="module")
+def jars() -> Path:
+    """Kafka's jars: only a broker whose settings are ours has access control."""
+    try:
+        java()
+        return fetched_jars(lambda _: None)
+    except KafkaUnavailable as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def guarded(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A broker that obeys access rules, where there are any."""
+    home = tmp_path_factory.mktemp("guarded")
+    broker = JvmBroker(jars, home, keep=True)
+    with (home / "server.properties").open("a") as settings:
+        settings.write(AUTHORIZER)
+    with broker:
+        broker.restart()
+        yield broker
+
+
+async def rule(broker: Broker, topic: str, operation: int, permission: int) -> None:
+    """Make an access rule about a topic, for everybody."""
+    async with admin(broker.bootstrap) as client:
+        reply = await client._send_to_controller(
+            CreateAclsRequest(TOPIC, topic, LITERAL, "User:ANONYMOUS", "*", operation, permission)
+        )
+    assert [0] == [code for code, _ in reply.creation_responses]
+
+
+@pytest.mark.parametrize("topic", ["connector-control", "order-commands", "command-ledger"])
+async def test_a_topic_that_may_not_be_read_is_a_problem(guarded: Broker, prefix: str, topic: str) -> None:
+    """Exit 1, and a line that names it; it may be seen and written, and nothing lies in it."""
+    name = f"{prefix}.{topic}"
+    async with Sandbox(SandboxOptions(items=3)) as pos:
+        config = configuration(guarded.bootstrap, prefix, pos, entities=("order",))
+        await prepare_topics(config, chosen_entities(config))
+        await rule(guarded, name, ALL, ALLOW)
+        await rule(guarded, name, READ, DENY)
+        said = await ended("check", "--json", env=at(pos, guarded.bootstrap, prefix, CONNECTOR_ENTITIES="order"))
+
+    (problem,) = [row["text"] for row in map(json.loads, said.out.splitlines()) if row["kind"] == "problem"]
+    assert 1 == said.code
+    assert problem.startswith("Kafka denies access: ")
+    assert problem.endswith(f"{name}; grant this user the rights that docs/configuration.md lists")
