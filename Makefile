@@ -23,7 +23,7 @@ sandbox: .venv/.ready
 soak: .venv/.ready    # the kill tests, each for an hour: make soak SOAK_SECONDS=3600
 	SOAK_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/python -m pytest -s tests/e2e/test_kill.py tests/e2e/test_commands_kill.py
 
-up:    # Kafka, the simulated POS and the connector in containers, with either generation of the compose command
+up:    # Kafka, the simulated POS, the connector, its views, Prometheus and Grafana in containers, with either generation of the compose command
 	@if docker compose version >/dev/null 2>&1; then docker compose up --build; else docker-compose up --build; fi
 
 .venv/.ready: requirements.lock pyproject.toml

@@ -1,10 +1,10 @@
 """What happens inside the connector, said once. Log, metrics and status listen.
 
-Durations are in seconds; `unread_since` is the monotonic time at which the oldest unread change was first known;
-markers are sync markers; `entity` is the name in the singular (`order`).
+Durations are in seconds; `unread_since` is the monotonic time at which the oldest unread change was first known; markers are
+sync markers; `entity` is the name in the singular (`order`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -91,11 +91,17 @@ class ControlAnswered(ShardEvent):
 
 
 @dataclass(frozen=True, slots=True)
-class CallMade(Event):
-    """The POS answered, or did not: `fault` is empty, or the kind of failure."""
+class CallEvent(Event):
+    """Something about calls of one operation."""
 
     administration: str
     operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallMade(CallEvent):
+    """The POS answered, or did not: `fault` is empty, or the kind of failure."""
+
     seconds: float
     fault: str
 
@@ -106,11 +112,16 @@ class CallMade(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class CallRetried(Event):
+class PageDecoded(CallEvent):
+    """A page came whole; `seconds` were spent decoding it, fetching apart."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallRetried(CallEvent):
     """A call is repeated; this is attempt number `attempt`."""
 
-    administration: str
-    operation: str
     attempt: int
 
 
@@ -224,8 +235,8 @@ class CommandsLost(Event):
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerRead(Event):
-    """So many entries does the ledger of a partition hold."""
+class LedgerCounted(Event):
+    """The ledger of an owned partition holds so many entries: told when it was read back, and every second."""
 
     administration: str
     partition: int
@@ -233,13 +244,3 @@ class LedgerRead(Event):
 
 
 Listener = Callable[[Event], None]
-
-
-def fan_out(listeners: Sequence[Listener]) -> Listener:
-    """One listener that tells all of them, in order."""
-
-    def tell(event: Event) -> None:
-        for listener in listeners:
-            listener(event)
-
-    return tell

@@ -16,6 +16,7 @@ from connector.client.result import Result
 from connector.client.results import Results, Waiter
 from connector.errors import Fatal, Reject, Unanswered
 from connector.kafka.records import Place, Record, partition_of
+from connector.tracing import outgoing
 
 REMEMBERED = 10_000
 """Submitted commands whose results are kept until they are asked for; those of older ones are looked up in the topic."""
@@ -126,7 +127,7 @@ class OrderCommands:
         key, what = row.key.encode(), f"command {row.command_id}"
         place = Place(self._topics[0], partition_of(key, self._partitions))
         async with _in_time(f"{what} {UNCONFIRMED}", until):
-            await self._producing.write(place, Record(place.topic, key, row.value), what)
+            await self._producing.write(place, Record(place.topic, key, row.value, outgoing()), what)
 
     async def _remember(self, command_id: str) -> None:
         if len(self._submitted) >= REMEMBERED:

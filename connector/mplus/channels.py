@@ -7,6 +7,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from connector import tracing
 from connector.mplus.pages import PageError
 
 SENDING = 4.0
@@ -67,8 +68,9 @@ class Channel(Protocol):
 
 
 def headers(operation: str) -> dict[str, str]:
-    """Of a request."""
-    return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": operation}
+    """Of a request; one that serves a trace says which."""
+    told = tracing.request_id()
+    return {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": operation} | ({"X-Request-Id": told} if told else {})
 
 
 async def whole(answer: Answer, most: int) -> bytes:

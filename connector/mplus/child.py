@@ -1,7 +1,8 @@
 """The decoder's child process: `python -m connector.mplus.child`, started by `offload.py`. Imports no more than decoding needs.
 
 Frames come over stdin and go over stdout: kind, page number, length (little endian), payload. Every DATA frame is answered by one
-FOUND frame, CLOSE by CLOSED, and a page that fails by one FAILED frame, after which nothing more comes of it. The child ends when
+FOUND frame, CLOSE by CLOSED, which begins with the seconds that the page took, and a page that fails by one FAILED frame, after
+which nothing more comes of it. The child ends when
 its stdin does, so it cannot outlive its parent; signals are the parent's to answer.
 """
 
@@ -9,9 +10,10 @@ import fcntl
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from struct import Struct
+from time import perf_counter
 from typing import BinaryIO
 
 import orjson
@@ -22,6 +24,7 @@ Results = list[Item | Undecodable]
 
 FRAME = Struct("<cII")
 RESULT = Struct("<BqIII")
+TOOK = Struct("<d")
 OPEN, DATA, CLOSE, ABANDON, FOUND, CLOSED, FAILED = b"O", b"D", b"C", b"A", b"F", b"E", b"X"
 UNDECODABLE, NO_MARKER, NO_IDENTITY, DELETED = 1, 2, 4, 8
 PAGES_BETWEEN_COLLECTIONS = 100
@@ -85,6 +88,7 @@ class Pages:
 
     def __init__(self) -> None:
         self._open: dict[int, PageDecoder] = {}
+        self._took: dict[int, float] = {}
         self._closed = 0
 
     def answer(self, kind: bytes, page: int, payload: bytes) -> bytes:
@@ -107,14 +111,22 @@ class Pages:
         elif page not in self._open:
             return b""  # it failed while these bytes were on their way
         elif kind == DATA:
-            return frame(FOUND, page, packed(self._open[page].feed(payload)))
+            return frame(FOUND, page, self._timed(page, lambda decoder: decoder.feed(payload)))
         elif kind == CLOSE:
-            rest = packed(self._open[page].close())
+            rest = self._timed(page, lambda decoder: decoder.close())
+            took = TOOK.pack(self._took[page])
             self._forget(page)
-            return frame(CLOSED, page, rest)
+            return frame(CLOSED, page, took + rest)
         return b""
 
+    def _timed(self, page: int, decode: Callable[[PageDecoder], Results]) -> bytes:
+        started = perf_counter()
+        found = packed(decode(self._open[page]))
+        self._took[page] = self._took.get(page, 0.0) + perf_counter() - started
+        return found
+
     def _forget(self, page: int) -> None:
+        self._took.pop(page, None)
         if self._open.pop(page, None) is not None:
             self._closed += 1
             if self._closed % PAGES_BETWEEN_COLLECTIONS == 0:

@@ -7,16 +7,17 @@ loggers, which print URLs, are silenced by `ops/log.py`.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
 import stamina
 from aiolimiter import AsyncLimiter
 
+from connector import tracing
 from connector.errors import AccessDenied, ConnectorError, Refused, Retry
-from connector.events import CallMade, CallRetried, Listener
+from connector.events import CallMade, CallRetried, Listener, PageDecoded
 from connector.mplus.answers import OrderAnswer, read_answer
 from connector.mplus.channels import Access, Answer, Channel, whole
 from connector.mplus.exchange import Exchange
@@ -68,7 +69,7 @@ class PosClient:
 
     async def page(self, operation: str, fields: Fields, spec: PageSpec) -> Page:
         """Read one page to its end: the decoded items, in the POS's order."""
-        return await self._call(operation, fields, lambda answer: self._decoded(answer, spec))
+        return await self._call(operation, fields, lambda answer: self._decoded(operation, answer, spec))
 
     async def numbers(self, operation: str, fields: Fields = ()) -> dict[str, int]:
         """A small answer's direct integer children, by name (heads, versions)."""
@@ -91,7 +92,7 @@ class PosClient:
         async with self._sent(self._exchange, operation, self._body(operation, fields)) as answer:
             return await _order_answer(answer)
 
-    async def _decoded(self, answer: Answer, spec: PageSpec) -> Page:
+    async def _decoded(self, operation: str, answer: Answer, spec: PageSpec) -> Page:
         decoding = self._decoder.open(spec)
         items: Page = []
         try:
@@ -100,6 +101,8 @@ class PosClient:
             items += await decoding.close()
         finally:
             decoding.abandon()
+        self._tell(PageDecoded(self._access.administration, operation, decoding.seconds))
+        tracing.past("decode", decoding.seconds, items=len(items))
         return items
 
     async def _call(
@@ -140,12 +143,17 @@ class PosClient:
     @asynccontextmanager
     async def _sent(self, channel: Channel, operation: str, body: bytes) -> AsyncIterator[Answer]:
         """A successful answer's body is read within, under the same deadline."""
+        access = self._access
+        with tracing.call(operation, access.administration), self._told(operation), translated(operation, access.secret):
+            async with asyncio.timeout(access.timeout), channel.post(operation, body) as answer:
+                await _refuse_faults(answer)
+                yield answer
+
+    @contextmanager
+    def _told(self, operation: str) -> Iterator[None]:
         started, fault = time.monotonic(), ""
         try:
-            with translated(operation, self._access.secret):
-                async with asyncio.timeout(self._access.timeout), channel.post(operation, body) as answer:
-                    await _refuse_faults(answer)
-                    yield answer
+            yield
         except ConnectorError as error:
             fault = type(error).__name__
             error.__context__ = None  # `from None` only hides the library's error: whoever walks the chain finds the request

@@ -10,7 +10,7 @@ from typing import IO
 
 import orjson
 
-from connector.mplus.child import ABANDON, CLOSED, FAILED, FOUND, FRAME, PIPE, Results, frame, unpacked
+from connector.mplus.child import ABANDON, CLOSED, FAILED, FOUND, FRAME, PIPE, TOOK, Results, frame, unpacked
 from connector.mplus.pages import FaultError, PageError
 
 PATIENCE = 5.0
@@ -24,10 +24,11 @@ class DecoderDied(PageError):
 
 
 class RemotePage:
-    """What the parent knows of a page: the items that came back, the frames in flight, and how it ended."""
+    """What the parent knows of a page: the items that came back, the frames in flight, how it ended, seconds of decoding."""
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.seconds = 0.0
         self.closed = False
         self._found: Results = []
         self._failure: Callable[[], Exception] | None = None
@@ -136,8 +137,11 @@ class Child:
         if kind == FAILED:
             del self._pages[number]
             page.fail(_failure(payload))
-        elif kind in {FOUND, CLOSED}:
-            page.came(unpacked(payload), last=kind == CLOSED)
+        elif kind == FOUND:
+            page.came(unpacked(payload), last=False)
+        elif kind == CLOSED:
+            (page.seconds,) = TOOK.unpack_from(payload)
+            page.came(unpacked(payload[TOOK.size :]), last=True)
 
 
 def _widen(pipe: IO[bytes]) -> None:

@@ -1,6 +1,8 @@
 """Decoding beside the event loop: pages are opened, fed and closed here and decoded in a child process (`child.py`)."""
 
 import asyncio
+from collections.abc import Callable
+from time import perf_counter
 from types import TracebackType
 from typing import Protocol
 
@@ -28,6 +30,10 @@ class Decoding(Protocol):
     def abandon(self) -> None:
         """The page is given up, or done with. Idempotent."""
 
+    @property
+    def seconds(self) -> float:
+        """Spent decoding, known once the page is closed."""
+
 
 class Decoder(Protocol):
     """Opens pages."""
@@ -47,13 +53,20 @@ class InlineDecoder:
 class _InlineDecoding:
     def __init__(self, spec: PageSpec) -> None:
         self._page = PageDecoder(spec)
+        self.seconds = 0.0
 
     async def feed(self, chunk: bytes) -> Results:
         await asyncio.sleep(0)  # so that a page that is all there already does not hold up the other tasks
-        return self._page.feed(chunk)
+        return self._timed(lambda: self._page.feed(chunk))
 
     async def close(self) -> Results:
-        return self._page.close()
+        return self._timed(self._page.close)
+
+    def _timed(self, decode: Callable[[], Results]) -> Results:
+        started = perf_counter()
+        found = decode()
+        self.seconds += perf_counter() - started
+        return found
 
     def abandon(self) -> None:
         pass
@@ -101,6 +114,10 @@ class _RemoteDecoding:
         self._child: Child | None = None
         self._gathered: list[bytes] = []
         self._size = 0
+
+    @property
+    def seconds(self) -> float:
+        return self._page.seconds
 
     async def feed(self, chunk: bytes) -> Results:
         self._gathered.append(chunk)

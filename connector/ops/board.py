@@ -1,6 +1,6 @@
 """The state of this worker's shards, partitions and commands, kept from events: for `/status`, the status topic, the terminal."""
 
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +25,9 @@ from connector.ops.orders import Orders
 
 RATE_OVER = 30.0
 """Seconds over which the rate is an average."""
+
+RECENT = 300.0
+"""Seconds for which a call tells whether the POS answers; whoever has work there makes one more often."""
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class Board:
         self._rows: dict[tuple[str, str], Row] = {}
         self._partitions: set[tuple[str, int]] = set()
         self._assigned: dict[str, int] = {}
-        self._faults: dict[str, str] = defaultdict(str)
+        self._faults: dict[str, tuple[str, float]] = {}
         self._orders = Orders()
 
     def __call__(self, event: Event) -> None:
@@ -67,7 +70,7 @@ class Board:
         elif isinstance(event, Rejoining):
             self._assigned.pop(event.group, None)
         elif isinstance(event, CallMade):
-            self._faults[event.administration] = "" if event.answered else event.fault
+            self._faults[event.administration] = ("" if event.answered else event.fault, self._clock.monotonic())
         else:
             self._orders(event)
 
@@ -105,8 +108,12 @@ class Board:
 
     @property
     def faults(self) -> dict[str, str]:
-        """Per administration: the kind of failure of its last call, empty when it answered, be it with a refusal."""
-        return dict(self._faults)
+        """Per administration: the kind of failure of its last call, empty when it answered, be it with a refusal.
+
+        A call of long ago tells nothing: who stands by makes none.
+        """
+        oldest = self._clock.monotonic() - RECENT
+        return {name: fault for name, (fault, at) in self._faults.items() if at > oldest}
 
     @property
     def commands(self) -> dict[tuple[str, str], dict[str, int]]:

@@ -15,7 +15,6 @@ from connector.events import (
     ControlAnswered,
     DeadLettered,
     Event,
-    LedgerRead,
     MessageRefused,
     PageCommitted,
     PartitionLost,
@@ -64,11 +63,16 @@ def write(level: str, text: str, **fields: object) -> None:
 
 
 def log_event(event: Event) -> None:
-    """Write the line of an event, if it deserves one. Those of waiting commands are summed up: see ops.waiting."""
-    say = LINES.get(type(event))
-    if say is not None and (line := say(event)) is not None:
+    """Write the line of an event, if it deserves one."""
+    if (line := line_of(event)) is not None:
         level, text, fields = line
         write(level, text, **fields)
+
+
+def line_of(event: Event) -> Line | None:
+    """What is written of an event. Those of waiting commands are summed up: see ops.waiting."""
+    say = LINES.get(type(event))
+    return None if say is None else say(event)
 
 
 def _fields(event: Event, *names: str) -> dict[str, object]:
@@ -130,6 +134,5 @@ LINES: Mapping[type[Event], Callable[[Any], Line | None]] = {
     CommandEnded: _command_ended,
     MessageRefused: _message_refused,
     CommandsLost: _always("error", "commands deleted unread", "administration", "partition", "first", "following"),
-    LedgerRead: _always("debug", "ledger read back", "administration", "partition", "entries"),
 }
 """What is written of each event; of any other, nothing."""

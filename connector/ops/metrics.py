@@ -1,7 +1,8 @@
 """Prometheus metrics, kept from events."""
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -14,9 +15,10 @@ from connector.events import (
     CommandTaken,
     DeadLettered,
     Event,
-    LedgerRead,
+    LedgerCounted,
     MessageRefused,
     PageCommitted,
+    PageDecoded,
     PageRead,
     PartitionLost,
     PartitionOwned,
@@ -26,10 +28,35 @@ from connector.events import (
     TransactionEnded,
 )
 from connector.ops.board import Board
-from connector.ops.series import BUCKETS, COUNTERS, GAUGES, HISTOGRAMS, OF_A_SHARD, ORDER_COMMAND, SECONDS
+from connector.ops.series import (
+    BUCKETS,
+    COUNTERS,
+    GAUGES,
+    HISTOGRAMS,
+    LETTERS,
+    LETTERS_OF_COMMANDS,
+    OF_A_SHARD,
+    ORDER_COMMAND,
+    OUTCOMES,
+    SECONDS,
+)
 
 COMMANDS = ".order-commands"
 """How the name of a command topic ends, after its administration's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What a worker may get to do: (administration, entity) and (administration, command) pairs, the partitions of its topics.
+
+    `digest` is that of its settings.
+    """
+
+    version: str
+    digest: str
+    shards: Sequence[tuple[str, str]]
+    commands: Sequence[tuple[str, str]]
+    partitions: Sequence[tuple[str, int]]
 
 
 class Metrics:
@@ -45,6 +72,25 @@ class Metrics:
             name: Histogram(*row, buckets=BUCKETS.get(name, SECONDS), registry=registry) for name, row in HISTOGRAMS.items()
         }
 
+    def expect(self, share: Share) -> None:
+        """Begin the counters that alerts watch at 0: an increase to the first one would not be seen."""
+        self._gauges["info"].labels(share.version, share.digest).set(1)
+        for topic, count in share.partitions:
+            self._gauges["shared"].labels(topic).set(count)
+            self._gauges["partitions"].labels(topic).set(0)
+            self._counters["lost"].labels(topic)
+        for shard in share.shards:
+            self._gauges["configured"].labels(*shard).set(1)
+            self._begin("letters", shard, LETTERS)
+        for administration, command in share.commands:
+            self._counters["commands lost"].labels(administration)
+            self._begin("letters", (administration, ORDER_COMMAND), LETTERS_OF_COMMANDS)
+            self._begin("outcomes", (administration, command), OUTCOMES)
+
+    def _begin(self, name: str, key: tuple[str, str], values: Sequence[str]) -> None:
+        for value in values:
+            self._counters[name].labels(*key, value)
+
     def __call__(self, event: Event) -> None:
         """Count an event."""
         count = COUNTED.get(type(event))
@@ -59,6 +105,9 @@ class Metrics:
             if row["head"] is not None:
                 self._gauges["head"].labels(*key).set(row["head"])
                 self._gauges["backlog"].labels(*key).set(row["backlog"])
+        self._gauges["reachable"].clear()
+        for name, fault in self._board.faults.items():
+            self._gauges["reachable"].labels(name).set(not fault)
         for key, command in self._board.commands.items():
             self._gauges["in flight"].labels(*key).set(command["inFlight"])
             self._gauges["waiting"].labels(*key).set(command["waiting"])
@@ -75,7 +124,11 @@ class Metrics:
 
     def _page_read(self, event: PageRead) -> None:
         self._counters["pages"].labels(event.administration, event.entity).inc()
+        self._counters["items read"].labels(event.administration, event.entity).inc(event.items)
         self._times["page"].labels(event.administration, event.entity).observe(event.seconds)
+
+    def _page_decoded(self, event: PageDecoded) -> None:
+        self._times["decode"].labels(event.administration, event.operation).observe(event.seconds)
 
     def _page_committed(self, event: PageCommitted) -> None:
         self._counters["items"].labels(event.administration, event.entity).inc(event.items)
@@ -85,7 +138,6 @@ class Metrics:
 
     def _called(self, event: CallMade) -> None:
         self._times["call"].labels(event.administration, event.operation).observe(event.seconds)
-        self._gauges["reachable"].labels(event.administration).set(event.answered)
         if event.fault:
             self._counters["faults"].labels(event.administration, event.operation, event.fault).inc()
 
@@ -94,9 +146,9 @@ class Metrics:
 
     def _transacted(self, event: TransactionEnded) -> None:
         if event.lost:
-            self._counters["lost"].inc()
+            self._counters["lost"].labels(event.topic).inc()
         else:
-            self._times["transaction"].observe(event.seconds)
+            self._times["transaction"].labels(event.topic).observe(event.seconds)
 
     def _owned(self, event: PartitionOwned | PartitionLost) -> None:
         owned = sum(topic == event.topic for topic, _ in self._board.partitions)
@@ -105,7 +157,7 @@ class Metrics:
             with contextlib.suppress(KeyError):  # it may not have been read back yet
                 self._gauges["ledger"].remove(event.topic.removesuffix(COMMANDS), str(event.partition))
 
-    def _ledger_read(self, event: LedgerRead) -> None:
+    def _ledger(self, event: LedgerCounted) -> None:
         self._gauges["ledger"].labels(event.administration, event.partition).set(event.entries)
 
     def _taken(self, event: CommandTaken) -> None:
@@ -132,6 +184,7 @@ COUNTED: Mapping[type[Event], Callable[[Metrics, Any], None]] = {
     StateChanged: Metrics._started,
     ShardStopped: Metrics._stopped,
     PageRead: Metrics._page_read,
+    PageDecoded: Metrics._page_decoded,
     PageCommitted: Metrics._page_committed,
     DeadLettered: Metrics._dead_lettered,
     CallMade: Metrics._called,
@@ -139,7 +192,7 @@ COUNTED: Mapping[type[Event], Callable[[Metrics, Any], None]] = {
     TransactionEnded: Metrics._transacted,
     PartitionOwned: Metrics._owned,
     PartitionLost: Metrics._owned,
-    LedgerRead: Metrics._ledger_read,
+    LedgerCounted: Metrics._ledger,
     CommandTaken: Metrics._taken,
     CommandEnded: Metrics._ended,
     MessageRefused: Metrics._refused,

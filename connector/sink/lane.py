@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from connector.errors import Fenced
-from connector.events import CommandsLost, LedgerRead
+from connector.events import CommandsLost, LedgerCounted
 from connector.kafka.connection import retrieved
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading import PartitionReader, read_back, reading_from
@@ -64,7 +64,7 @@ class CommandLane:
         async with reading_from(office.arguments, place, known) as reader:
             if 0 < known < reader.first:
                 office.tell(CommandsLost(parts.administration, place.partition, known, reader.first))
-            office.tell(LedgerRead(parts.administration, place.partition, len(ledger)))
+            office.tell(LedgerCounted(parts.administration, place.partition, len(ledger)))
             settled()
             progress = Progress(max(known, reader.first), ledger.finished)
             await _Tenure(parts, place, ledger, progress).run(producer, membership, reader)
@@ -107,12 +107,17 @@ class _Tenure:
         try:
             await together(
                 joined(writing),
-                watch(proof, self._place, parts.watch_interval, lambda: self._standing.offset),
+                watch(proof, self._place, parts.watch_interval, self._committed),
                 self._feed(reader, desk),
                 self._failure(),
             )
         finally:
             await self._leave(writing)
+
+    def _committed(self) -> int:
+        """What the group may commit; said every second, and with it how large the ledger is."""
+        self._parts.office.tell(LedgerCounted(self._parts.administration, self._place.partition, len(self._ledger)))
+        return self._standing.offset
 
     async def _leave(self, writing: "asyncio.Task[None]") -> None:
         """Begin nothing new, and let what is under way end, for a moment: who comes next need not look for it then."""

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from connector.kafka.records import Headers, Record, dead_letter_headers
+from connector.tracing import carried
 
 JSON = (("content-type", b"application/json"),)
 
@@ -46,11 +47,12 @@ REDRIVE_HEADER = "mplus_redrive"
 
 
 def result_record(topics: Topics, message: Message, result: Mapping[str, Any]) -> Record:
-    """A result under the command's key."""
-    return Record(topics.results, message.key, orjson.dumps(result), JSON)
+    """A result under the command's key, and in its trace."""
+    return Record(topics.results, message.key, orjson.dumps(result), (*JSON, *carried(message.headers)))
 
 
 def dead_letter(topics: Topics, message: Message, stage: str, kind: str, reason: str) -> Record:
     """The message unchanged, with what is wrong in its headers."""
     origin = (topics.commands, message.partition, message.offset)
-    return Record(topics.dead_letters, message.key, message.value, dead_letter_headers(origin, stage, kind, reason))
+    told = dead_letter_headers(origin, stage, kind, reason)
+    return Record(topics.dead_letters, message.key, message.value, (*told, *carried(message.headers)))

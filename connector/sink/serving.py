@@ -15,6 +15,7 @@ from connector.sink.ledger import Done, Intent
 from connector.sink.lookout import Tools
 from connector.sink.publishing import Message, Topics, dead_letter, result_record
 from connector.sink.results import INVALID, OUTCOME_UNKNOWN, Ending, Outcome, again, refusal, result_of
+from connector.tracing import continued, note
 
 REPEATED = "this commandId was used before, for something else"
 
@@ -37,8 +38,10 @@ class Desk:
             await self._refuse(message, taken)
             return
         lock = self._locks.setdefault(taken.id, asyncio.Lock())
+        where = {"administration": self._tools.administration, "command_id": taken.id}
         async with lock:  # equal ids under different keys, one after the other
-            await self._serve(message, taken)
+            with continued(taken.name, message.headers, **where):
+                await self._serve(message, taken)
 
     async def _refuse(self, message: Message, what: Invalid) -> None:
         records = [dead_letter(self._topics, message, what.stage, INVALID, what.problem)]
@@ -120,6 +123,7 @@ class Desk:
 
     def _told(self, command: Command, ending: Ending, started: float, *, duplicate: bool = False) -> None:
         tools = self._tools
+        note(outcome=ending.outcome.value, reason=ending.reason, attempts=ending.attempts, duplicate=duplicate)
         tools.tell(
             CommandEnded(
                 tools.administration,

@@ -8,24 +8,27 @@ import socket
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
 
 import orjson
 
 from connector.clock import Clock
 from connector.config import Config
 from connector.errors import Fatal
-from connector.events import fan_out
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.ownership import Ownership
 from connector.kafka.records import Place, Record
 from connector.kafka.tenure import Office, Tenures, Work, together
 from connector.kafka.topics import ensure
 from connector.kafka.transactions import Tuning
+from connector.ops import fan_out
 from connector.ops.board import Board
+from connector.ops.floods import FloodLog
 from connector.ops.http import serving
-from connector.ops.log import log_event
-from connector.ops.metrics import Metrics
+from connector.ops.metrics import Metrics, Share
+from connector.ops.tracing import exporter_asked, tracing
 from connector.ops.waiting import WaitingLog
+from connector.sink.intake import COMMANDS
 from connector.source.entities import Entity
 from connector.source.seat import Shard
 from connector.topics import commands_topic, plan, status_topic, work_topic
@@ -50,16 +53,19 @@ async def run(
     config: Config, *, roles: Sequence[str] = ROLES, adopt: bool = False, started: "asyncio.Future[Worker] | None" = None
 ) -> None:
     """Run a worker until cancelled. Raises Fatal with a line that says what to do."""
+    exporter_asked(os.environ)  # wrong usage is told before anything is done
     settings, clock = config.connector, Clock()
     arguments = client_arguments(config.kafka)
     await prepare_topics(config, chosen_entities(config))
     board = Board(clock, owner_name(), digest(config))
     metrics = Metrics(board)
-    tell = fan_out([board, metrics, log_event, WaitingLog(clock.monotonic)])
+    metrics.expect(share(config, roles))
+    tell = fan_out([board, metrics, FloodLog(clock.monotonic), WaitingLog(clock.monotonic)])
     office = Office(arguments, tell, clock, Tuning(settings.compression, largest=settings.max_event_bytes))
     gc.freeze()  # what is there now stays; pages make no cycles, so looking for them seldom is enough
     gc.set_threshold(50_000, 20, 50)
     async with AsyncExitStack() as stack:
+        stack.enter_context(tracing(os.environ))
         pos = await stack.enter_async_context(clients(config, office.tell))
         works = []
         if "source" in roles:
@@ -108,6 +114,16 @@ def status_records(board: Board, shards: Sequence[Shard]) -> list[Record]:
         )
         for (administration, entity), row in rows.items()
     ]
+
+
+def share(config: Config, roles: Sequence[str]) -> Share:
+    """What a worker with these roles may get to do."""
+    names, settings = [row.administration for row in config.administrations], config.connector
+    shards = [(name, entity.name) for name in names for entity in chosen_entities(config)] if "source" in roles else []
+    commands = [(name, command) for name in names for command in COMMANDS] if "commands" in roles else []
+    partitions = [(work_topic(settings.group), settings.work_partitions)] if "source" in roles else []
+    partitions += [(commands_topic(name), settings.command_partitions) for name in names if "commands" in roles]
+    return Share(version("mplus-connector"), digest(config), shards, commands, partitions)
 
 
 def not_ready(board: Board, groups: Sequence[str]) -> list[str]:

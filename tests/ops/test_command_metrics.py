@@ -17,12 +17,12 @@ from connector.events import (
     CommandTaken,
     CommandWaits,
     Event,
-    LedgerRead,
+    LedgerCounted,
     MessageRefused,
     PartitionLost,
     ShardStarted,
-    fan_out,
 )
+from connector.ops import fan_out
 from connector.ops.board import Board
 from connector.ops.log import log_event
 from connector.ops.metrics import Metrics
@@ -138,7 +138,7 @@ def test_a_repeated_command_is_counted_apart() -> None:
 def test_dead_letters_lost_commands_and_the_ledger_are_shown() -> None:
     """By administration; letters of commands beside those of entities. A ledger is shown while its partition is owned."""
     refused = [MessageRefused("shop", stage, 0, 7, "why") for stage in ("parse", "validate", "validate", "outcome")]
-    ops = Ops().told(*refused, CommandsLost("shop", 1, 100, 130), LedgerRead("shop", 1, 12), LedgerRead("shop", 2, 0))
+    ops = Ops().told(*refused, CommandsLost("shop", 1, 100, 130), LedgerCounted("shop", 1, 12), LedgerCounted("shop", 2, 0))
 
     letters = {
         stage: ops.sample("dead_letters_total", administration="shop", entity="orderCommand", stage=stage)

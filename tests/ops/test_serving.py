@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from collections import defaultdict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import product
@@ -10,8 +11,12 @@ from typing import Any
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
+from connector.clock import Clock
+from connector.events import CallMade
+from connector.ops.board import RECENT, Board
+from connector.ops.metrics import Metrics
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.wiring import Worker
+from connector.wiring import ROLES, Worker, share
 from tests.source.rig import configuration, eventually, level, owned, working
 from tests.source.test_letters import markers, spoil
 
@@ -24,8 +29,10 @@ PER_SHARD = {
     "mplus_connector_head_regressed",
     "mplus_connector_shard_running",
     "mplus_connector_items_total",
+    "mplus_connector_items_read_total",
     "mplus_connector_pages_total",
     "mplus_connector_page_seconds_count",
+    "mplus_connector_shard_configured",
 }
 
 
@@ -44,13 +51,13 @@ async def get(worker: Worker, path: str) -> httpx.Response:
 
 
 async def samples(worker: Worker) -> Samples:
-    """Every sample by its name and entity."""
+    """By name and entity, operation or topic, the sum of its samples."""
     text = (await get(worker, "/metrics")).text
-    found = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
-    return {
-        (sample.name, sample.labels.get("entity", sample.labels.get("operation", sample.labels.get("topic", "")))): sample.value
-        for sample in found
-    }
+    found: Samples = defaultdict(float)
+    for sample in (sample for family in text_string_to_metric_families(text) for sample in family.samples):
+        label = next((sample.labels[name] for name in ("entity", "operation", "topic") if name in sample.labels), "")
+        found[sample.name, label] += sample.value
+    return found
 
 
 async def row(worker: Worker, entity: str) -> dict[str, Any]:
@@ -94,14 +101,16 @@ async def test_metrics_exist_and_move(bootstrap: str, prefix: str) -> None:
             for name, label in (
                 ("mplus_connector_items_total", "order"),
                 ("mplus_connector_pages_total", "order"),
+                ("mplus_connector_decode_seconds_count", "getOrders"),
+                ("mplus_connector_decode_seconds_sum", "getOrders"),
                 ("mplus_connector_pos_call_seconds_count", "getOrders"),
                 ("mplus_connector_pos_call_seconds_count", "getCurrentSyncMarkersV2"),
-                ("mplus_connector_transaction_seconds_count", ""),
+                ("mplus_connector_transaction_seconds_count", f"{prefix}.work"),
             ):
                 assert after[name, label] > before[name, label], name
             assert head + 3 == after["mplus_connector_position_marker", "order"]
             assert 1 == after["mplus_connector_pos_retries_total", "getOrders"]
-            assert 0 == after["mplus_connector_transactions_lost_total", ""]
+            assert 0 == after["mplus_connector_transactions_lost_total", f"{prefix}.work"]
 
 
 async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None:
@@ -124,8 +133,35 @@ async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None
                 "command",
                 "outcome",
                 "partition",
+                "version",
+                "digest",
                 "le",
             }
+
+
+async def test_what_alerts_watch_is_there_before_it_happens(prefix: str) -> None:
+    """Counters at 0, and what this worker may get to do, also where it has nothing to do yet."""
+    async with Sandbox(SandboxOptions()) as pos:
+        config = configuration("nowhere:9092", prefix, pos, entities=("order", "relation"), command_partitions=3)
+    metrics = Metrics(Board(Clock(), "me", ""))
+    metrics.expect(share(config, ROLES))
+    of = metrics.registry.get_sample_value
+
+    letters = {"order": "too-large", "relation": "decode", "orderCommand": "parse"}
+    assert [0.0] * 3 == [
+        of("mplus_connector_dead_letters_total", {"administration": prefix, "entity": entity, "stage": stage})
+        for entity, stage in letters.items()
+    ]
+    unknown = {"administration": prefix, "command": "payOrder", "outcome": "unknown"}
+    assert (0, 0) == (
+        of("mplus_connector_command_outcomes_total", unknown),
+        of("mplus_connector_commands_lost_total", {"administration": prefix}),
+    )
+    topics = ({"topic": f"{prefix}.work"}, {"topic": f"{prefix}.order-commands"})
+    assert [2, 3] == [of("mplus_connector_partitions", topic) for topic in topics]
+    assert [0, 0] == [of("mplus_connector_owned_partitions", topic) for topic in topics]
+    assert [0, 0] == [of("mplus_connector_transactions_lost_total", topic) for topic in topics]
+    assert None is Metrics(Board(Clock(), "", "")).registry.get_sample_value("mplus_connector_shard_configured")
 
 
 async def test_age_is_nothing_when_idle_and_grows_when_stuck(bootstrap: str, prefix: str) -> None:
@@ -181,6 +217,23 @@ async def test_health_tells_what_keeps_it_from_working(bootstrap: str, prefix: s
             assert [reason for reason in reasons if prefix in reason and "POS" in reason]
             live = await get(worker, "/health/live")
             assert (200, {"status": "live"}) == (live.status_code, live.json())
+
+
+def test_a_call_of_long_ago_tells_nothing_about_the_pos() -> None:
+    """A worker that stands by makes none: its last one, failed or not, must neither alarm nor hide what others see."""
+    times = [0.0]
+    board = Board(Clock(monotonic=lambda: times[-1]), "me", "")
+    metrics = Metrics(board)
+    seen = []
+    board(CallMade("shop", "getOrders", 1.0, "Unanswered"))
+    for moment in (1.0, RECENT + 1):
+        times.append(moment)
+        metrics.collect()
+        seen.append(
+            (board.faults, metrics.registry.get_sample_value("mplus_connector_pos_reachable", {"administration": "shop"}))
+        )
+
+    assert [({"shop": "Unanswered"}, 0.0), ({}, None)] == seen
 
 
 async def test_a_regressed_head_is_a_metric(bootstrap: str, prefix: str) -> None:
