@@ -158,6 +158,9 @@ class Connector(Section):
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = Field(
         10, description="most requests per administration and worker"
     )
+    audit_requests_per_second: Annotated[float, Field(gt=0, le=1000)] = Field(
+        2, description="most requests per second of an `audit`, and of a worker that looks for what is said to be gone"
+    )
     bytes_in_flight: Annotated[int, Field(ge=1 << 20)] = Field(
         24 << 20, description="bytes of encoded events read ahead per worker"
     )
@@ -200,6 +203,12 @@ class Connector(Section):
     )
     http_host: str = Field("127.0.0.1", description="where health, metrics and status are served")
     http_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="port for them; 0: any")
+    views_http_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        8081, description="port of `views`: the dashboard, health, metrics; 0: any"
+    )
+    views_data: Path | None = Field(
+        None, description="directory in which `views` keeps its tables, one for each worker; default: in memory"
+    )
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")
 

@@ -14,6 +14,12 @@ DEAD_LETTER_ROOM = 64 << 10
 CONTROL_RETENTION = 7
 """Days: to see who asked what; a request is carried out soon, or never."""
 
+VIEWS_RETENTION = 30
+"""Days: `views` reads what it wrote within seconds, and may be away for long."""
+
+AUDIT_RETENTION = 365
+"""Days: proofs are asked for long after; a report is small."""
+
 SMALL_SEGMENTS = {"segment.bytes": str(16 << 20), "segment.ms": "600000"}
 """Compaction leaves the open segment alone: small ones keep reading back short."""
 
@@ -48,6 +54,11 @@ def control_results_topic(administration: str) -> str:
     return f"{administration}.connector-control-results"
 
 
+def audits_topic(administration: str) -> str:
+    """What each audit found."""
+    return f"{administration}.audit-reports"
+
+
 def commands_topic(administration: str) -> str:
     """What producers want done, keyed by the order."""
     return f"{administration}.order-commands"
@@ -61,6 +72,36 @@ def results_topic(administration: str) -> str:
 def ledger_topic(administration: str) -> str:
     """What is known of every command: partition p belongs to command partition p."""
     return f"{administration}.command-ledger"
+
+
+def journeys_topic(administration: str) -> str:
+    """What became of each order, keyed as its commands. Written by `views`."""
+    return f"{administration}.order-journeys"
+
+
+def windows_topic(administration: str) -> str:
+    """Sums over minutes and hours, for the dashboard. Written by `views`."""
+    return f"{administration}.views-windows"
+
+
+def by_document_topic(administration: str) -> str:
+    """What events say of orders, keyed by order: until the order's own record tells the journey's key. Inner topic of `views`."""
+    return f"{administration}.views-by-document"
+
+
+def by_journey_topic(administration: str) -> str:
+    """What is known of orders, keyed by journey. Inner topic of `views`."""
+    return f"{administration}.views-by-journey"
+
+
+def figures_topic(administration: str) -> str:
+    """What is to be counted in windows. Inner topic of `views`."""
+    return f"{administration}.views-figures"
+
+
+def documents_topic(administration: str) -> str:
+    """Of each order its journey's key, and what waits for it; what each document adds to the revenue. A table of `views`."""
+    return f"{administration}.views-documents"
 
 
 def plan(config: Config, entities: Sequence[Entity]) -> list[Topic]:
@@ -86,6 +127,7 @@ def _of(administration: str, settings: Connector, entities: Iterable[Entity]) ->
     yield _topic(settings, status_topic(administration), "compact", partitions=1, more=SMALL_SEGMENTS)
     yield from _of_control(administration, settings)
     yield from _of_commands(administration, settings)
+    yield from _of_views(administration, settings)
     yield _topic(
         settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM, more=_kept(settings.dead_letters_retention)
     )
@@ -97,6 +139,7 @@ def _of_control(administration: str, settings: Connector) -> Iterable[Topic]:
     arrival = {"message.timestamp.type": "LogAppendTime", **kept}
     yield _topic(settings, control_topic(administration), "delete", partitions=1, fixed=True, more=arrival)
     yield _topic(settings, control_results_topic(administration), "delete", partitions=1, more=kept)
+    yield _topic(settings, audits_topic(administration), "delete", partitions=1, more=_kept(AUDIT_RETENTION))
 
 
 def _of_commands(administration: str, settings: Connector) -> Iterable[Topic]:
@@ -107,6 +150,18 @@ def _of_commands(administration: str, settings: Connector) -> Iterable[Topic]:
     yield _topic(settings, results_topic(administration), "delete", partitions=count, more=_kept(settings.results_retention))
     kept = SMALL_SEGMENTS | _kept(settings.ledger_retention)
     yield _topic(settings, ledger_topic(administration), "compact,delete", partitions=count, fixed=True, more=kept)
+
+
+def _of_views(administration: str, settings: Connector) -> Iterable[Topic]:
+    """All with as many partitions as the commands: one worker has the same partitions of all."""
+    for name in (by_document_topic, by_journey_topic, figures_topic):
+        yield _of_all_commands(settings, name(administration), "delete", _kept(VIEWS_RETENTION))
+    for name in (documents_topic, journeys_topic, windows_topic):
+        yield _of_all_commands(settings, name(administration), "compact", SMALL_SEGMENTS)
+
+
+def _of_all_commands(settings: Connector, name: str, policy: str, more: dict[str, str]) -> Topic:
+    return _topic(settings, name, policy, partitions=settings.command_partitions, fixed=True, room=DEAD_LETTER_ROOM, more=more)
 
 
 def _topic(

@@ -1,7 +1,7 @@
 """Asking the pollers' owners to do something, and hearing what became of it."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -17,12 +17,17 @@ from connector.kafka.records import Place, Record
 
 
 class Wish(NamedTuple):
-    """What shall be done: pause, resume or resync, from a marker on (None: as the entity's state says)."""
+    """What shall be done: pause, resume or resync, from a marker on (None: as the entity's state says); or repair.
+
+    A repair names `items` to read again, and what is `gone`, by identity and sync marker (of what is gone, the last one).
+    """
 
     action: str
     entity: str
     start: int | None = None
     by: str = ""
+    items: Sequence[tuple[str, int]] = ()
+    gone: Sequence[tuple[str, int]] = ()
 
 
 class News(NamedTuple):
@@ -51,6 +56,7 @@ async def _ask(brokers: Brokers, topic: str, wish: Wish) -> str:
     request, producing = str(uuid.uuid4()), Producing(brokers)
     row: dict[str, Any] = {"id": request, "action": wish.action, "entity": wish.entity}
     row |= {} if wish.start is None else {"from": wish.start}
+    row |= {name: rows for name, rows in (("items", wish.items), ("gone", wish.gone)) if rows}
     row |= {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "by": wish.by}
     try:
         await producing.write(Place(topic, 0), Record(topic, wish.entity.encode(), orjson.dumps(row)), f"request {request}")

@@ -76,6 +76,11 @@ class CloudEvents:
             ("ce_syncmarker", b"%d" % marker),
         ]
 
+    def gone(self, identity: str, marker: int) -> list[tuple[str, bytes]]:
+        """Of an item that is not there any more, though nobody said that it was deleted; last seen at this marker."""
+        found = {**dict(self.headers(identity, marker, deleted=True)), "ce_inferred": b"true"}
+        return list({**found, "ce_id": f"{self._prefix}{identity}:gone-{marker}{self._suffix}".encode()}.items())
+
 
 def dead_letter_headers(origin: tuple[str, int, int], stage: str, kind: str, message: str) -> list[tuple[str, bytes]]:
     """Headers in the Kafka Connect convention; `origin` is topic, partition and offset (-1 where there is none)."""

@@ -73,6 +73,12 @@ class Publisher:
             records.append(self.tombstone(item.identity, item.marker))
         return []
 
+    def gone(self, identity: str, marker: int, epoch: int, time: str) -> list[Record]:
+        """A deletion that nobody reported: the POS had the item last at this marker, and has it no more."""
+        headers = CloudEvents(self.administration, self.entity.name, time, REPAIR, epoch).gone(identity, marker)
+        records = [Record(self.topic, identity.encode(), b"{}", headers)]
+        return [*records, self.tombstone(identity, marker)] if self.entity.compacted else records
+
     def tombstone(self, identity: str, marker: int) -> Record:
         """Removes the identity from a compacted topic; not a CloudEvent."""
         return Record(self.topic, identity.encode(), None, [("ce_syncmarker", b"%d" % marker)])

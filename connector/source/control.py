@@ -7,8 +7,9 @@ from typing import Any
 import orjson
 
 from connector.errors import Reject
-from connector.source.positions import NEVER_READ, Applied, Position, Resync
+from connector.source.positions import NEVER_READ, Applied, Pending, Position, Resync
 from connector.source.schedule import State
+from connector.source.wanted import wanted
 
 EXPIRES = 600.0
 """Seconds after which a request that nobody saw surprises more than it helps."""
@@ -17,7 +18,7 @@ LONGEST = 200
 """Characters of a name: an answer repeats them, and one that the broker refuses would stop the lane."""
 
 ACCEPTED, DONE, REJECTED, FAILED = "accepted", "done", "rejected", "failed"
-RESYNC = "resync"
+RESYNC, REPAIR = "resync", "repair"
 WAITING = "it is paused: it reads when it is resumed"
 
 
@@ -39,7 +40,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as it was read: `where` it lies, and its age in seconds. `start` may be anything: see `problem`."""
+    """A request as it was read: `where` it lies, and its age in seconds. What it is about may be anything: see `problem`."""
 
     id: str
     action: str
@@ -47,6 +48,8 @@ class Request:
     start: Any
     where: Applied
     age: float
+    items: Any = None
+    gone: Any = None
 
     def answer(self, status: str, reason: str = "") -> Answer:
         """What became of it."""
@@ -62,38 +65,53 @@ def read(value: bytes | None, where: Applied, age: float) -> Request | None:
     if not isinstance(row, dict) or not isinstance(row.get("id"), str) or len(row["id"]) > LONGEST:
         return None
     action, entity = (str(row.get(name))[:LONGEST] for name in ("action", "entity"))
-    return Request(row["id"], action, entity, row.get("from"), where, age)
+    return Request(row["id"], action, entity, row.get("from"), where, age, row.get("items"), row.get("gone"))
 
 
 def problem(request: Request, entity: str, *, listed: bool) -> str:
     """What is wrong with a request to this entity, whatever its state; empty when nothing is."""
-    start = request.start
     if request.entity != entity:
         return f"no entity {request.entity} is read here"
     if request.action not in CHANGES:
         return f"unknown action {request.action}: use {', '.join(CHANGES)}"
     if request.age > EXPIRES:
         return f"expired: it is {request.age / 60:.0f} minutes old, and nobody took it before"
-    if request.action != RESYNC or start is None:
+    if request.action == REPAIR:
+        return _repair_problem(request)
+    return _start_problem(request.start, listed) if request.action == RESYNC else ""
+
+
+def _start_problem(start: Any, listed: bool) -> str:
+    if start is None:
         return ""
     if isinstance(start, bool) or not isinstance(start, int) or start < 0:
         return "from must be a sync marker: a whole number of 0 or more"
     return "a list is published as a whole: leave from out" if listed and start else ""
 
 
+def _repair_problem(request: Request) -> str:
+    try:
+        wanted(request.items, request.gone)
+    except Reject as error:
+        return str(error)
+    return ""
+
+
 def changed(position: Position, request: Request, head: int | None) -> Position:
     """The position after a request, at this head of the POS (None: a list). Raises Reject."""
-    return replace(CHANGES[request.action](position, request, head), control=request.where)
+    return replace(CHANGES[request.action](replace(position, repair=None), request, head), control=request.where)
 
 
 def answers(request: Request, before: Position, after: Position) -> list[Answer]:
     """What is answered when the request has changed the position."""
-    found = [request.answer(ACCEPTED)]
+    found = []
     if request.action == RESYNC and before.resync:
-        found.insert(0, Answer(before.resync.id, RESYNC, request.entity, FAILED, "another resync took its place"))
-    if request.action != RESYNC or after.resync is None:
-        return [*found, request.answer(DONE)]
-    return [*found[:-1], request.answer(ACCEPTED, WAITING if after.state is State.PAUSED else "")]
+        found.append(Answer(before.resync.id, RESYNC, request.entity, FAILED, "another resync took its place"))
+    if before.repair:
+        found.append(Answer(before.repair.id, REPAIR, request.entity, FAILED, f"a {request.action} took its place: ask again"))
+    if request.action == REPAIR or (request.action == RESYNC and after.resync is not None):
+        return [*found, request.answer(ACCEPTED, WAITING if after.state is State.PAUSED else "")]
+    return [*found, request.answer(ACCEPTED), request.answer(DONE)]
 
 
 def _pause(position: Position, _request: Request, _head: int | None) -> Position:
@@ -125,8 +143,15 @@ def _resync(position: Position, request: Request, head: int | None) -> Position:
     return replace(position, marker=max(start - 1, NEVER_READ), state=state, epoch=position.epoch + restored, resync=resync)
 
 
+def _repair(position: Position, request: Request, _head: int | None) -> Position:
+    if position.state.stopped:
+        raise Reject(f"it has stopped: {position.state}")
+    return replace(position, repair=Pending(request.id, *request.where))
+
+
 CHANGES: Mapping[str, Callable[[Position, Request, int | None], Position]] = {
     "pause": _pause,
     "resume": _resume,
     RESYNC: _resync,
+    REPAIR: _repair,
 }

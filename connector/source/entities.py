@@ -47,6 +47,10 @@ class Entity:
         """A slow list without sync markers: published when it changed."""
         return not self.head
 
+    def name_of(self, identity: str, marker: int) -> str:
+        """What tells items apart: the identity; where every change is kept, with its marker."""
+        return identity if self.compacted else f"{identity}:{marker}"
+
 
 def _plain(operation: str, *rest: tuple[str, Value], before: Sequence[tuple[str, Value]] = ()) -> Reading:
     def fields(marker: int, limit: int, _: Choices) -> Fields:

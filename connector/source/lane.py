@@ -25,7 +25,7 @@ class LaneParts:
     deployment: Deployment
     shards: Callable[[int], Sequence[Shard]]
     status: Callable[[Sequence[Shard]], Sequence[Record]]
-    status_interval: float = 4.0
+    status_interval: float = 2.0
 
 
 class Lane:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connector.errors import Reject, Retry
-from connector.events import HeadSeen
+from connector.events import HeadSeen, PageRead
 from connector.mplus.pages import Item, Undecodable
 from connector.source.bundles import origin
 from connector.source.poller import Parts
@@ -25,7 +25,7 @@ def changes(position: Position, items: Sequence[Item | Undecodable]) -> tuple[Po
 
     What cannot be decoded has not vanished: then nothing counts as deleted.
     """
-    hashes = {_key(item): _hash(item) for item in items}
+    hashes = {_key(item): content_hash(item) for item in items}
     gone = [] if any(isinstance(item, Undecodable) for item in items) else [key for key in position.hashes if key not in hashes]
     changed: list[Item | Undecodable] = [item for item in items if position.hashes.get(_key(item)) != hashes[_key(item)]]
     changed += [Item(marker=0, identity=key, deleted=True, value=b"{}") for key in gone if not key.startswith(UNREADABLE)]
@@ -36,10 +36,11 @@ def changes(position: Position, items: Sequence[Item | Undecodable]) -> tuple[Po
 
 
 def _key(item: Item | Undecodable) -> str:
-    return UNREADABLE + _hash(item) if isinstance(item, Undecodable) else item.identity
+    return UNREADABLE + content_hash(item) if isinstance(item, Undecodable) else item.identity
 
 
-def _hash(item: Item | Undecodable) -> str:
+def content_hash(item: Item | Undecodable) -> str:
+    """What a list's content is remembered and compared by."""
     content = item.raw if isinstance(item, Undecodable) else item.value
     return hashlib.blake2b(content, digest_size=12).hexdigest()
 
@@ -72,6 +73,7 @@ class ListPoller:
             return
         started = self._parts.clock.monotonic()
         page = await self._reader.page(0, 0)
+        self._parts.tell(PageRead(*self._where, 0, len(page), self._parts.clock.monotonic() - started))
         position, changed = changes(self._position, page)
         if changed or self._position.marker == NEVER_READ or self._position.resync:
             bundle = self._parts.publisher.bundle(changed, position, self._parts.clock.stamp(), origin(position))

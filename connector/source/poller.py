@@ -16,6 +16,7 @@ from connector.source.positions import Position
 from connector.source.reader import Reader
 from connector.source.schedule import AwaitHead, Head, Lag, Read, State, decide
 from connector.source.standing import Standing
+from connector.tracing import past, span
 
 BYTES_PER_ITEM = 4096
 """What an item is expected to have before the shard's first page told better."""
@@ -72,10 +73,11 @@ class Poller:
         head = await self._something_new()
         async with self._parts.budget.room(self._expected(head)) as room:
             ask = self._ask(head)
-            page = await self._read(ask)
-            bundle = await self._judge(ask, page)
-            if bundle is not None:
-                await self._hand_over(bundle, room)
+            with span("page", administration=self._where[0], entity=self._where[1], asked=ask.marker):
+                page = await self._read(ask)
+                bundle = await self._judge(ask, page)
+                if bundle is not None:
+                    await self._hand_over(bundle, room)
 
     def _expected(self, head: Head) -> int:
         """Bytes that the next page may have: so many markers are left to read, at most a page of them."""
@@ -148,8 +150,9 @@ class Poller:
         def report(done: "asyncio.Future[None]") -> None:
             if done.cancelled() or done.exception() is not None:
                 return
-            self._committed = bundle.position.marker
-            self._standing.committed(bundle, self._parts.clock.monotonic() - started, self._lag.since(self._committed))
+            self._committed, took = bundle.position.marker, self._parts.clock.monotonic() - started
+            past("transaction", took, items=bundle.items, marker=self._committed)
+            self._standing.committed(bundle, took, self._lag.since(self._committed))
 
         return report
 

@@ -32,12 +32,21 @@ class Resync:
         return self.upto is None or marker >= self.upto
 
 
+class Pending(NamedTuple):
+    """A repair that was accepted: the request's id, and where it lies."""
+
+    id: str
+    partition: int
+    offset: int
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """All items with markers up to `marker` are in Kafka.
 
     `epoch` counts the restores of the POS after which markers came again. `hashes` are a slow list's last
-    contents by identity; its marker counts its changes. `control` is the last control request that was applied.
+    contents by identity; its marker counts its changes. `control` is the last control request that was applied; `repair`,
+    one that was accepted and is not done yet.
     """
 
     marker: int = NEVER_READ
@@ -46,6 +55,7 @@ class Position:
     hashes: Mapping[str, str] = field(default_factory=dict)
     control: Applied | None = None
     resync: Resync | None = None
+    repair: Pending | None = None
 
     def at(self, marker: int) -> "Position":
         """The same, moved: at most to where a resync under way ends, so that a page is of one origin."""
@@ -80,6 +90,7 @@ class Deployment:
                 "hashes": dict(position.hashes),
                 "control": position.control and position.control._asdict(),
                 "resync": position.resync and {"id": position.resync.id, "upto": position.resync.upto},
+                "repair": position.repair and position.repair._asdict(),
             }
         )
 
@@ -102,7 +113,7 @@ class Deployment:
         return ""
 
 
-def _later(row: Mapping[str, Any]) -> tuple[Applied | None, Resync | None]:
-    """What records of the first version do not have."""
-    control, resync = row.get("control"), row.get("resync")
-    return control and Applied(**control), resync and Resync(**resync)
+def _later(row: Mapping[str, Any]) -> tuple[Applied | None, Resync | None, Pending | None]:
+    """What records of earlier versions do not have."""
+    control, resync, repair = row.get("control"), row.get("resync"), row.get("repair")
+    return control and Applied(**control), resync and Resync(**resync), repair and Pending(**repair)

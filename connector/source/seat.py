@@ -12,15 +12,17 @@ from typing import Protocol
 
 from connector.clock import Clock
 from connector.errors import Reject, Retry
-from connector.events import ControlAnswered, Listener
+from connector.events import ControlAnswered, DeadLettered, Listener
 from connector.kafka.connection import retrieved
 from connector.kafka.records import Record
 from connector.source.bundles import Bundle
 from connector.source.control import DONE, FAILED, REJECTED, RESYNC, Answer, Request, answers, changed, problem
 from connector.source.positions import Position
+from connector.source.repair import Repair, Search
+from connector.source.wanted import wanted
 
 HEAD_WITHIN = 60.0
-"""Seconds that the POS is given to tell its head; nothing is read meanwhile."""
+"""Seconds that the POS is given to tell its head, or to show what is repaired; nothing else is read meanwhile."""
 
 
 class Polling(Protocol):
@@ -45,6 +47,7 @@ class Shard:
     poller: Callable[[Position, "Callable[[Bundle], asyncio.Future[None]]"], Polling]
     head: Callable[[], Awaitable[int]] | None
     hears: Callable[[str], bool]
+    repair: Repair
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,14 @@ class Pen:
     clock: Clock
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What a repair looked for was looked for, or could not be: `search` is done."""
+
+    request: Request
+    search: "asyncio.Future[Search]"
+
+
 class Seat:
     """One shard, as long as its partition is owned."""
 
@@ -66,22 +77,27 @@ class Seat:
         self.shard = shard
         self._position = position
         self._pen = pen
-        self._requests: asyncio.Queue[Request] = asyncio.Queue()
+        self._asked_for: asyncio.Queue[Request | Looked] = asyncio.Queue()
+        self._looking: asyncio.Task[Search] | None = None
 
     @property
     def hears_from(self) -> int:
-        """The offset of the first control request that was not applied."""
+        """The offset of the first control request that was not carried out."""
+        return self._unheard if self._position.repair is None else self._position.repair.offset
+
+    @property
+    def _unheard(self) -> int:
         return 0 if self._position.control is None else self._position.control.offset + 1
 
     def settle(self, end: int) -> None:
         """The control topic ends at this offset: where it lies before what was applied, the topic was made anew."""
-        if self.hears_from > end:
-            self._position = replace(self._position, control=None)
+        if self._unheard > end:
+            self._position = replace(self._position, control=None, repair=None)
 
     def hear(self, request: Request) -> None:
-        """Take a request, if it is for this shard and was not applied before."""
-        if self.shard.hears(request.entity) and request.where.offset >= self.hears_from:
-            self._requests.put_nowait(request)
+        """Take a request, if it is for this shard and was not carried out before."""
+        if self.shard.hears(request.entity) and (request.where.offset >= self._unheard or self._accepted(request)):
+            self._asked_for.put_nowait(request)
 
     def adopt(self) -> None:
         """Ours from now on: the deployment that wrote the position refuses to go on."""
@@ -89,27 +105,74 @@ class Seat:
 
     async def run(self) -> None:
         """Poll until cancelled, and between do what is asked."""
-        while True:
-            request = await self._poll()
-            position, told = await self._outcome(request)
-            await self._answer(replace(position, control=request.where), told)
+        try:
+            while True:
+                asked = await self._poll()
+                await (self._mend(asked) if isinstance(asked, Looked) else self._carry_out(asked))
+        finally:
+            self._look_no_more()
 
-    async def _poll(self) -> Request:
-        """Poll until there is a request to carry out; then nothing is read any more."""
+    async def _poll(self) -> Request | Looked:
+        """Poll until there is something to carry out; then nothing is read any more."""
         polling = retrieved(asyncio.create_task(self.shard.poller(self._position, self._commit).run()))
         try:
             while True:
-                request = await self._asked(polling)
-                wrong = problem(request, self.shard.entity, listed=self.shard.head is None)
-                if not wrong:
-                    return request
-                await self._answer(replace(self._position, control=request.where), [request.answer(REJECTED, wrong)])
+                asked = await self._asked(polling)
+                wrong = "" if isinstance(asked, Looked) or self._accepted(asked) else self._problem(asked)
+                if isinstance(asked, Looked) or not wrong:
+                    return asked
+                await self._answer(replace(self._position, control=asked.where), [asked.answer(REJECTED, wrong)])
         finally:
             polling.cancel()
             await asyncio.wait([polling])
 
-    async def _asked(self, polling: "asyncio.Task[None]") -> Request:
-        asking = asyncio.ensure_future(self._requests.get())
+    def _accepted(self, request: Request) -> bool:
+        """Whether it is the repair that was accepted, perhaps by the owner before us, and is not done."""
+        repair = self._position.repair
+        return repair is not None and repair == (request.id, *request.where)
+
+    def _problem(self, request: Request) -> str:
+        return problem(request, self.shard.entity, listed=self.shard.head is None)
+
+    async def _carry_out(self, request: Request) -> None:
+        if not self._accepted(request):
+            position, told = await self._outcome(request)
+            await self._answer(replace(position, control=request.where), told)
+        if self._position.repair is None:
+            self._look_no_more()
+        elif self._accepted(request):
+            self._look(request)
+
+    def _look(self, request: Request) -> None:
+        """Look for what a repair says is gone; that may take long, so the poller goes on."""
+        self._look_no_more()
+        self._looking = looking = retrieved(asyncio.create_task(self.shard.repair.look(wanted(request.items, request.gone))))
+        looking.add_done_callback(lambda ended: None if ended.cancelled() else self._asked_for.put_nowait(Looked(request, ended)))
+
+    def _look_no_more(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+
+    async def _mend(self, looked: Looked) -> None:
+        """The end of a repair: its events and its answer are one transaction."""
+        request, before = looked.request, self._position
+        if not self._accepted(request):
+            return
+        try:
+            async with asyncio.timeout(HEAD_WITHIN):
+                bundle, words = await self.shard.repair.mend(wanted(request.items, request.gone), looked.search.result(), before)
+        except (Retry, Reject, TimeoutError) as error:
+            reason = str(error) or "the POS does not show the items in time"
+            await self._answer(replace(before, repair=None), [request.answer(FAILED, reason)])
+        else:
+            await self._answer(replace(bundle.position, repair=None), [request.answer(DONE, words)], bundle.records)
+            for letter in bundle.letters:
+                self._pen.tell(
+                    DeadLettered(self.shard.administration, self.shard.entity, letter.stage, letter.marker, letter.reason)
+                )
+
+    async def _asked(self, polling: "asyncio.Task[None]") -> Request | Looked:
+        asking = asyncio.ensure_future(self._asked_for.get())
         try:
             await asyncio.wait({polling, asking}, return_when=asyncio.FIRST_COMPLETED)
             if polling.done():
@@ -137,8 +200,8 @@ class Seat:
         async with asyncio.timeout(HEAD_WITHIN):
             return await self.shard.head()
 
-    async def _answer(self, position: Position, told: Sequence[Answer]) -> None:
-        await asyncio.shield(self._submit(position, told=told))
+    async def _answer(self, position: Position, told: Sequence[Answer], records: Sequence[Record] = ()) -> None:
+        await asyncio.shield(self._submit(position, records, told))
         for answer in told:
             self._tell(answer)
 
@@ -146,9 +209,13 @@ class Seat:
         """A poller's bundle; with its last one, the end of a resync. What was asked stands here, not with the poller."""
         now = self._position
         if now.resync is None or not now.resync.over(bundle.position.marker):
-            return self._submit(replace(bundle.position, control=now.control, resync=now.resync), bundle.records)
+            return self._submit(
+                replace(bundle.position, control=now.control, resync=now.resync, repair=now.repair), bundle.records
+            )
         done = Answer(now.resync.id, RESYNC, self.shard.entity, DONE)
-        committed = self._submit(replace(bundle.position, control=now.control, resync=None), bundle.records, [done])
+        committed = self._submit(
+            replace(bundle.position, control=now.control, resync=None, repair=now.repair), bundle.records, [done]
+        )
         committed.add_done_callback(lambda ended: None if ended.cancelled() or ended.exception() else self._tell(done))
         return committed
 

@@ -19,6 +19,7 @@ from connector.source.lists import ListPoller
 from connector.source.poller import Commit, Parts, Poller
 from connector.source.positions import Deployment, Position
 from connector.source.reader import Reader
+from connector.source.repair import Repair, RepairParts
 from connector.source.seat import Polling, Shard
 from connector.topics import control_results_topic, control_topic, dead_letters_topic, positions_topic
 
@@ -61,7 +62,10 @@ def _shard(config: Config, name: str, entity: Entity, shared: tuple[PosClient, H
         return (await heads.newer(entity, clock.monotonic())).marker
 
     topics = (positions_topic(name), control_topic(name), control_results_topic(name))
-    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, hears(entity, chosen_entities(config)))
+    pause = 1 / settings.audit_requests_per_second
+    repair = Repair(RepairParts(reader, heads, budget, publisher, clock, settings.page_size, pause))
+    heard = hears(entity, chosen_entities(config))
+    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair)
 
 
 def hears(entity: Entity, entities: Sequence[Entity]) -> Callable[[str], bool]:

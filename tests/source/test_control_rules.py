@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import orjson
 import pytest
@@ -23,7 +24,7 @@ HERE = Deployment("g", 2)
 
 def request(action: str, start: object = None, *, id: str = "r", age: float = 0.0, entity: str = "order") -> Request:
     """A request as it was read."""
-    return Request(id, action, entity, start, WHERE, age)
+    return Request(id, action, entity, start, WHERE, age, [["17", 5]] if action == "repair" else None)
 
 
 def statuses(asked: Request, before: Position, after: Position) -> list[tuple[str, str]]:
@@ -163,7 +164,8 @@ async def test_a_seat_hears_what_it_has_not_applied() -> None:
         done.set_result(None)
         return done
 
-    shard = Shard("a", "order", "p", "c", "r", lambda *_: Idle(), None, lambda name: name == "order")
+    repair: Any = None
+    shard = Shard("a", "order", "p", "c", "r", lambda *_: Idle(), None, lambda name: name == "order", repair)
     pen = Pen(submit, HERE.encode, 0, "me", told.append, Clock())  # type: ignore[arg-type]
     seat = Seat(shard, Position(5, control=WHERE), pen)
     running = asyncio.create_task(seat.run())

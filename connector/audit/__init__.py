@@ -1,0 +1,1 @@
+"""Proof that nothing is missing: the source, read again, against the topic."""

@@ -1,0 +1,176 @@
+"""The audit of one entity: the source, then the topic, then a second look at what differs, until it is explained.
+
+What is found wrong was wrong at one moment: the connector had read as far as the item, the topic was read after that, and
+then the source still showed the item there. So nothing that changes meanwhile is taken for a hole.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from connector.audit.source import Source, Suspect
+from connector.audit.topic import TopicReading, letters
+from connector.audit.verdict import Finding, Kind, Reach, judge
+from connector.audit.versions import NONE, Target, Versions
+from connector.client.brokers import Brokers
+from connector.clock import Clock
+from connector.errors import Reject
+from connector.kafka.reading import read_back
+from connector.kafka.records import Place
+from connector.source.entities import Entity
+from connector.source.positions import Deployment, Position
+
+PAUSE = 1.0
+"""Seconds between two looks at what the connector has not read yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuditParts:
+    """What an audit works with. `wait`: seconds that the connector is given to read what the source already shows."""
+
+    brokers: Brokers
+    topic: str
+    dead_letters: str
+    positions: Place
+    deployment: Deployment
+    entity: Entity
+    clock: Clock
+    wait: float
+    tell: Callable[[str, int, int], None]
+
+
+class Audit:
+    """Of one entity."""
+
+    def __init__(self, parts: AuditParts, source: Source, versions: Versions) -> None:
+        self._parts = parts
+        self._source = source
+        self._versions = versions
+        self._topic = TopicReading(parts.brokers, parts.topic, parts.entity, versions)
+        self._reach = Reach(0, 0)
+
+    @property
+    def scanned(self) -> int | None:
+        """The marker up to which the source was compared; None: it has none."""
+        return None if self._parts.entity.listed else self._reach.scanned
+
+    async def run(self) -> list[Finding]:
+        """Compare. Raises Retry, Reject, Fatal where that cannot be done."""
+        await self._position()
+        await self._source.read(lambda at, end: self._parts.tell("reading the source", at, end))
+        self._reach = Reach(self._source.scanned, 0)
+        await self._read_topic()
+        return await self.look(self._suspects())
+
+    async def again(self, findings: Sequence[Finding]) -> list[Finding]:
+        """What is left of them."""
+        names = {self._name(finding): finding for finding in findings}
+        return await self.look({name: self._target(name) for name in names})
+
+    async def look(self, targets: Mapping[bytes, Target]) -> list[Finding]:
+        """Look at suspects again until each is explained, or confirmed, or the connector was given time enough."""
+        confirmed: list[Finding] = []
+        deadline = self._parts.clock.monotonic() + self._parts.wait
+        while targets:
+            await self._source.read(lambda *_: None)
+            position = await self._position()
+            await self._read_topic()
+            self._reach = Reach(self._reach.scanned, (await self._position()).highest)
+            unread, wrong = self._judged(targets, position)
+            holding = await self._source.still(wrong)
+            confirmed += [self._finding(name, wrong[name].target) for name in holding]
+            targets = unread | {name: self._target(name) for name in wrong.keys() - holding}
+            if self._parts.clock.monotonic() > deadline or (position.state.stopped and wrong.keys() == holding):
+                return [*await self._explained(confirmed), *(self._unread(name) for name in targets)]
+            if targets:
+                self._parts.tell("looking again at what differs", len(confirmed), len(confirmed) + len(targets))
+                await self._parts.clock.sleep(PAUSE)
+        return await self._explained(confirmed)
+
+    def _suspects(self) -> dict[bytes, Target]:
+        """Rows of an append-only topic that the source shows no more, since it keeps them no longer, are none."""
+        names = self._versions.differing()
+        if self._parts.entity.compacted:
+            return {name: self._target(name) for name in names}
+        lowest = self._versions.lowest()
+        return {
+            name: self._target(name) for name in names if max(self._versions.source(name), self._versions.topic(name)) >= lowest
+        }
+
+    def _judged(self, targets: Mapping[bytes, Target], position: Position) -> tuple[dict[bytes, Target], dict[bytes, Suspect]]:
+        unread: dict[bytes, Target] = {}
+        wrong: dict[bytes, Suspect] = {}
+        for name, target in targets.items():
+            topic = self._versions.topic(name)
+            read = self._source.was_read(position, name, target.version)
+            kind = judge(target, topic, self._reach, read=read)
+            if kind is Kind.UNREAD:
+                unread[name] = target
+            elif kind is not None:
+                wrong[name] = Suspect(target, topic)
+        return unread, wrong
+
+    async def _position(self) -> Position:
+        place, entity = self._parts.positions, self._parts.entity.name
+        written = (await read_back(self._parts.brokers.arguments, *place)).get(entity.encode())
+        if written is None:
+            raise Reject("no worker has ever read it: start one (`run`)")
+        position = self._parts.deployment.decode(written)
+        if position.state == "head-regressed":
+            raise Reject("the POS's head fell, so that its markers come again: resync it first")
+        return position
+
+    async def _read_topic(self) -> None:
+        await self._topic.read(lambda at, end: self._parts.tell("reading the topic", at, end))
+
+    def _target(self, name: bytes) -> Target:
+        return Target(self._versions.source(name), name in self._versions.deleted)
+
+    def _name(self, finding: Finding) -> bytes:
+        marker = finding.topic_marker if finding.marker is None else finding.marker
+        return self._parts.entity.name_of(finding.identity, marker or 0).encode()
+
+    def _finding(self, name: bytes, target: Target) -> Finding:
+        kind = judge(target, self._versions.topic(name), self._reach, read=True)
+        return self._described(kind or Kind.UNREAD, name, target)
+
+    def _unread(self, name: bytes) -> Finding:
+        return self._described(Kind.UNREAD, name, self._target(name))
+
+    def _described(self, kind: Kind, name: bytes, target: Target) -> Finding:
+        identity = name.decode(errors="replace")
+        if not self._parts.entity.compacted:
+            identity = identity.rpartition(":")[0]
+        topic = self._topic.markers.get(name, NONE) if self._parts.entity.listed else self._versions.topic(name)
+        return Finding(kind, identity, None if self._parts.entity.listed else _marker(target.version), _marker(topic))
+
+    async def _explained(self, findings: Sequence[Finding]) -> list[Finding]:
+        """Dead letters stand for items; retention removes rows; and an item without a name may be one that seems gone."""
+        found = findings and await letters(
+            self._parts.brokers, self._parts.dead_letters, self._parts.entity.name, [self._parts.topic]
+        )
+        return [self._excused(finding, found or Counter()) for finding in sorted(findings, key=_order)]
+
+    def _excused(self, finding: Finding, found: Counter[int]) -> Finding:
+        kind, marker = finding.kind, finding.marker
+        if kind is Kind.GONE:
+            kind = Kind.UNPROVEN if self._source.nameless else kind
+        elif marker is not None and found[marker]:
+            found[marker] -= 1
+            kind = Kind.DEAD_LETTER
+        elif marker is not None and not self._parts.entity.compacted and self._topic.expired(finding.identity, marker):
+            kind = Kind.EXPIRED
+        return Finding(kind, finding.identity, marker, finding.topic_marker)
+
+
+def _marker(version: int) -> int | None:
+    return None if version < 0 else version
+
+
+def _order(finding: Finding) -> tuple[str, int, str]:
+    return finding.kind.value, finding.marker or 0, finding.identity
+
+
+def closing(findings: Iterable[Finding]) -> list[Finding]:
+    """Those that a repair can close: also items whose dead letter stands for them, if they can be read by now."""
+    return [finding for finding in findings if finding.kind.hole or finding.kind is Kind.DEAD_LETTER]

@@ -1,0 +1,116 @@
+"""What an audit found, as an event and in words. Pure."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from connector.audit.verdict import Finding, Kind
+from connector.kafka.records import Headers
+
+SHOWN = 1000
+"""Findings in a report, at most: the counts say how many there are."""
+
+CLEAN, HOLES, UNFINISHED = "clean", "holes", "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Of one entity. `mended` counts what a repair has closed; `unreadable`, items of which nobody can read whose they are.
+
+    `problem` says why it could not be finished.
+    """
+
+    id: str
+    administration: str
+    entity: str
+    started: str
+    ended: str
+    marker: int | None = None
+    source: int = 0
+    topic: int = 0
+    findings: Sequence[Finding] = ()
+    mended: int = 0
+    unreadable: int = 0
+    problem: str = ""
+    counts: Mapping[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        found = Counter(finding.kind for finding in self.findings)
+        object.__setattr__(self, "counts", {kind.value: found[kind] for kind in Kind})
+
+    @property
+    def result(self) -> str:
+        """In one word."""
+        if any(finding.kind.hole for finding in self.findings):
+            return HOLES
+        return UNFINISHED if self.problem or any(finding.kind.open for finding in self.findings) else CLEAN
+
+    def row(self) -> dict[str, Any]:
+        """The event's value."""
+        named = {"id": self.id, "administration": self.administration, "entity": self.entity, "result": self.result}
+        counted = {
+            "syncMarker": self.marker,
+            "source": self.source,
+            "topic": self.topic,
+            **self.counts,
+            "unreadable": self.unreadable,
+            "repaired": self.mended,
+        }
+        shown = [
+            {"kind": each.kind.value, "identity": each.identity, "syncMarker": each.marker, "topicSyncMarker": each.topic_marker}
+            for each in self.findings[:SHOWN]
+        ]
+        return {
+            **named, **counted, "problem": self.problem, "startedAt": self.started, "endedAt": self.ended, "findings": shown
+        }  # fmt: skip
+
+    def headers(self) -> Headers:
+        """CloudEvents 1.0, as the entities' events have them."""
+        return [
+            ("content-type", b"application/json"),
+            ("ce_specversion", b"1.0"),
+            ("ce_source", f"/mplus/{self.administration}".encode()),
+            ("ce_id", f"audit:{self.entity}:{self.id}".encode()),
+            ("ce_type", b"mplus-connector.audit.reported"),
+            ("ce_subject", self.entity.encode()),
+            ("ce_time", self.ended.encode()),
+        ]
+
+    def encode(self) -> bytes:
+        """The record's value."""
+        return orjson.dumps(self.row())
+
+
+WORDS = {
+    Kind.MISSING: "missing in Kafka",
+    Kind.STALE: "stale in Kafka",
+    Kind.GONE: "gone at the source",
+    Kind.UNREAD: "not read yet",
+    Kind.UNPROVEN: "not proven gone, since an item of the source cannot be read",
+    Kind.DEAD_LETTER: "in dead letters",
+    Kind.EXPIRED: "removed by the topic's retention",
+}
+
+
+def words(report: Report, most: int = 20) -> list[str]:
+    """Lines for people: the result, then the findings, at most so many."""
+    found = ", ".join(f"{report.counts[kind]} {text}" for kind, text in WORDS.items() if report.counts[kind])
+    where = "" if report.marker is None else f", up to sync marker {report.marker}"
+    compared = f"{report.source} at the source, {report.topic} in the topic{where}"
+    mended = f"{report.mended} repaired; " if report.mended else ""
+    compared += f", {report.unreadable} that cannot be read" if report.unreadable else ""
+    text = f"{report.administration} {report.entity}: {report.result}: {mended}{found or 'nothing missing'} ({compared})"
+    if report.problem:
+        text = f"{report.administration} {report.entity}: {report.result}: {report.problem}"
+    shown = [f"  {WORDS[each.kind]}: {each.identity}{_markers(each)}" for each in report.findings[:most]]
+    more = len(report.findings) - len(shown)
+    return [text, *shown, *([f"  and {more} more"] if more > 0 else [])]
+
+
+def _markers(finding: Finding) -> str:
+    there = "–" if finding.marker is None else str(finding.marker)
+    here = "–" if finding.topic_marker is None else str(finding.topic_marker)
+    return f" (source {there}, topic {here})"

@@ -1,0 +1,71 @@
+"""Aids for tests of audits: holes planted in a topic or at the POS, and audits run in this process."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from aiokafka import AIOKafkaProducer
+
+from connector.audit.repairing import repair_all, wishes
+from connector.audit.report import Report
+from connector.audit.run import EntityAudit, Order
+from connector.audit.verdict import Finding
+from connector.clock import Clock
+from connector.config import Config
+from connector.mplus.client import PosClient
+from connector.mplus.offload import InlineDecoder
+from connector.sandbox import Sandbox
+from connector.source.entities import named
+from connector.wiring import access
+from tests.brokers import read_all
+
+
+async def plant(bootstrap: str, topic: str, key: str, value: bytes | None, marker: int | None = None) -> None:
+    """Write a record as anybody could: no value takes an item away."""
+    headers = [] if marker is None else [("ce_syncmarker", b"%d" % marker)]
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        await producer.send_and_wait(topic, value, key.encode(), headers=headers)
+
+
+def vanish(pos: Sandbox, entity: str, identity: str) -> int:
+    """Take an item out of the POS, which tells nobody; its marker."""
+    sequence = pos.shop.sequences[entity]
+    item = sequence.by_identity.pop(identity)
+    sequence._take_out(item)
+    return item.marker
+
+
+async def audited(
+    config: Config, state: Path, *names: str, repair: bool = False, wait: float = 10.0, restart: bool = False
+) -> dict[str, Report]:
+    """The reports of these entities, or all."""
+    (administration,) = config.administrations
+    order = Order(config, administration.administration, state, wait, restart)
+    client = PosClient(access(administration, config.connector.audit_requests_per_second), InlineDecoder(), lambda _: None)
+    reports = {}
+    try:
+        for entity in named(names):
+
+            async def mend(findings: Sequence[Finding], name: str = entity.name) -> None:
+                await repair_all(order.brokers, order.administration, list(wishes(name, findings, "test")), lambda *_: None)
+
+            audit = EntityAudit(order, entity, client, Clock(), lambda *_: None)
+            reports[entity.name] = await audit.report(mend if repair else None)
+    finally:
+        await client.close()
+    return reports
+
+
+def found(report: Report) -> set[tuple[str, str]]:
+    """Kind and identity of what is shown."""
+    return {(finding.kind.value, finding.identity) for finding in report.findings}
+
+
+async def lasts(bootstrap: str, topic: str) -> dict[str, Any]:
+    """The last record of every key."""
+    return {record.key.decode(): record for record in await read_all(bootstrap, topic)}
+
+
+def kept(state: Path) -> list[bytes]:
+    """What audits remember of what they have read, a file each."""
+    return [path.read_bytes() for path in state.rglob("*.jsonl")]
