@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
-from connector.client.brokers import DEADLINE, Brokers
+from connector.client.brokers import Brokers
 from connector.client.reading import Spans, committed, extent
-from connector.kafka.connection import begin, close, unattended
-from connector.kafka.reading import PATIENCE
+from connector.kafka import groups
 
 STEP = 1000
 """Offsets between two signs of progress."""
@@ -48,13 +47,6 @@ def _marker(record: ConsumerRecord) -> int:
 async def move(kafka: str | Mapping[str, Any], group: str, topic: str, offsets: Mapping[int, int]) -> None:
     """Commit a group's offsets, all or none. Raises Reject while the group has members, Fatal."""
     brokers = Brokers(kafka)
-    consumer = AIOKafkaConsumer(**brokers.arguments, group_id=group, enable_auto_commit=False)
     places = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
     with brokers.reaching():
-        try:
-            await begin(consumer.start, DEADLINE)
-            consumer.assign(list(places))
-            with unattended(group):
-                await consumer.commit(places)
-        finally:
-            await close(consumer, PATIENCE)
+        await groups.move(brokers.arguments, group, places)

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from connector.demo.kafka import Broker, KafkaUnavailable, start_kafka
-from tests.bench import commands, decoding, endtoend, latency, memory
+from tests.bench import commands, decoding, endtoend, latency, memory, page, views
 
 WITH_KAFKA: dict[str, Callable[[str], Coroutine[Any, Any, None]]] = {
     "endtoend": endtoend.compare,
     "memory": memory.main,
     "latency": latency.main,
     "commands": commands.compare,
+    "views": views.main,
+    "page": page.main,
 }
 PARTS = ("decoding", *WITH_KAFKA)
 

@@ -1,0 +1,158 @@
+"""Faust agents, one for each stage, which work in batches: of whatever partitions, as it came meanwhile.
+
+By construction nothing is lost: an offset can be committed only after Kafka has acknowledged everything that the records
+before it led to. When that fails, the worker ends, and what was not committed is done again.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from faust.types import TP
+from faust.types.tuples import Message
+
+from connector.clock import Clock
+from connector.events import Listener
+from connector.views.app import Event, Events, ViewsApp
+from connector.views.arrivals import Arrival, Outgoing
+from connector.views.batches import Batch, carried, figures
+from connector.views.events import ViewsBatchDone, ViewsRecordRefused
+from connector.views.stages import Stage, Topics
+from connector.views.tables import PlainTable
+
+MOST = 500
+"""Records in a batch, at most."""
+
+Failed = Callable[[Exception], None]
+"""Hears why the worker cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all agents of an administration share. `largest`: bytes of a record."""
+
+    app: ViewsApp
+    topics: Topics
+    tell: Listener
+    clock: Clock
+    failed: Failed
+    largest: int
+
+
+def install(desk: Desk, stages: Sequence[Stage]) -> None:
+    """Make an agent of each stage, and the tables that they keep."""
+    for stage in stages:
+        table = _table(desk, stage.table) if stage.table else None
+        worker = StageWorker(desk, stage, table)
+        name = f"{desk.topics.administration}.{stage.name}"
+        desk.app.agent(desk.app.topic(*stage.reads), name=name)(worker.run)
+
+
+def _table(desk: Desk, topic: str) -> PlainTable:
+    changelog = desk.app.topic(topic, key_serializer="raw", value_serializer="raw", partitions=desk.topics.partitions, acks=False)
+    found = PlainTable(
+        desk.app,
+        name=topic,
+        changelog_topic=changelog,
+        partitions=desk.topics.partitions,
+        key_type=bytes,
+        value_type=bytes,
+    )
+    desk.app.tables.add(found)
+    return found
+
+
+class StageWorker:
+    """Carries the records of a stage through it."""
+
+    def __init__(self, desk: Desk, stage: Stage, table: PlainTable | None) -> None:
+        self._desk = desk
+        self._stage = stage
+        self._table = table
+
+    async def run(self, stream: Events) -> None:
+        """The agent. It never raises: Faust would call the events of a failed agent done."""
+        channel: Any = stream.channel
+        queue = channel.queue
+        async for first in channel:
+            events = [first]
+            while len(events) < MOST and not queue.empty():
+                events.append(queue.get_nowait())
+            try:
+                await self._work(stream, events)
+            except Exception as error:
+                self._desk.failed(error)
+                await asyncio.Event().wait()  # until the worker has ended: nothing more is carried out or committed
+
+    async def _work(self, stream: Events, events: Sequence[Event]) -> None:
+        consumer = self._desk.app.careful
+        current = [event for event in events if consumer.current(event.message)]
+        messages = [event.message for event in current]
+        consumer.taken(messages)
+        try:
+            await self._carry_out(stream, current)
+            consumer.carried_out(messages)
+        finally:
+            consumer.released(messages)
+
+    async def _carry_out(self, stream: Events, events: Sequence[Event]) -> None:
+        """First all that is sent on, then all that tables hold: so that doing it again after a crash has the same outcome."""
+        started = self._desk.clock.monotonic()
+        parts = [(part[-1], self._carried(stream, part)) for part in by_partition(events)]
+        await self._send([each for last, batch in parts for each in self._outgoing(batch, last.message)])
+        if (table := self._table) is not None:
+            await asyncio.gather(*[table.write(stream, last, batch.writes) for last, batch in parts])
+        for refused in (row for _, batch in parts for row in batch.refused):
+            self._desk.tell(_refusal(refused.arrival, refused.reason))
+        seconds = self._desk.clock.monotonic() - started
+        self._desk.tell(ViewsBatchDone(self._desk.topics.administration, self._stage.name, len(events), seconds))
+
+    def _carried(self, stream: Events, events: Sequence[Event]) -> Batch:
+        table = self._table
+        read = partial(table.read, stream, events[-1]) if table else _nothing
+        return carried(self._stage.step, [arrival(event.message) for event in events], read, self._desk.largest)
+
+    def _outgoing(self, batch: Batch, last: Message) -> list[Outgoing]:
+        topics = self._desk.topics
+        counted = figures(topics.figures, topics.partitions, (last.topic, last.partition), batch.counts)
+        return [*batch.sends, *([counted] if counted else [])]
+
+    async def _send(self, outgoing: Sequence[Outgoing]) -> None:
+        """Return once Kafka has them all. Raises Kafka's errors."""
+        producer = self._desk.app.producer
+        sent = [await producer.send(each.topic, each.key, each.value, each.partition, None, None) for each in outgoing]
+        await asyncio.gather(*sent)
+
+
+def by_partition(events: Iterable[Event]) -> Iterable[Sequence[Event]]:
+    """The events of each partition, in their order."""
+    found: dict[TP, list[Event]] = defaultdict(list)
+    for event in events:
+        found[event.message.tp].append(event)
+    return found.values()
+
+
+def _nothing(_: bytes) -> None:
+    return None
+
+
+def _refusal(arrival: Arrival, reason: str) -> ViewsRecordRefused:
+    return ViewsRecordRefused(arrival.topic, arrival.partition, arrival.offset, reason)
+
+
+def arrival(message: Message) -> Arrival:
+    """The record as the stages know it."""
+    headers: Any = message.headers or ()
+    pairs = headers.items() if hasattr(headers, "items") else headers
+    return Arrival(
+        message.topic,
+        message.partition,
+        message.offset,
+        round(message.timestamp * 1000),
+        message.key,
+        message.value,
+        dict(pairs),
+    )

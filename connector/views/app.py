@@ -1,0 +1,106 @@
+"""The Faust application: settings, and how it reaches Kafka."""
+
+import logging
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import faust
+from faust.types import EventT, StreamT, TransportT
+from faust.types.auth import CredentialsT
+from yarl import URL
+
+from connector.views.transport import CarefulConsumer, Transport
+
+CHATTY = ("faust", "mode", "connector")
+"""Loggers: a Faust service logs under the name of its module, also where that is ours."""
+
+Event = EventT[Any]
+Events = StreamT[Any]
+
+HEARTBEATS = 3
+"""Heartbeats in a session timeout."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppSettings:
+    """`kafka`: the arguments of any aiokafka client. `data`: where tables are kept on disk; None: in memory. Seconds, bytes."""
+
+    group: str
+    kafka: Mapping[str, Any]
+    compression: str
+    largest: int
+    session_timeout: float
+    data: Path | None = None
+
+
+class ViewsApp(faust.App):
+    """Without what Faust does beside: no directories of its own, no web server, no topics."""
+
+    def _new_transport(self) -> TransportT:
+        return Transport([URL(broker) for broker in self.conf.broker_consumer], self)
+
+    @property
+    def careful(self) -> CarefulConsumer:
+        """Its consumer."""
+        return cast(CarefulConsumer, self.consumer)
+
+    def restoring(self) -> int:
+        """Table entries still to be read back."""
+        tables: Any = self.tables
+        return sum(tables.recovery.active_remaining().values())
+
+    def _create_directories(self) -> None:
+        if self.conf.store.scheme != "memory":
+            super()._create_directories()
+
+
+def hush() -> None:
+    """Silence Faust: what it has to say comes as errors, events and figures of ours."""
+    for name in CHATTY:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def application(settings: AppSettings) -> ViewsApp:
+    """Everything is acknowledged by hand, so that nothing is promised that Kafka does not have."""
+    servers = settings.kafka["bootstrap_servers"].split(",")
+    compression = None if settings.compression == "none" else settings.compression
+    return ViewsApp(
+        settings.group,
+        broker=";".join(f"kafka://{server.strip()}" for server in servers),
+        broker_credentials=credentials(settings.kafka),
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=settings.session_timeout / HEARTBEATS,
+        broker_request_timeout=max(40.0, settings.session_timeout),
+        broker_commit_interval=1.0,
+        store="rocksdb://" if settings.data else "memory://",
+        datadir=settings.data or Path("/nonexistent"),
+        key_serializer="raw",
+        value_serializer="raw",
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=1 << 20,
+        producer_acks=-1,
+        producer_compression_type=compression,
+        producer_max_batch_size=1 << 20,
+        producer_max_request_size=settings.largest,
+        stream_wait_empty=True,  # a rebalance waits for what is being carried out: nobody else writes these entries meanwhile
+        stream_recovery_delay=0.0,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        web_enabled=False,
+    )
+
+
+def credentials(kafka: Mapping[str, Any]) -> CredentialsT | None:
+    """How Faust wants to be told about TLS and logins."""
+    context: ssl.SSLContext | None = kafka.get("ssl_context")
+    if kafka["security_protocol"].startswith("SASL"):
+        return faust.SASLCredentials(
+            username=kafka["sasl_plain_username"],
+            password=kafka["sasl_plain_password"],
+            mechanism=kafka["sasl_mechanism"],
+            ssl_context=context,
+        )
+    return faust.SSLCredentials(context) if context is not None else None

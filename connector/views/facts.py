@@ -1,0 +1,135 @@
+"""What events, commands and results say about an order: facts, as small JSON objects. Pure.
+
+A fact carries `rank`: of two about the same thing the higher one holds. For documents of the POS that is the epoch (how
+often its markers began anew after a restore) and the sync marker.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from connector.views.arrivals import Arrival, Json, milliseconds
+
+CANCELLED_SLIP = "PACKING-SLIP-STATE-CANCELLED"
+CANCELLED_ORDER = "ORDER-CANCEL-STATE-COMPLETE"
+DELIVERED_ORDER = "ORDER-DELIVERY-STATE-COMPLETE"
+PAID_INVOICES = frozenset({"INVOICE-STATE-PAID", "INVOICE-STATE-HANDLED"})
+
+
+def rank(arrival: Arrival) -> list[int]:
+    """Epoch and sync marker. Raises KeyError or ValueError for what is no event of ours."""
+    last = arrival.headers["ce_id"].rpartition(b":")[2]
+    epoch = int(last[1:]) if last[:1] == b"e" and last[1:].isdigit() else 0
+    return [epoch, int(arrival.headers["ce_syncmarker"])]
+
+
+def order_fact(arrival: Arrival) -> Json:
+    """The order's own record: as it is at this marker."""
+    order = arrival.document()
+    payments = list(_payments(order))
+    return {
+        "fact": "order",
+        "rank": rank(arrival),
+        "at": arrival.at,
+        "orderId": _text(order["orderId"]),
+        "extOrderId": order.get("extOrderId") or None,
+        "entered": _moment(order),
+        "total": _cents(order.get("totalInclAmount")),
+        "paid": max(sum(payment["amount"] for payment in payments), _cents(order.get("prepaidAmount")) or 0),
+        "payments": payments,
+        "fullyPaid": order.get("fullyPaid") is True,
+        "delivered": order.get("deliveryState") == DELIVERED_ORDER,
+        "cancelled": order.get("cancelState") == CANCELLED_ORDER,
+        "relationNumber": order.get("relationNumber"),
+        "relationName": order.get("relationName") or None,
+    }
+
+
+def slip_facts(arrival: Arrival) -> Iterator[tuple[str, Json]]:
+    """Of a packing slip: the orderId that it delivers, and what it says."""
+    slip = arrival.document()
+    fact = {**_document(arrival, "slip", slip, "packingSlip"), "void": slip.get("state") == CANCELLED_SLIP}
+    if order_id := slip.get("orderId"):
+        yield _text(order_id), fact
+
+
+def invoice_facts(arrival: Arrival) -> Iterator[tuple[str, Json]]:
+    """Of an invoice: each order that it covers, and what it says."""
+    invoice = arrival.document()
+    fact = {
+        **_document(arrival, "invoice", invoice, "invoice"),
+        "amount": _cents(invoice.get("totalInclAmount")),
+        "settled": invoice.get("state") in PAID_INVOICES,
+        "paidAmount": _cents(invoice.get("paidAmount")),
+        "paidAt": max((row["at"] for row in _payments(invoice) if row["at"]), key=lambda at: milliseconds(at) or 0, default=None),
+    }
+    return ((_text(order_id), fact) for order_id in dict.fromkeys(invoice.get("orderIds") or ()) if order_id)
+
+
+def revenue_fact(arrival: Arrival) -> Json:
+    """What an invoice is about, once for all its orders."""
+    invoice = arrival.document()
+    about = {"id": _text(invoice["invoiceId"]), "total": _cents(invoice.get("totalInclAmount")), "entered": _moment(invoice)}
+    return {"fact": "revenue", "rank": rank(arrival), "at": arrival.at, "cancelled": False, **about}
+
+
+def command_fact(arrival: Arrival) -> Json | None:
+    """An order command as it was given; None for what does not say what it is: the connector rejects it."""
+    command = arrival.document()
+    if not (isinstance(command.get("commandId"), str) and isinstance(command.get("command"), str)):
+        return None
+    order = command.get("order")
+    relation = order.get("relationNumber") if isinstance(order, Mapping) else None
+    return {
+        "fact": "command",
+        "commandId": command["commandId"],
+        "command": command["command"],
+        "at": arrival.at,
+        "relationNumber": relation if isinstance(relation, int) else None,
+    }
+
+
+def result_fact(arrival: Arrival) -> Json:
+    """How a command ended."""
+    result = arrival.document()
+    taken = ("commandId", "command", "outcome", "reason", "message", "orderId", "extOrderId", "syncMarker", "duplicate", "at")
+    return {"fact": "result", **{name: result.get(name) for name in taken}, "commandId": _text(result["commandId"])}
+
+
+def _document(arrival: Arrival, kind: str, document: Json, name: str) -> Json:
+    number = document.get(f"{name}Number")
+    return {
+        "fact": kind,
+        "rank": rank(arrival),
+        "at": arrival.at,
+        "id": _text(document[f"{name}Id"]),
+        "number": _year_number(number) if isinstance(number, Mapping) else None,
+        "entered": _moment(document),
+    }
+
+
+def _payments(document: Mapping[str, Any]) -> Iterator[Json]:
+    rows: Iterable[Any] = document.get("paymentList") or ()
+    for row in rows:
+        yield {"id": row.get("paymentId") or None, "at": _moment(row), "amount": _cents(row.get("amount")) or 0}
+
+
+def _moment(document: Mapping[str, Any]) -> str | None:
+    found = document.get("entryTimestamp")
+    return found if milliseconds(found) is not None else None
+
+
+def _year_number(number: Mapping[str, Any]) -> str | None:
+    parts = [str(number[part]) for part in ("year", "number") if number.get(part)]
+    return "-".join(parts) or None
+
+
+def _cents(amount: object) -> int | None:
+    if amount is not None and (not isinstance(amount, int) or isinstance(amount, bool)):
+        raise ValueError("an amount that is no integer")
+    return amount
+
+
+def _text(identity: object) -> str:
+    if not isinstance(identity, str) or not identity:
+        raise ValueError("an identity that is no text")
+    return identity

@@ -1,0 +1,69 @@
+"""How far a worker is: what it has to do before it is up to date, and for how long."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from faust.types import TP
+
+from connector.views.app import ViewsApp
+from connector.views.transport import CarefulConsumer
+
+
+@dataclass(slots=True)
+class Standing:
+    """`lag`: records to do by topic. `restoring`: table entries to read back. `caught_up`: whether it ever was up to date."""
+
+    working: bool = False
+    restoring: int = 0
+    lag: Mapping[str, int] = field(default_factory=dict)
+    caught_up: bool = False
+
+    @property
+    def to_do(self) -> int:
+        """Records in all."""
+        return sum(self.lag.values())
+
+    def reasons(self) -> list[str]:
+        """Why the worker is not ready, in words."""
+        if not self.working:
+            return ["Kafka has not handed out the partitions (yet)"]
+        if self.restoring:
+            return [f"{self.restoring:,} table entries are still to be read back"]
+        return [] if self.caught_up else [f"{self.to_do:,} records are still to be read"]
+
+
+async def look(app: ViewsApp, standing: Standing) -> None:
+    """Bring it up to date. Raises Kafka's errors."""
+    consumer = app.careful
+    places = {place for place in consumer.assignment() if not consumer._is_changelog_tp(place)}
+    standing.working = app._assignment is not None and not app.rebalancing
+    standing.restoring = app.restoring() if app.in_recovery else 0
+    if not standing.working or app.in_recovery:
+        return
+    standing.lag = await lag(consumer, places)
+    standing.caught_up = standing.caught_up or not standing.to_do
+
+
+async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:
+    """Records that were written and not carried out, by topic.
+
+    What is done is noted before the ends are asked for: else a stage could end meanwhile, and what it sent on be overlooked.
+    """
+    done = {place: consumer.following.get(place, consumer._committed_offset[place] or 0) for place in places}
+    ends: Mapping[TP, Any] = await consumer.highwaters(*places) if places else {}
+    firsts = await consumer.earliest_offsets(*places) if places else {}
+    found: Counter[str] = Counter({place.topic: 0 for place in places})
+    for place in places:
+        found[place.topic] += await _behind(consumer, place, max(done[place], firsts.get(place) or 0), ends.get(place) or 0)
+    return dict(found)
+
+
+async def _behind(consumer: CarefulConsumer, place: TP, done: int, end: int) -> int:
+    if done >= end:
+        return 0
+    passed = (await consumer.position(place) or 0) >= end
+    if passed and not consumer.handing_out and (consumer._read_offset[place] or 0) <= done:
+        return 0  # what follows are markers of transactions, or what compaction removed
+    return end - done

@@ -1,0 +1,100 @@
+"""Tumbling windows: how often something happened, and for how much, per minute and per hour. Pure.
+
+An entry holds the offset up to which its source partition is counted in it, so that what is read again counts once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import orjson
+
+from connector.views.arrivals import Get, Json, Observation
+
+KEPT = {60: 24 * 3600, 3600: 90 * 24 * 3600}
+"""Size of a window in seconds → seconds that it is kept after it began."""
+
+
+class Window(NamedTuple):
+    """One window of one measure and source partition; `start` in seconds of the epoch."""
+
+    size: int
+    start: int
+    measure: str
+    partition: int
+
+    @property
+    def key(self) -> bytes:
+        """Its key in the topic."""
+        return f"{self.size}|{self.start}|{self.measure}|{self.partition}".encode()
+
+    @classmethod
+    def of(cls, key: bytes) -> "Window":
+        """The window that has this key. Raises ValueError."""
+        size, start, measure, partition = key.decode().split("|")
+        return cls(int(size), int(start), measure, int(partition))
+
+    def expired(self, now: float) -> bool:
+        """Whether it is no longer kept; `now` in seconds of the epoch."""
+        return self.start + KEPT[self.size] < now
+
+
+def windows(ms: int, measure: str, partition: int) -> Iterator[Window]:
+    """The window of each size that a moment falls into."""
+    seconds = ms // 1000
+    return (Window(size, seconds - seconds % size, measure, partition) for size in KEPT)
+
+
+def counted(observed: Iterable[Observation], partition: int, get: Get, now: float) -> Mapping[bytes, bytes | None]:
+    """The entries after these observations of one source partition, also those that were counted before; None: no longer kept."""
+    found: dict[bytes, Json] = {}
+    ended: dict[bytes, bytes | None] = {}
+    for (window, offset), (count, amount) in _together(observed, partition).items():
+        if window.expired(now):
+            continue
+        stored = get(window.key)
+        if stored is None and window.key not in found:
+            ended |= dict.fromkeys(key for key in _ended_by(window, now) if get(key) is not None)
+        entry = found.setdefault(window.key, _entry(stored))
+        if offset > entry["upto"]:
+            total = entry["amount"] if amount is None else (entry["amount"] or 0) + amount
+            found[window.key] = {"count": entry["count"] + count, "amount": total, "upto": offset}
+    return ended | {key: orjson.dumps(entry) for key, entry in found.items()}
+
+
+def _ended_by(window: Window, now: float) -> Iterator[bytes]:
+    """What may be deleted when the present window begins: those that began as long again before they were no longer kept."""
+    kept = KEPT[window.size]
+    if window.start + 2 * window.size < now:
+        return
+    for start in range(window.start - 2 * kept, window.start - kept, window.size):
+        yield window._replace(start=start).key
+
+
+def _together(observed: Iterable[Observation], partition: int) -> Mapping[tuple[Window, int], tuple[int, int | None]]:
+    """What one record says about one window is counted as one: the offset does not tell its parts apart."""
+    sums: dict[tuple[Window, int], tuple[int, int | None]] = defaultdict(lambda: (0, None))
+    for row in sorted(observed, key=lambda row: row.offset):
+        for window in windows(row.ms, row.measure, partition):
+            count, amount = sums[window, row.offset]
+            sums[window, row.offset] = count + row.number, amount if row.amount is None else (amount or 0) + row.amount
+    return sums
+
+
+def _entry(value: bytes | None) -> Json:
+    return orjson.loads(value) if value else {"count": 0, "amount": None, "upto": -1}
+
+
+Booked = Sequence[int] | None
+"""Milliseconds of the epoch, and cents: what a document adds to the revenue; None: nothing."""
+
+
+def moved(before: Booked, after: Booked, measure: str, offset: int) -> tuple[Observation, ...]:
+    """How the revenue changes when a document does."""
+    if before == after:
+        return ()
+    if before is not None and after is not None and before[0] == after[0]:
+        return (Observation(offset, after[0], measure, 0, after[1] - before[1]),)
+    taken = (Observation(offset, before[0], measure, -1, -before[1]),) if before else ()
+    given = (Observation(offset, after[0], measure, 1, after[1]),) if after else ()
+    return taken + given

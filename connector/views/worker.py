@@ -1,0 +1,98 @@
+"""A views worker: the Faust application runs until it is told to stop, or cannot go on."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from connector.clock import Clock
+from connector.errors import Fatal
+from connector.events import Listener
+from connector.views.agents import Desk, install
+from connector.views.app import AppSettings, ViewsApp, application
+from connector.views.events import ViewsLooked
+from connector.views.stages import Stage, Topics
+from connector.views.standing import Standing, look
+
+LOOKS = 2.0
+"""Seconds between two looks at how far it is."""
+
+STOPPING = 15.0
+"""Seconds that Faust gets to stop."""
+
+Shows = Callable[[Standing], None]
+
+
+class ViewsWorker:
+    """One process of `views`. `standing` tells how far it is."""
+
+    def __init__(self, settings: AppSettings, tell: Listener, clock: Clock) -> None:
+        self.standing = Standing()
+        self._settings = settings
+        self._tell = tell
+        self._clock = clock
+        self._app: ViewsApp = application(settings)
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def add(self, topics: Topics, stages: Sequence[Stage]) -> None:
+        """Work on an administration too. To be called before it runs."""
+        install(Desk(self._app, topics, self._tell, self._clock, self._failed, self._settings.largest), stages)
+
+    async def run(self, shows: Shows) -> None:
+        """Until cancelled. Raises Fatal when it cannot go on: what was not committed is done again at the next start."""
+        tasks = [
+            asyncio.ensure_future(each) for each in (self._app.start(), self._crash(), self._looking(shows), _wait(self._failure))
+        ]
+        starting, *others = tasks
+        try:
+            await asyncio.wait([*others], return_when=asyncio.FIRST_COMPLETED)
+            for task in others:
+                if task.done():
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await self._stop()
+            await asyncio.wait(tasks, timeout=1.0)
+            if starting.done() and not starting.cancelled():
+                starting.exception()  # seen: the crash tells it
+
+    async def _stop(self) -> None:
+        stopping = asyncio.ensure_future(self._app.stop())
+        await asyncio.wait([stopping], timeout=STOPPING)
+        stopping.cancel()
+
+    async def _crash(self) -> None:
+        """Faust's own failures: its services end and say so."""
+        await self._app._crashed.wait()
+        raise _fatal(self._app._crash_reason)
+
+    async def _looking(self, shows: Shows) -> None:
+        while True:
+            await self._clock.sleep(LOOKS)
+            await self._look()
+            shows(self.standing)
+            lag = tuple(sorted(self.standing.lag.items()))
+            self._tell(ViewsLooked(lag, self.standing.restoring, not self.standing.reasons()))
+
+    async def _look(self) -> None:
+        """A look that fails tells nothing new: Kafka may be away, and Faust knows that itself."""
+        try:
+            async with asyncio.timeout(LOOKS * 5):
+                await look(self._app, self.standing)
+        except Exception:
+            self.standing.working = False
+
+    def _failed(self, error: Exception) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(_fatal(error))
+
+
+async def _wait(failure: "asyncio.Future[None]") -> None:
+    await failure
+
+
+def _fatal(error: BaseException | None) -> Fatal:
+    words = str(error or "").splitlines()
+    name = type(error).__name__ if error is not None else "unknown"
+    found = Fatal(f"views cannot go on ({name}{': ' + words[0] if words else ''}): start it again, nothing is lost")
+    found.__cause__ = error
+    return found

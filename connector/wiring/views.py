@@ -1,0 +1,118 @@
+"""A views worker put together: the stages of every administration, the tables, the HTTP server and the dashboard in it."""
+
+import asyncio
+import gc
+import shutil
+from collections.abc import Callable, Iterable
+from contextlib import AsyncExitStack
+
+from connector.clock import Clock
+from connector.config import Config
+from connector.dashboard.service import dashboard
+from connector.kafka.anew import delete, rewind
+from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.topics import existing
+from connector.ops import fan_out
+from connector.topics import (
+    DEAD_LETTER_ROOM,
+    by_document_topic,
+    by_journey_topic,
+    commands_topic,
+    documents_topic,
+    figures_topic,
+    journeys_topic,
+    results_topic,
+    windows_topic,
+)
+from connector.views.app import AppSettings, hush
+from connector.views.metrics import ViewsLog, ViewsMetrics
+from connector.views.serving import serving
+from connector.views.stages import Topics, entity_topics, stages
+from connector.views.standing import Standing
+from connector.views.worker import ViewsWorker
+from connector.wiring import chosen_entities, prepare_topics
+
+OWN = (by_document_topic, by_journey_topic, figures_topic, documents_topic, journeys_topic, windows_topic)
+"""The topics that only `views` writes."""
+
+
+def views_group(config: Config) -> str:
+    """The consumer group of all views workers of a deployment."""
+    return f"{config.connector.group}.views"
+
+
+async def run_views(config: Config, shows: Callable[[Standing], None], started: "asyncio.Future[int] | None" = None) -> None:
+    """Run a views worker until cancelled; `started` becomes the port. Raises Fatal with a line that says what to do."""
+    settings, clock = config.connector, Clock()
+    hush()
+    await prepare_topics(config, chosen_entities(config))
+    metrics = ViewsMetrics()
+    worker = ViewsWorker(app_settings(config), fan_out([metrics, ViewsLog()]), clock)
+    for administration in _names(config):
+        _add(worker, config, administration, clock)
+    gc.freeze()  # what is there now stays
+    gc.set_threshold(50_000, 20, 50)
+    async with AsyncExitStack() as stack:
+        page = await stack.enter_async_context(dashboard(config, clock))
+        host, port = settings.http_host, settings.views_http_port
+        served = serving(metrics.registry, worker.standing.reasons, [page], host=host, port=port)
+        bound = await stack.enter_async_context(served)
+        if started is not None:
+            started.set_result(bound)
+        await worker.run(shows)
+
+
+def _add(worker: ViewsWorker, config: Config, administration: str, clock: Clock) -> None:
+    topics = topics_of(administration, config.connector.command_partitions)
+    entities = entity_topics(administration, {entity.name for entity in chosen_entities(config)})
+    worker.add(topics, stages(topics, entities, lambda: clock.wall().timestamp()))
+
+
+def topics_of(administration: str, partitions: int) -> Topics:
+    """An administration's topics, as the stages know them."""
+    return Topics(
+        administration,
+        commands_topic(administration),
+        results_topic(administration),
+        by_document_topic(administration),
+        by_journey_topic(administration),
+        figures_topic(administration),
+        documents_topic(administration),
+        journeys_topic(administration),
+        windows_topic(administration),
+        partitions,
+    )
+
+
+def app_settings(config: Config) -> AppSettings:
+    """What Faust has to know."""
+    settings = config.connector
+    return AppSettings(
+        views_group(config),
+        client_arguments(config.kafka),
+        settings.compression,
+        settings.max_event_bytes + DEAD_LETTER_ROOM,
+        settings.session_timeout,
+        settings.views_data,
+    )
+
+
+async def forget(config: Config) -> None:
+    """Forget all that `views` knows: its topics, its offsets, its tables on disk. Raises Fatal, Reject while a worker runs."""
+    arguments, group = client_arguments(config.kafka), views_group(config)
+    with reaching(config.kafka):
+        there = set(await existing(arguments))
+        sources = {topic for name in _names(config) for topic in _sources(config, name)}
+        await rewind(arguments, group, sorted(sources & there))
+        await delete(arguments, sorted({own(name) for name in _names(config) for own in OWN} & there))
+    if config.connector.views_data is not None:
+        shutil.rmtree(config.connector.views_data, ignore_errors=True)
+
+
+def _sources(config: Config, administration: str) -> Iterable[str]:
+    entities = entity_topics(administration, {entity.name for entity in chosen_entities(config)})
+    return (*entities, commands_topic(administration), results_topic(administration))
+
+
+def _names(config: Config) -> list[str]:
+    return [row.administration for row in config.administrations]

@@ -1,0 +1,95 @@
+"""The stages over logs in memory, with a worker that dies at any point and begins again from what was committed."""
+
+import random
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+
+from connector.kafka.records import partition_of
+from connector.views.arrivals import Arrival, Outgoing
+from connector.views.batches import carried, figures
+from connector.views.stages import Stage, Topics, entity_topics, stages
+from tests.views.histories import Made
+
+NOW = 1_795_255_200.0
+PARTITIONS = 3
+TOPICS = Topics(
+    "mplus",
+    "mplus.order-commands",
+    "mplus.order-command-results",
+    "mplus.views-by-document",
+    "mplus.views-by-journey",
+    "mplus.views-figures",
+    "mplus.views-documents",
+    "mplus.order-journeys",
+    "mplus.views-windows",
+    PARTITIONS,
+)
+ENTITIES = entity_topics("mplus", {"order", "invoice", "packingSlip"})
+
+
+class Died(Exception):
+    """The worker was killed."""
+
+
+class Machine:
+    """`logs` and `tables` survive, as Kafka does; `deaths`: the chance to die at each point where it can."""
+
+    def __init__(self, luck: random.Random, deaths: float = 0.0) -> None:
+        self.luck = luck
+        self.deaths = deaths
+        self.logs: dict[tuple[str, int], list[Arrival]] = defaultdict(list)
+        self.tables: dict[tuple[str, int], dict[bytes, bytes]] = defaultdict(dict)
+        self.committed: dict[tuple[str, int], int] = defaultdict(int)
+        self.refused: list[str] = []
+        self._stages: tuple[Stage, ...] = stages(TOPICS, ENTITIES, lambda: NOW)
+
+    def produce(self, records: Iterable[Made], timestamp: int) -> None:
+        """Put records into the topics, as others do."""
+        for made in records:
+            self._append(Outgoing(f"mplus.{made.topic}", made.key, made.value), timestamp, dict(made.headers))
+
+    def run(self) -> None:
+        """Until nothing is left to do, however often it dies."""
+        while True:
+            try:
+                if not any(self._batch(stage, place) for stage, place in self._shuffled()):
+                    return
+            except Died:
+                continue
+
+    def table(self, topic: str) -> Mapping[bytes, bytes]:
+        """A table's entries of all partitions."""
+        return {key: value for (name, _), rows in self.tables.items() if name == topic for key, value in rows.items()}
+
+    def _shuffled(self) -> Iterator[tuple[Stage, tuple[str, int]]]:
+        todo = [(stage, place) for stage in self._stages for place in list(self.logs) if place[0] in stage.reads]
+        self.luck.shuffle(todo)
+        yield from todo
+
+    def _batch(self, stage: Stage, place: tuple[str, int]) -> bool:
+        begin = self.committed[place]
+        arrivals = self.logs[place][begin : begin + self.luck.randint(1, 5)]
+        if not arrivals:
+            return False
+        rows = self.tables[stage.table or "", place[1]]
+        batch = carried(stage.step, arrivals, rows.get, 1 << 20)
+        self.refused += [refused.reason for refused in batch.refused]
+        counted = figures(TOPICS.figures, PARTITIONS, place, batch.counts)
+        for each in (*batch.sends, *([counted] if counted else [])):
+            self._append(each, 0, {})
+            self._may_die()
+        for key, value in batch.writes.items():
+            if value is not None:
+                rows[key] = value
+            self._may_die()
+        self.committed[place] = begin + len(arrivals)
+        return True
+
+    def _append(self, record: Outgoing, timestamp: int, headers: Mapping[str, bytes]) -> None:
+        partition = partition_of(record.key, PARTITIONS) if record.partition is None else record.partition
+        log = self.logs[record.topic, partition]
+        log.append(Arrival(record.topic, partition, len(log), timestamp, record.key, record.value, headers))
+
+    def _may_die(self) -> None:
+        if self.luck.random() < self.deaths:
+            raise Died

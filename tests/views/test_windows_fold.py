@@ -1,0 +1,80 @@
+"""Counting in windows: once per record, whatever is read again."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.views.arrivals import Observation
+from connector.views.windows import KEPT, Window, counted, moved, windows
+
+NOW = 1_795_255_200.0
+MS = int(NOW * 1000)
+
+
+def nothing(_: bytes) -> bytes | None:
+    """An empty table."""
+    return None
+
+
+def row(table: Mapping[bytes, bytes | None]) -> Any:
+    """The entry of the minute that it is."""
+    return orjson.loads(table[Window(60, int(NOW), "m", 0).key] or b"")
+
+
+def test_a_moment_falls_into_one_window_of_each_size() -> None:
+    """They begin on the minute and on the hour."""
+    assert [Window(60, 1_795_255_260, "m", 1), Window(3600, 1_795_255_200, "m", 1)] == list(windows(MS + 61_999, "m", 1))
+
+
+def test_a_window_is_found_by_its_key() -> None:
+    """As the topic has it."""
+    window = Window(60, 1_795_255_260, "changes.order", 3)
+
+    assert (b"60|1795255260|changes.order|3", window) == (window.key, Window.of(window.key))
+
+
+@given(st.lists(st.integers(1, 7), min_size=1, max_size=8), st.integers(0, 7))
+def test_what_is_read_again_is_not_counted_again(sizes: list[int], again: int) -> None:
+    """In whatever batches, from whatever committed offset on."""
+    rows = [Observation(offset, MS, "m", 1, 10) for offset in range(sum(sizes))]
+    table: dict[bytes, bytes | None] = {}
+    begin = 0
+    for size in sizes:
+        table |= counted(rows[max(0, begin - again) : begin + size], 0, table.get, NOW)
+        begin += size
+
+    assert {"count": len(rows), "amount": 10 * len(rows), "upto": len(rows) - 1} == row(table)
+
+
+def test_what_one_record_says_twice_about_a_window_counts_as_one() -> None:
+    """An order that moved within a minute: its offset is counted up to only once."""
+    both = moved([MS, 100], [MS + 1000, 250], "m", 5)
+    found = counted(both, 0, nothing, NOW)
+
+    assert {"count": 0, "amount": 150, "upto": 5} == row(found)
+
+
+def test_windows_that_are_no_longer_kept_are_not_begun() -> None:
+    """A rebuild reads years of changes."""
+    old = Observation(1, MS - KEPT[60] * 1000 - 60_000, "m")
+
+    assert [3600] == [Window.of(key).size for key in counted([old], 0, nothing, NOW)]
+
+
+def test_revenue_moves_by_the_difference() -> None:
+    """And is taken back where a document no longer counts."""
+    assert () == moved([1, 100], [1, 100], "m", 5)
+    assert (Observation(5, 1, "m", 0, 50),) == moved([1, 100], [1, 150], "m", 5)
+    assert (Observation(5, 1, "m", -1, -100),) == moved([1, 100], None, "m", 5)
+    assert (Observation(5, 1, "m", -1, -100), Observation(5, 2, "m", 1, 100)) == moved([1, 100], [2, 100], "m", 5)
+
+
+def test_windows_that_are_no_longer_kept_end_when_a_new_one_begins() -> None:
+    """The topic would grow for ever."""
+    old = Window(60, int(NOW) - KEPT[60] - 600, "m", 0)
+    table = {old.key: b"{}"}
+
+    assert {old.key} == {key for key, value in counted([Observation(1, MS, "m")], 0, table.get, NOW).items() if value is None}
