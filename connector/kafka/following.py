@@ -31,14 +31,16 @@ class Follower:
 
 
 @asynccontextmanager
-async def following(arguments: Mapping[str, Any], starts: Mapping[Place, int]) -> AsyncIterator[Follower]:
-    """Committed records from these offsets on; from the first where the partition ends before: it was made anew.
+async def following(
+    arguments: Mapping[str, Any], starts: Mapping[Place, int], isolation: str = "read_committed"
+) -> AsyncIterator[Follower]:
+    """Records from these offsets on, committed ones by default; from the first where the partition ends before: it was made anew.
 
     Raises Fatal where reading is denied, else aiokafka's errors.
     """
     consumer = AIOKafkaConsumer(
         **arguments,
-        isolation_level="read_committed",
+        isolation_level=isolation,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         fetch_max_wait_ms=LONG_POLL,

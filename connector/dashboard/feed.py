@@ -1,0 +1,86 @@
+"""Topics as they go on, into a fold: through outages of the brokers, and from when a topic is made."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from connector.backoff import backoff
+from connector.clock import Clock
+from connector.dashboard.board import Topics
+from connector.dashboard.cluster import Cluster
+from connector.dashboard.shown import Shown
+from connector.errors import Fatal, Retry
+from connector.kafka.following import Follower, following
+from connector.kafka.records import Place
+from connector.kafka.starts import since
+
+Take = Callable[[Any], None]
+"""What takes a record of aiokafka's in."""
+
+WAIT = 0.5
+"""Seconds between looks whether a topic is there."""
+LONGEST = 5.0
+"""Seconds until the next attempt after a failure, at most: somebody is looking."""
+
+
+class Feed:
+    """Follows some kinds of topics of all administrations in one consumer, without a group.
+
+    Shows parts `reading/{kind}` while it is behind, and `trouble/{kind}` while it cannot read.
+    """
+
+    def __init__(self, kinds: Iterable[Topics], administrations: Iterable[str], cluster: Cluster, clock: Clock) -> None:
+        names = list(administrations)
+        self._kinds = {kind.topic(name): kind for kind in kinds for name in names}
+        self._name = "/".join(sorted({kind.name for kind in self._kinds.values()}))
+        (self._isolation,) = {kind.isolation for kind in self._kinds.values()}
+        self._cluster = cluster
+        self._clock = clock
+        self._next: dict[Place, int] = {}
+
+    async def run(self, take: Take, shown: Shown) -> None:
+        """Until cancelled."""
+        failures = 0
+        while True:
+            try:
+                with self._cluster.reaching():
+                    await self._follow(take, shown)
+                failures = 0
+            except (Fatal, Retry) as error:
+                failures += 1
+                shown.put(f"trouble/{self._name}", str(error))
+                await self._clock.sleep(min(LONGEST, backoff(failures, self._clock.chance())))
+
+    async def _follow(self, take: Take, shown: Shown) -> None:
+        """Until the brokers were away, or there are more partitions than before."""
+        while not (places := self._places()):
+            await self._clock.sleep(WAIT)
+        await self._find_starts([place for place in places if place not in self._next])
+        outages, starts = self._cluster.outages, {place: self._next[place] for place in places}
+        async with following(self._cluster.arguments, starts, self._isolation) as follower:
+            shown.put(f"trouble/{self._name}", None)
+            while self._cluster.outages == outages and places == self._places():
+                records = await follower.next()
+                for record in records:
+                    take(record)
+                    self._next[Place(record.topic, record.partition)] = record.offset + 1
+                shown.put(f"reading/{self._name}", self._progress(follower, starts) if records else None)
+
+    def _places(self) -> list[Place]:
+        there: Mapping[str, int] = self._cluster.topics
+        return [Place(topic, partition) for topic in self._kinds for partition in range(there.get(topic, 0))]
+
+    async def _find_starts(self, places: Iterable[Place]) -> None:
+        """A place that is new is read from where its kind says."""
+        now = self._clock.wall().timestamp()
+        for topic, kind in self._kinds.items():
+            new = [place for place in places if place.topic == topic]
+            if kind.back is None:
+                self._next |= dict.fromkeys(new, 0)
+            elif new:
+                self._next |= await since(self._cluster.arguments, new, now - kind.back, kind.most)
+
+    def _progress(self, follower: Follower, starts: Mapping[Place, int]) -> dict[str, Any] | None:
+        """How far it is, of what there was when it began; nothing to tell once that is read."""
+        done = sum(min(self._next[place], end) - min(starts[place], end) for place, end in follower.ends.items())
+        of = sum(end - min(starts[place], end) for place, end in follower.ends.items())
+        return {"done": done, "of": of} if done < of else None

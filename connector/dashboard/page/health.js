@@ -1,0 +1,155 @@
+// The whole fleet at a glance: one headline, what is wrong with what to do, and a few sums.
+
+import { attribute, byId, el, holding, keyed, text } from "./dom.js";
+import { about, beginning, commands, each, outcomes, part, sum } from "./model.js";
+import { ago, count, moment, money, NOTHING, plural, rate, spaced, span } from "./words.js";
+
+const ADVICE = {
+  stale: "Is a worker running? If not, start one: mplus-connector run. If another runs, it takes over within 15 s.",
+  unowned: "No worker has ever reported: start one, and look at CONNECTOR_ENTITIES.",
+  behind: "It is read more slowly than it changes. Give it time after an outage; else see the POS's answer times.",
+  paused: "An operator paused it: mplus-connector resume.",
+  unreachable: "The POS does not answer. It goes on by itself; mplus-connector check says what the POS answers.",
+  unavailable: "The POS refuses: wrong login, or an operation that is not licensed. mplus-connector check.",
+  stuck: "Too many items share one sync marker: touch some at the POS, then mplus-connector resume.",
+  "head-regressed": "The POS was restored: mplus-connector resync shows what would be read again, --apply does it.",
+};
+
+/** What is wrong, the worst first: { kind, what, advice }. */
+export function problems(all, now) {
+  return [...troubles(now), ...states(all), ...clocks(all, now), ...commandProblems()].sort(
+    (one, other) => (other.kind === "bad") - (one.kind === "bad"),
+  );
+}
+
+function troubles(now) {
+  const kafka = part("kafka");
+  const found = beginning("trouble/").map((what) => ({ kind: "bad", what, advice: "" }));
+  if (kafka?.since) {
+    return [{ kind: "bad", what: `Kafka has not been reachable since ${moment(kafka.since, now)}`, advice: kafka.reason }];
+  }
+  return found;
+}
+
+function states(all) {
+  const groups = new Map();
+  for (const row of all.filter((row) => row.kind !== "good")) {
+    const key = `${row.shown} ${row.administration} ${row.shown === "stale" ? row.owner : ""}`;
+    groups.set(key, [...(groups.get(key) ?? []), row]);
+  }
+  return [...groups.values()].map(problem);
+}
+
+function problem(group) {
+  const [{ shown, administration, owner, kind }] = group;
+  const several = about.administrations.length > 1 ? `${administration}: ` : "";
+  const names = group.length > 4 ? plural(group.length, "entity", "entities") : group.map((row) => spaced(row.entity)).join(", ");
+  const who = shown === "stale" ? `, ${owner} stopped reporting` : "";
+  return { kind: kind === "warn" ? "warn" : "bad", what: `${several}${names}: ${shown}${who}`, advice: ADVICE[shown] ?? "" };
+}
+
+function clocks(all, now) {
+  const found = [];
+  if (all.some((row) => row.at > now + 2)) {
+    found.push({ kind: "warn", what: "A worker's clock is ahead of this one's", advice: "Synchronise the clocks: ages are wrong." });
+  }
+  if (new Set(all.filter((row) => row.kind === "good").map((row) => row.digest)).size > 1) {
+    found.push({ kind: "warn", what: "Workers are configured differently", advice: "Compare their settings." });
+  }
+  return found;
+}
+
+function commandProblems() {
+  const unknown = outcomes("unknown");
+  const letters = sum(each("letters").map(([, value]) => value.day));
+  const found = [];
+  if (unknown) found.push({ kind: "bad", what: `${plural(unknown, "command")} with an unknown outcome`, advice: "Look at the orders, then redrive.", below: "failures" });
+  if (letters) found.push({ kind: "warn", what: `${plural(letters, "dead letter")} within 24 hours`, advice: "", below: "letters" });
+  return found;
+}
+
+export function render(all, now, link) {
+  const found = problems(all, now);
+  const bad = found.filter((each) => each.kind === "bad").length;
+  const kind = link === "lost" ? "stale" : bad ? "bad" : found.length ? "warn" : "good";
+  attribute(byId("headline"), "class", kind);
+  text(byId("headline"), headline(link, bad, found.length));
+  text(byId("subline"), subline(all));
+  keyed(byId("problems"), found, (each) => each.what, makeProblem);
+  tiles(all);
+}
+
+function headline(link, bad, all) {
+  if (link === "lost") return "No connection: what was known last";
+  if (bad) return bad === 1 ? "One thing needs attention" : `${bad} things need attention`;
+  return all ? `Running, with ${plural(all, "remark")}` : "All is well";
+}
+
+function subline(all) {
+  const live = all.filter((row) => row.kind !== "stale");
+  const owners = new Set(live.map((row) => row.owner)).size;
+  return `${live.length} of ${plural(all.length, "entity", "entities")} read by ${plural(owners, "worker")}`;
+}
+
+function makeProblem(each) {
+  return el("li", { class: each.kind }, el("strong", {}, each.what), each.advice ? ` ${each.advice}` : null, each.below ? link(each.below) : null);
+}
+
+function link(id) {
+  return el("a", { href: `#${id}`, class: "below" }, "Show");
+}
+
+function tiles(all) {
+  const revenue = each("today").map(([, value]) => value.revenue.ordered);
+  const live = all.filter((row) => row.kind !== "stale"); // what a stale row says is not so any more
+  const of = (unit) => {
+    if (live.length === all.length) return unit;
+    return live.length ? `${unit} of ${plural(live.length, "entity", "entities")}` : "nobody reports";
+  };
+  const known = (value) => (live.length ? value() : NOTHING);
+  const failed = outcomes("rejected") + outcomes("unknown");
+  const sent = sum(Object.values(commands()).map((counts) => sum(Object.values(counts))));
+  const shown = [
+    ["Backlog", known(() => count(sum(live.map((row) => row.backlog)))), of("sync markers")],
+    ["Oldest unread", known(() => oldest(live)), of("since first seen")],
+    ["Reading", known(() => rate(sum(live.map((row) => row.rate)))), of("items/s")],
+    ["Commands", count(sent), "in the last hour"],
+    ["Not done", count(failed), `${count(outcomes("unknown"))} unknown`],
+    ["Dead letters", count(sum(each("letters").map(([, value]) => value.day))), "in 24 hours"],
+    ["Ordered today", revenue.length ? money(sum(revenue.map((row) => row.amount))) : NOTHING, revenue.length ? plural(sum(revenue.map((row) => row.count)), "order") : "not counted yet"],
+  ];
+  keyed(byId("tiles"), shown, ([name]) => name, makeTile, (node, [, value, unit]) => {
+    text(node.parts.value, value);
+    text(node.parts.unit, unit);
+  });
+}
+
+function oldest(live) {
+  const age = Math.max(...live.map((row) => row.age ?? 0));
+  return age > 0 ? span(age) : "none";
+}
+
+function makeTile([name]) {
+  const value = el("span", { class: "figure" });
+  const unit = el("small", { class: "dim" });
+  const node = el("div", {}, el("dt", {}, name), el("dd", {}, value, unit));
+  return holding(node, { value, unit });
+}
+
+/** What stands on top while nothing below can be trusted to be new. */
+export function alarms(now, link, silence) {
+  const kafka = part("kafka");
+  const found = [];
+  if (link === "lost") {
+    const known = now === null ? "It never answered." : `Everything below is as it was at ${moment(now - silence, now)}.`;
+    found.push({ key: "link", words: `The connection to the dashboard is lost. ${known}`, old: silence });
+  } else if (kafka?.since) {
+    found.push({ key: "kafka", words: `Kafka has not been reachable since ${moment(kafka.since, now)}. ${kafka.reason}`, old: now - kafka.since });
+  }
+  keyed(byId("alarms"), found, (each) => each.key + each.words, makeAlarm, (node, each) => text(node.parts.old, each.old === null ? "" : ago(each.old)));
+}
+
+function makeAlarm(each) {
+  const old = el("span", { class: "old", "aria-hidden": "true" });
+  return holding(el("p", { class: "alarm" }, each.words, " ", old), { old });
+}

@@ -1,0 +1,78 @@
+"""The dashboard put together: what is followed, folded and served."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from connector.clock import Clock
+from connector.config import Config
+from connector.dashboard.board import KINDS, Board
+from connector.dashboard.cluster import Cluster
+from connector.dashboard.feed import Feed
+from connector.dashboard.finding import Finder
+from connector.dashboard.serving import routes
+from connector.dashboard.shown import Shown
+from connector.dashboard.stream import Stream
+from connector.source.entities import named
+
+STALE = 7.0
+"""Seconds after which a row is stale: its worker should have reported three times by then."""
+TICK = 1.0
+
+Mount = Callable[[web.Application], None]
+
+
+@asynccontextmanager
+async def dashboard(config: Config, clock: Clock) -> AsyncIterator[Mount]:
+    """Follow the topics while inside. Yields what adds the page to a web application, which must end before the block does.
+
+    Kafka may be away, and topics may be missing: the page says so. Raises Fatal for certificates that cannot be read,
+    Misconfigured for unknown entities.
+    """
+    administrations = [row.administration for row in config.administrations]
+    entities = [entity.name for entity in named(config.connector.entities)]
+    board, cluster = Board(administrations, entities), Cluster(config.kafka, clock)
+    board.shown.put("about", _about(config, administrations, entities))
+    stream = Stream(board.shown, clock)
+    finder = Finder(cluster, board.journeys)
+    feeds = [Feed(row, administrations, cluster, clock) for row in KINDS]
+
+    def mount(app: web.Application) -> None:
+        app.add_routes(routes(stream, finder, config.connector.http_host))
+        app.on_shutdown.append(stream.close)
+
+    work = [*(feed.run(board.take, board.shown) for feed in feeds), cluster.run(board.shown), _tick(board, clock)]
+    async with aclosing(finder), _running(work, board.shown):
+        yield mount
+
+
+@asynccontextmanager
+async def _running(work: Iterable[Coroutine[Any, Any, None]], shown: Shown) -> AsyncIterator[None]:
+    """While inside. Should one of them fail, which is a bug, the page says so: its numbers stand still."""
+
+    def ended(task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (error := task.exception()):
+            shown.put("trouble/dashboard", f"the dashboard itself failed, restart it: {type(error).__name__}: {error}")
+
+    tasks = [asyncio.create_task(each) for each in work]
+    for task in tasks:
+        task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+
+
+def _about(config: Config, administrations: list[str], entities: list[str]) -> dict[str, object]:
+    return {"group": config.connector.group, "administrations": administrations, "entities": entities, "staleAfter": STALE}
+
+
+async def _tick(board: Board, clock: Clock) -> None:
+    while True:
+        board.tick(clock.wall().timestamp())
+        await clock.sleep(TICK)

@@ -1,0 +1,176 @@
+"""What the dashboard makes of records, part by part."""
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from connector.client.letters import Letter
+from connector.dashboard.advice import BY_REASON, OTHERWISE, UNKNOWN, for_result
+from connector.dashboard.journeys import Index, Journeys, Spot
+from connector.dashboard.letters import Letters
+from connector.dashboard.outcomes import Outcomes
+from connector.dashboard.shown import Shown
+from connector.dashboard.statuses import POINTS, STEP, Statuses
+from connector.dashboard.windows import Windows
+from connector.kafka.records import Place, dead_letter_headers
+from tests.dashboard.viewing import journey, result, stamp, status
+
+NOW = 1_800_000_000.0
+"""On the hour."""
+
+
+def test_a_viewer_gets_what_changed_since_its_version() -> None:
+    """Everything from version 0 on; the same value again is no change."""
+    shown = Shown()
+    shown.put("one", 1)
+    shown.put("two", 2)
+    version = shown.version
+    shown.put("one", 1)
+    shown.put("two", 3)
+
+    assert {"one": 1, "two": 3} == shown.since(0)
+    assert {"two": 3} == shown.since(version)
+    assert {} == shown.since(shown.version)
+
+
+def test_an_entity_that_nobody_reports_is_unowned_and_others_are_as_reported() -> None:
+    """And one that is not configured is not shown."""
+    shown = Shown()
+    statuses = Statuses(shown, ["a"], ["order", "invoice"])
+    statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))))
+    statuses.take("a", b"receipt", orjson.dumps(status("receipt")))
+    parts = shown.since(0)
+
+    assert {"row/a/order", "row/a/invoice", "trend/a/order"} == parts.keys()
+    assert "unowned" == parts["row/a/invoice"]["state"]
+    assert (3, NOW) == (parts["row/a/order"]["backlog"], parts["row/a/order"]["at"])
+
+
+def test_a_chart_has_a_point_per_step_and_gaps_where_nobody_reported() -> None:
+    """The last report of a step counts, and the oldest steps are dropped."""
+    shown = Shown()
+    statuses = Statuses(shown, ["a"], ["order"])
+    for at, rate in ((0, 1.0), (STEP, 2.0), (STEP + 1, 3.0), (4 * STEP, 5.0)):
+        statuses.take("a", b"order", orjson.dumps(status("order", rate=rate, at=stamp(NOW + at))))
+
+    assert [1.0, 3.0, None, None, 5.0] == shown.since(0)["trend/a/order"]["rate"]
+    for step in range(5, 5 + POINTS):
+        statuses.take("a", b"order", orjson.dumps(status("order", rate=9.0, at=stamp(NOW + step * STEP))))
+    assert [9.0] * POINTS == shown.since(0)["trend/a/order"]["rate"]
+
+
+def test_results_are_counted_by_command_and_outcome_for_an_hour() -> None:
+    """Repeated results are not counted, and those that failed are shown with what to do, the newest first."""
+    shown = Shown()
+    outcomes = Outcomes(shown, ["a"])
+    insufficient = "PAY-ORDER-RESULT-PAYMENT-INSUFFICIENT"
+    for at, value in (
+        (NOW - 3700, result("c-0")),
+        (NOW - 60, result("c-1")),
+        (NOW - 50, result("c-1", duplicate=True)),
+        (NOW - 40, result("c-2", "rejected", insufficient)),
+        (NOW - 50, result("c-3", "unknown", "OUTCOME-UNKNOWN")),
+    ):
+        outcomes.take("a", int(at * 1000), b"web-1", orjson.dumps(value))
+    outcomes.tick(NOW)
+    parts = shown.since(0)
+
+    assert {"payOrder": {"succeeded": 1, "rejected": 1, "unknown": 1}} == parts["commands/a"]
+    assert [("c-2", "web-1", insufficient), ("c-3", "web-1", "OUTCOME-UNKNOWN")] == [
+        (row["commandId"], row["order"], row["reason"]) for row in parts["failures/a"]
+    ]
+    assert UNKNOWN == parts["failures/a"][1]["advice"]
+
+
+@pytest.mark.parametrize("ending", [ending for ending, _ in BY_REASON])
+def test_every_reason_of_the_table_has_its_own_advice(ending: str) -> None:
+    """No earlier row takes it away; a success needs none."""
+    assert dict(BY_REASON)[ending] == for_result("rejected", f"PAY-ORDER-RESULT-{ending}")
+    assert "" == for_result("succeeded", ending)
+    assert UNKNOWN == for_result("unknown", ending)
+    assert OTHERWISE == for_result("rejected", "SOMETHING-NEW")
+
+
+def letter(offset: int, stage: str, at: float) -> Letter:
+    """A dead letter."""
+    headers = dict(dead_letter_headers(("a.order-commands", 0, 5), stage, "Reject", "no such thing"))
+    return Letter(Place("a.dead-letters", 2), offset, int(at * 1000), b"web-1", b"a body", headers)
+
+
+def test_dead_letters_are_counted_for_a_day_and_shown_without_their_bodies() -> None:
+    """The newest first, with the commands that show and redrive one; a letter of the source cannot be redriven."""
+    shown = Shown()
+    letters = Letters(shown, ["a"])
+    for offset, stage, at in ((1, "validate", NOW - 90_000), (2, "outcome", NOW - 10), (3, "decode", NOW - 5)):
+        letters.take("a", letter(offset, stage, at))
+    letters.tick(NOW)
+    part = shown.since(0)["letters/a"]
+
+    assert 2 == part["day"]
+    assert ["decode", "outcome", "validate"] == [row["stage"] for row in part["latest"]]
+    assert (None, "mplus-connector dead-letters redrive 2:2") == (part["latest"][0]["redrive"], part["latest"][1]["redrive"])
+    assert "mplus-connector dead-letters show 2:3" == part["latest"][0]["show"]
+    assert b"a body" not in orjson.dumps(part)
+
+
+def test_windows_are_summed_over_partitions_and_by_day() -> None:
+    """A row takes its former one's place; what began before midnight is not of today; old windows are forgotten."""
+    shown = Shown()
+    windows = Windows(shown, ["a"], lambda now: now - 3600)
+    for key, count, amount in (
+        (f"60|{NOW - 60:.0f}|changes.order|0", 2, None),
+        (f"60|{NOW - 60:.0f}|changes.order|0", 5, None),
+        (f"60|{NOW - 60:.0f}|changes.invoice|1", 1, None),
+        (f"3600|{NOW - 3600:.0f}|revenue.ordered|0", 1, 500),
+        (f"3600|{NOW - 3600:.0f}|revenue.ordered|1", 2, 700),
+        (f"3600|{NOW - 3600:.0f}|commands.payOrder.rejected|1", 3, None),
+        (f"3600|{NOW - 7200:.0f}|revenue.ordered|1", 9, 9000),
+        (f"3600|{NOW - 3600 * 30:.0f}|changes.order|1", 9, None),
+    ):
+        windows.take("a", key.encode(), orjson.dumps({"count": count, "amount": amount}))
+    windows.tick(NOW)
+    part = shown.since(0)["today/a"]
+
+    assert [0] * 58 + [6, 0] == part["minutes"]["changes"]
+    assert [0] * 24 == part["hours"]["changes"]
+    assert {"ordered": {"count": 3, "amount": 1200}, "invoiced": {"count": 0, "amount": 0}} == part["revenue"]
+    assert {"payOrder.rejected": 3} == part["commands"]
+
+
+def test_an_order_is_found_by_either_id_where_its_latest_record_lies() -> None:
+    """Until a tombstone comes."""
+    shown = Shown()
+    journeys = Journeys(shown, ["a"])
+    for offset, state in enumerate(("commanded", "created", "paid")):
+        journeys.take("a", b"web-1", orjson.dumps(journey("web-1", "id-1" if offset else None, state)), Spot(3, offset))
+    journeys.take("a", b"id-2", orjson.dumps(journey("id-2", "id-2", "created")), Spot(4, 1 << 40))
+    index = journeys.indexes["a"]
+
+    assert (b"web-1", Spot(3, 2)) == index.find("web-1") == index.find("id-1")
+    assert (b"id-2", Spot(4, 1 << 40)) == index.find("id-2")
+    journeys.tick()
+    assert [2, {"paid", "created"}] == [
+        shown.since(0)["orders/a"]["count"],
+        {row["state"] for row in shown.since(0)["orders/a"]["latest"]},
+    ]
+    journeys.take("a", b"web-1", None, Spot(3, 3))
+    assert None is index.find("web-1") is index.find("id-1")
+
+
+def test_the_index_keeps_the_orders_that_moved_last() -> None:
+    """So many, and no more."""
+    index = Index(most=2)
+    for offset, name in enumerate(("one", "two", "one", "three")):
+        index.put(name.encode(), f"id-{name}", Spot(0, offset))
+
+    assert 2 == len(index)
+    assert [(b"one", Spot(0, 2)), None, (b"three", Spot(0, 3))] == [index.find(name) for name in ("id-one", "id-two", "id-three")]
+
+
+def test_the_advice_is_documented() -> None:
+    """Word for word."""
+    text = (Path(__file__).parents[2] / "docs" / "dashboard.md").read_text()
+    told = [f"| …`{ending}` | {advice} |" for ending, advice in BY_REASON]
+
+    assert [] == [words for words in (*told, UNKNOWN, OTHERWISE) if words not in text]
