@@ -18,20 +18,39 @@ ALLOWED: Mapping[str, set[str]] = {
     "backoff": set(),
     "config": {"config_file", "settings", "errors"},
     "settings": set(),
+    "tracing": set(),
     "config_file": {"errors"},
-    "mplus": {"mplus", "errors", "events"},
+    "mplus": {"mplus", "errors", "tracing", "events"},
     "kafka": {"kafka", "errors", "events", "config", "clock", "backoff"},
-    "source": {"source", "mplus", "kafka", "errors", "events", "clock", "backoff"},
-    "sink": {"sink", "mplus", "kafka", "errors", "events", "clock", "backoff"},
-    "ops": {"ops", "errors", "events", "clock"},
+    "source": {"source", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff"},
+    "sink": {"sink", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff"},
+    "ops": {"ops", "errors", "tracing", "events", "clock"},
     "topics": {"config", "kafka", "source"},
     "sandbox": {"sandbox"},
-    "wiring": {"wiring", "mplus", "kafka", "source", "sink", "ops", "topics", *FOUNDATION},
+    "wiring": {"wiring", "dashboard", "views", "mplus", "kafka", "source", "sink", "ops", "topics", "tracing", *FOUNDATION},
+    "views": {"views", "source", "ops", "errors", "events", "clock"},
+    "dashboard": {"dashboard", "client", "kafka", "source", "topics", *FOUNDATION},
     "fleet": {"kafka", "source", "topics", *FOUNDATION},
     "checks": {"fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
-    "client": {"client", "kafka", "errors", "config"},
-    "cli": {"cli", "checks", "client", "fleet", "wiring", "ops", "source", "sink", "mplus", "kafka", "sandbox", *FOUNDATION},
-    "demo": {"demo", "cli", "sandbox", "source", "kafka", *FOUNDATION},
+    "client": {"client", "kafka", "errors", "tracing", "config"},
+    "audit": {"audit", "client", "mplus", "kafka", "source", "topics", *FOUNDATION},
+    "cli": {
+        "cli",
+        "views",
+        "audit",
+        "checks",
+        "client",
+        "fleet",
+        "wiring",
+        "ops",
+        "source",
+        "sink",
+        "mplus",
+        "kafka",
+        "sandbox",
+        *FOUNDATION,
+    },
+    "demo": {"demo", "client", "sandbox", "source", "kafka", "ops", *FOUNDATION},
     "__main__": {"cli"},
 }
 """Part → the parts that it may import. A part is a folder, or a file beside them."""
@@ -43,6 +62,10 @@ PURE = (
     "source.positions",
     "source.control",
     "source.entities",
+    "source.wanted",
+    "audit.versions",
+    "audit.verdict",
+    "audit.report",
     "sink.commands",
     "sink.intake",
     "sink.strict",
@@ -55,6 +78,18 @@ PURE = (
     "sink.publishing",
     "mplus.encode",
     "mplus.answers",
+    "views.arrivals",
+    "views.facts",
+    "views.journey",
+    "views.steps",
+    "views.windows",
+    "views.batches",
+    "dashboard.shown",
+    "dashboard.statuses",
+    "dashboard.outcomes",
+    "dashboard.advice",
+    "dashboard.windows",
+    "dashboard.journeys",
     "backoff",
     "kafka.records",
     "mplus.soap",
@@ -63,11 +98,11 @@ PURE = (
 NOT_PURE = {"asyncio", "aiokafka", "httpx", "aiohttp", "time", "random", "socket", "ssl", "subprocess", "logging"}
 PURE_PARTS_OF_THEM = {"aiokafka.partitioner"}
 
-SANDBOX_USERS = {"cli.sandbox", "demo.shop"}
+SANDBOX_USERS = {"cli.sandbox", "demo.stage"}
 HTTP_CLIENTS = {"mplus.streaming", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
-KAFKA_CLIENTS = {"client.controls", "client.producing", "client.reading", "client.results", "client.seeking"}
+KAFKA_CLIENTS = {"audit.topic", "client.controls", "client.producing", "client.reading", "client.results", "client.seeking"}
 """Beside the folder kafka/."""
 
 TABLES: set[str] = set()

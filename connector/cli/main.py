@@ -2,34 +2,44 @@
 
 import sys
 from collections.abc import Iterable
+from importlib import import_module
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from typer.exceptions import TyperException
 
-from connector.cli.check import check
-from connector.cli.control import pause, resume, resync
-from connector.cli.dead_letters import dead_letter_verbs
-from connector.cli.order import order_verbs
-from connector.cli.run import run
-from connector.cli.sandbox import sandbox
-from connector.cli.seek import seek
-from connector.cli.status import status
-from connector.cli.tail import tail
 from connector.errors import ConnectorError, Misconfigured
 from connector.ops.log import hush
 
-VERBS = (run, sandbox, check, status, tail, pause, resume, resync, seek)
-GROUPS = {"order": order_verbs, "dead-letters": dead_letter_verbs}
-"""Verbs with verbs of their own."""
+VERBS = {
+    "run": "run",
+    "views": "views",
+    "sandbox": "sandbox",
+    "check": "check",
+    "status": "status",
+    "tail": "tail",
+    "pause": "control",
+    "resume": "control",
+    "resync": "control",
+    "seek": "seek",
+    "audit": "audit",
+}
+"""Verb → its module in connector.cli, where it is the function of that name."""
+
+GROUPS = {"order": "order:order_verbs", "dead-letters": "dead_letters:dead_letter_verbs"}
+"""Verbs with verbs of their own → the module and the function that makes them."""
+
+ALL = (*VERBS, *GROUPS)
 
 
 def main() -> None:
     """Run a verb; errors become lines and the exit code."""
     hush()
     try:
-        sys.exit(application()(standalone_mode=False) or 0)
+        wanted = [word for word in sys.argv[1:2] if word in VERBS or word in GROUPS]
+        sys.exit(application(wanted or ALL)(standalone_mode=False) or 0)
     except TyperException as error:
         _leave(error.exit_code, filter(None, [error.format_message()]))  # one line instead of typer's box; none beside the help
     except Misconfigured as error:
@@ -40,16 +50,22 @@ def main() -> None:
         sys.exit(0)
 
 
-def application() -> typer.Typer:
-    """All verbs."""
+def application(wanted: Iterable[str] = ALL) -> typer.Typer:
+    """These verbs. Only what they need is loaded: all of it takes a second."""
     app = typer.Typer(
         add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="MplusKASSA to Apache Kafka and back."
     )
-    for verb in VERBS:
-        app.command()(verb)
-    for name, verbs in GROUPS.items():
-        app.add_typer(verbs(), name=name)
+    app.callback()(lambda: None)  # else a single verb would lose its name
+    for name in wanted:
+        if name in VERBS:
+            app.command(name)(_loaded(VERBS[name], name))
+        else:
+            app.add_typer(_loaded(*GROUPS[name].split(":"))(), name=name)
     return app
+
+
+def _loaded(module: str, name: str) -> Any:
+    return getattr(import_module(f"connector.cli.{module}"), name)
 
 
 def _leave(code: int, lines: Iterable[str]) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from typing import Any, Literal
 
 import pytest
@@ -35,9 +36,12 @@ async def test_check_says_what_the_limit_counts(
     texts = [row["text"] for row in found]
     assert [text for text in texts if f"syncMarkerLimit counts {said};" in text]
     assert [text for text in texts if "API 67.1.3" in text]
-    assert [text for text in texts if "will create 25 topics" in text and f"{prefix}.orders" in text]
+    (number, listed), *_ = re.findall(r"`run` will create (\d+) topics: (.+)", "\n".join(texts))
+    names = listed.split(", ")
+    assert int(number) == len(names) == len(set(names))
+    assert {f"{prefix}.work", f"{prefix}.orders", f"{prefix}.order-commands", f"{prefix}.order-journeys"} <= set(names)
     assert [text for text in texts if f"order can be read, head {pos.shop.heads()['order']}" in text]
-    assert "will create 25 topics" in again.out
+    assert f"will create {len(names)} topics" in again.out
 
 
 async def test_check_says_which_entities_cannot_be_read(bootstrap: str, prefix: str) -> None:

@@ -8,12 +8,13 @@ import os
 import sys
 from typing import Any
 
-import connector.__main__  # noqa: F401  loads the parts of every verb
+from connector.cli.main import application
 from tests.e2e.victim import become_connector
 
 
 def serve() -> None:
-    """One child after the other, until stdin ends."""
+    """One child after the other, until stdin ends. The parts of every verb are loaded before."""
+    application()
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
