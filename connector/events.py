@@ -120,9 +120,10 @@ class PageDecoded(CallEvent):
 
 @dataclass(frozen=True, slots=True)
 class CallRetried(CallEvent):
-    """A call is repeated; this is attempt number `attempt`."""
+    """A call is repeated; this is attempt number `attempt`, and `fault` the kind of failure of the one before."""
 
     attempt: int
+    fault: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,9 +109,10 @@ class PosClient:
         self, operation: str, fields: Fields, read: Callable[[Answer], Awaitable[Read]], channel: Channel | None = None
     ) -> Read:
         body = self._body(operation, fields)
-        async for attempt in self._attempts(OPERATIONS[operation]):
+        faults: list[str] = []
+        async for attempt in self._attempts(OPERATIONS[operation], faults):
             if attempt.num > 1:
-                self._tell(CallRetried(self._access.administration, operation, attempt.num))
+                self._tell(CallRetried(self._access.administration, operation, attempt.num, faults[-1]))
             with attempt:
                 async with self._answer(channel or self._streaming, operation, body) as answer:
                     return await read(answer)
@@ -120,11 +121,17 @@ class PosClient:
     def _body(self, operation: str, fields: Fields) -> bytes:
         return request(operation, [("request", fields)] if OPERATIONS[operation].wrapped else fields)
 
-    def _attempts(self, operation: Operation) -> AsyncIterator[stamina.Attempt]:
+    def _attempts(self, operation: Operation, faults: list[str]) -> AsyncIterator[stamina.Attempt]:
+        """`faults` gets the kind of each failure."""
         patience = self._retries
+
+        def again(error: Exception) -> bool | float:
+            faults.append(type(error).__name__)
+            return _again(error, patience.longest_asked)
+
         return aiter(
             stamina.retry_context(
-                on=lambda error: _again(error, patience.longest_asked),
+                on=again,
                 attempts=patience.attempts if operation.repeatable else 1,
                 timeout=None,
                 wait_initial=patience.first,

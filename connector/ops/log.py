@@ -126,7 +126,7 @@ LINES: Mapping[type[Event], Callable[[Any], Line | None]] = {
     ShardStarted: _always("debug", "entity taken", "administration", "entity", "marker", "state"),
     PageCommitted: _page_committed,
     DeadLettered: _always("warning", "dead letter", "administration", "entity", "stage", "marker", "reason"),
-    CallRetried: _always("info", "call repeated", "administration", "operation", "attempt"),
+    CallRetried: _always("info", "call repeated", "administration", "operation", "attempt", "fault"),
     TransactionEnded: _transaction_ended,
     PartitionOwned: _always("info", "partition taken", "topic", "partition", "seconds"),
     PartitionLost: _always("info", "partition released", "topic", "partition", "reason"),

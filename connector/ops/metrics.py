@@ -142,7 +142,7 @@ class Metrics:
             self._counters["faults"].labels(event.administration, event.operation, event.fault).inc()
 
     def _retried(self, event: CallRetried) -> None:
-        self._counters["retries"].labels(event.administration, event.operation).inc()
+        self._counters["retries"].labels(event.administration, event.operation, event.fault).inc()
 
     def _transacted(self, event: TransactionEnded) -> None:
         if event.lost:

@@ -31,7 +31,7 @@ COUNTERS = {
     "pages": ("mplus_connector_pages", "Pages read", SHARD),
     "letters": ("mplus_connector_dead_letters", "Items and commands that became dead letters", (*SHARD, "stage")),
     "faults": ("mplus_connector_pos_faults", "Failed calls by kind", (*CALL, "kind")),
-    "retries": ("mplus_connector_pos_retries", "Repeated calls", CALL),
+    "retries": ("mplus_connector_pos_retries", "Repeated calls, by what had failed", (*CALL, "kind")),
     "lost": ("mplus_connector_transactions_lost", "Kafka transactions aborted or of unknown outcome", TOPIC),
     "received": ("mplus_connector_commands_received", "Valid commands that work was begun on", COMMAND),
     "outcomes": ("mplus_connector_command_outcomes", "Commands that ended, repeated ones apart", (*COMMAND, "outcome")),

@@ -41,8 +41,8 @@ async def test_a_passing_failure_is_outlasted(kind: str) -> None:
 
         assert 67 == (await speaking.numbers("getApiVersion"))["majorNumber"]
         assert 3 == pos.requests.counts["getApiVersion"]
-        assert [2, 3] == [event.attempt for event in told if isinstance(event, CallRetried)]
         struck = "Unanswered" if kind.startswith("drop") else "Retry"
+        assert [(2, struck), (3, struck)] == [(event.attempt, event.fault) for event in told if isinstance(event, CallRetried)]
         assert [struck, struck, ""] == [event.fault for event in told if isinstance(event, CallMade)]
 
 

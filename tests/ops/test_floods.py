@@ -53,7 +53,7 @@ def test_a_few_equal_lines_are_no_flood() -> None:
     log = FloodLog(lambda: now)
     with lines() as found:
         for _ in range(FIRST):
-            log(CallRetried("shop", "getOrders", 2))
+            log(CallRetried("shop", "getOrders", 2, "Retry"))
         now = EVERY
         log(TICK)
 
