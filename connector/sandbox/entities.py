@@ -19,23 +19,20 @@ class Entity:
     element: str
     wrapper: str | None
     build: Build
-    identify: Callable[[int, int, int], str]
+    identify: Callable[[Draft], str]
     kind: Callable[[Draft], str] = lambda draft: ""
 
 
-def _plain(seed: int, number: int, epoch: int) -> str:
-    return str(number)
+def _plain(draft: Draft) -> str:
+    return str(draft.number)
 
 
-def _year_number(seed: int, number: int, epoch: int) -> str:
-    return "{year}-{number}".format_map(facts.year_number(number))
+def _year_number(draft: Draft) -> str:
+    return "{year}-{number}".format_map(draft.year_number())
 
 
-def _uuid(entity: str) -> Callable[[int, int, int], str]:
-    def identify(seed: int, number: int, epoch: int) -> str:
-        return facts.uuid_text(seed, entity, number, epoch)
-
-    return identify
+def _uuid(draft: Draft) -> str:
+    return facts.uuid_text(draft.seed, draft.item.entity, draft.number, draft.item.epoch)
 
 
 def parts_of(entity: str, number: int) -> int:
@@ -50,10 +47,10 @@ _ROWS = (
     ),
     Entity("relation", "relationSyncMarker", "relation", "relationList", people.relation, _plain),
     Entity("employee", "employeeSyncMarker", "employee", "employeeList", people.employee, _plain),
-    Entity("invoice", "invoiceSyncMarker", "invoice", "invoiceList", sales.invoice, _uuid("invoice")),
-    Entity("receipt", "receiptSyncMarker", "receipt", "receiptList", sales.receipt, _uuid("receipt")),
-    Entity("order", "orderSyncMarker", "order", "orderList", sales.order, _uuid("order"), sales.order_type),
-    Entity("proposal", "proposalSyncMarker", "proposal", "proposalList", sales.proposal, _uuid("proposal")),
+    Entity("invoice", "invoiceSyncMarker", "invoice", "invoiceList", sales.invoice, _uuid),
+    Entity("receipt", "receiptSyncMarker", "receipt", "receiptList", sales.receipt, _uuid),
+    Entity("order", "orderSyncMarker", "order", "orderList", sales.order, _uuid, sales.order_type),
+    Entity("proposal", "proposalSyncMarker", "proposal", "proposalList", sales.proposal, _uuid),
     Entity("stock", "stockId", "articleStockHistory", None, goods.stock, _plain),
     Entity(
         "purchaseOrder", "purchaseOrderSyncMarker", "purchaseOrder", "purchaseOrderList", purchases.purchase_order, _year_number
@@ -67,8 +64,8 @@ _ROWS = (
         _year_number,
     ),
     Entity("relationPoints", "relationPointsSyncMarker", "relationPointsLst", None, people.relation_points, _plain),
-    Entity("activity", "activitySyncMarker", "activity", "activityList", people.activity, _uuid("activity")),
-    Entity("packingSlip", "packingSlipSyncMarker", "packingSlip", "packingSlipList", sales.packing_slip, _uuid("packingSlip")),
+    Entity("activity", "activitySyncMarker", "activity", "activityList", people.activity, _uuid),
+    Entity("packingSlip", "packingSlipSyncMarker", "packingSlip", "packingSlipList", sales.packing_slip, _uuid),
 )
 ENTITIES: Mapping[str, Entity] = MappingProxyType({row.name: row for row in _ROWS})
 

@@ -1,4 +1,4 @@
-"""What follows from the seed alone: identities, dates. Everything here is a pure function."""
+"""Identities and dates: what follows from the seed alone, and how moments are told. Everything here is a pure function."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -27,12 +27,14 @@ def uuid_text(*parts: object) -> str:
     return str(UUID(int=digest(*parts), version=4))
 
 
-def year_number(number: int) -> dict[str, int]:
-    return {"year": 2025 if number <= LAST_OF_2025 else 2026, "number": number}
+def year_number(number: int, made: datetime | None = None) -> dict[str, int]:
+    """A document's number; `made` is None where the seed tells its year."""
+    seeded = 2025 if number <= LAST_OF_2025 else OPENING.year
+    return {"year": made.year if made else seeded, "number": number}
 
 
-def workplace_number(number: int) -> dict[str, int]:
-    return {"branchNumber": branch(number), "workplaceNumber": 1 + number % 3, **year_number(number)}
+def workplace_number(number: int, made: datetime | None = None) -> dict[str, int]:
+    return {"branchNumber": branch(number), "workplaceNumber": 1 + number % 3, **year_number(number, made)}
 
 
 def pick(row: Sequence[T], number: int) -> T:
@@ -54,9 +56,19 @@ def branch(number: int) -> int:
     return 1 + number % 2
 
 
-def when(number: int, minutes: int = 0) -> datetime:
-    """The time at which item `number` was made (spread over eight months), `minutes` later."""
-    return (OPENING + timedelta(minutes=(number * 37) % 345_600 + minutes)).astimezone(AMSTERDAM)
+def when(number: int) -> datetime:
+    """The time at which item `number` of the seeded shop was made (spread over eight months)."""
+    return later(OPENING, (number * 37) % 345_600)
+
+
+def later(at: datetime, minutes: int) -> datetime:
+    """Elapsed minutes, also where the clocks go back or forward."""
+    return (at.astimezone(UTC) + timedelta(minutes=minutes)).astimezone(AMSTERDAM)
+
+
+def local(seconds: float) -> datetime:
+    """A clock's reading, as the POS shows it."""
+    return datetime.fromtimestamp(seconds, AMSTERDAM)
 
 
 def moment(at: datetime) -> dict[str, int | bool]:

@@ -141,7 +141,7 @@ def _correction(draft: Draft) -> dict[str, object]:
         "articleNumber": pick(articles_of(draft.refer("article")), draft.number),
         "amountChanged": after - before,
         "type": "STOCK-HISTORY-TYPE-CORRECTION",
-        "correctionNumber": facts.year_number(draft.number),
+        "correctionNumber": draft.year_number(),
         "beforeCorrectionQuantity": before,
         "afterCorrectionQuantity": after,
     }
@@ -162,7 +162,7 @@ def _movement(draft: Draft, entity: str, number: int, place: int) -> dict[str, o
 def _document(draft: Draft, entity: str, number: int) -> dict[str, object]:
     """How a stock change names the document that caused it, in the order of the elements."""
     if entity == "purchaseDelivery":
-        return {"deliveryNumber": facts.year_number(number)}
+        return {"deliveryNumber": facts.year_number(number, draft.item.made)}
     if entity == "receipt":
-        return {"receiptId": draft.uuid(entity, number), "receiptNumber": facts.workplace_number(number)}
+        return {"receiptId": draft.uuid(entity, number), "receiptNumber": facts.workplace_number(number, draft.item.made)}
     return {f"{entity}Id": draft.uuid(entity, number)}

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from . import facts
@@ -26,6 +26,9 @@ class Item:
     parts: tuple[int, ...] = ()  # the markers of a product's articles
     origin: tuple[str, int, int] | None = None  # of a stock change: entity, number and line that caused it
     content: Mapping[str, Any] | None = None
+    made: datetime | None = None  # like the next two by the clock; None: before the shop opened, so that the seed tells
+    first_changed: datetime | None = None
+    last_changed: datetime | None = None
     xml: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -61,10 +64,22 @@ class Draft:
         return facts.uuid_text(self.seed, entity, number, 0)
 
     def made(self, minutes: int = 0) -> datetime:
-        return facts.when(self.number, minutes)
+        """When, and so many minutes after that."""
+        return facts.later(self.item.made or facts.when(self.number), minutes)
+
+    def first_changed(self) -> datetime:
+        return self.item.first_changed or self.made(20)
 
     def changed(self) -> datetime:
-        return facts.when(self.number, self.revision * 11 + self.item.epoch * 1440)
+        """A change made again after a restore differs, also within the same second."""
+        last = self.item.last_changed or self.made(0 if self.item.made else self.revision * 11)
+        return last + timedelta(seconds=self.item.epoch)
+
+    def year_number(self) -> dict[str, int]:
+        return facts.year_number(self.number, self.item.made)
+
+    def workplace_number(self) -> dict[str, int]:
+        return facts.workplace_number(self.number, self.item.made)
 
 
 Build = Callable[[Draft], dict[str, object]]

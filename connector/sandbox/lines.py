@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from . import catalogue, facts
@@ -140,22 +141,22 @@ def _vat_group(code: int, sold: Sequence[tuple[int, int, int]]) -> dict[str, obj
     }
 
 
-def payment_list(draft: Draft, amount: int) -> dict[str, object]:
+def payment_list(draft: Draft, amount: int, at: datetime) -> dict[str, object]:
     """Nothing paid, one payment, or (one in eight) two."""
     if not amount:
         return {"payment": []}
     first = amount // 2 if draft.luck("split") % 8 == 0 else amount
     parts = [part for part in (first, amount - first) if part]
-    return {"payment": [_payment(draft, place, part) for place, part in enumerate(parts)]}
+    return {"payment": [_payment(draft, place, part, at) for place, part in enumerate(parts)]}
 
 
-def _payment(draft: Draft, place: int, amount: int) -> dict[str, object]:
+def _payment(draft: Draft, place: int, amount: int, at: datetime) -> dict[str, object]:
     luck = draft.luck("payment", place)
     method, description, kind, account, _ = by_share(catalogue.PAYMENTS, luck)
     return {
         "paymentId": facts.uuid_text(draft.item.identity, "payment", place),
-        "financialDate": facts.date(draft.made()),
-        "entryTimestamp": facts.moment(draft.made(20)),
+        "financialDate": facts.date(at),
+        "entryTimestamp": facts.moment(at),
         "branchNumber": facts.branch(draft.number),
         "workplaceNumber": 1,
         "employeeNumber": draft.refer("employee"),

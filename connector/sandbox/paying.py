@@ -1,5 +1,6 @@
 """payOrder and its V2: a deposit, or the rest with packing slip and invoice."""
 
+from datetime import datetime
 from typing import Any
 
 from . import catalogue, facts
@@ -25,7 +26,7 @@ def pay_order(shop: Shop, item: Item, job: Job, payments: list[dict[str, Any]], 
     """Refused: nothing was booked."""
     before = shop.document(item)
     _must_be_payable(item, before, payments, prepay=prepay)
-    booked = [_payment(shop.draft(item), place, payment) for place, payment in enumerate(payments)]
+    booked = [_payment(shop.draft(item), place, payment, shop.now()) for place, payment in enumerate(payments)]
     order = {**before, "paymentList": {"payment": [*payments_of(before), *booked]}}
     outcome = Outcome(item=item)
     for payment in booked:
@@ -62,12 +63,12 @@ def _must_be_payable(item: Item, order: Document, payments: list[dict[str, Any]]
         raise Refused("PAYMENT-INSUFFICIENT", f"{order['totalInclAmount'] - paid(order)} cents are still to be paid")
 
 
-def _payment(draft: Draft, place: int, sent: dict[str, Any]) -> Document:
+def _payment(draft: Draft, place: int, sent: dict[str, Any], at: datetime) -> Document:
     method, description, kind, account, _ = METHODS[sent["method"]]
     return {
         "paymentId": facts.uuid_text(draft.item.identity, "payment", draft.revision, place),
-        "financialDate": facts.date(draft.made()),
-        "entryTimestamp": facts.moment(draft.made(20)),
+        "financialDate": facts.date(at),
+        "entryTimestamp": facts.moment(at),
         "branchNumber": facts.branch(draft.number),
         "workplaceNumber": 1,
         "employeeNumber": draft.refer("employee"),

@@ -16,7 +16,7 @@ def purchase_order(draft: Draft) -> dict[str, object]:
     """Open at first, delivered from the second change on."""
     bought, arrived = sale_lines(draft), draft.revision > 1
     return {
-        "purchaseOrderNumber": facts.year_number(draft.number),
+        "purchaseOrderNumber": draft.year_number(),
         "extPurchaseOrderId": "" if draft.number % 2 else f"po-{draft.number}",
         "orderDate": facts.date(draft.made()),
         "deliveryDate": facts.ZERO_DATE if draft.number % 5 == 0 else facts.date(draft.made(3 * 1440)),
@@ -29,7 +29,7 @@ def purchase_order(draft: Draft) -> dict[str, object]:
         "vatGroupList": sums(bought)["vatGroupList"],
         **_counted(draft, bought),
         "lineList": {"line": [_order_line(line, line.quantity if arrived else 0) for line in bought]},
-        "purchaseDeliveryNumbers": {"yearNumber": [facts.year_number(draft.number)] if arrived else []},
+        "purchaseDeliveryNumbers": {"yearNumber": [draft.year_number()] if arrived else []},
         "deliveryAddress": postal(draft.seed, draft.refer("relation"), "magazijn"),
     }
 
@@ -37,7 +37,7 @@ def purchase_order(draft: Draft) -> dict[str, object]:
 def purchase_delivery(draft: Draft) -> dict[str, object]:
     received = sale_lines(draft)
     return {
-        "purchaseDeliveryNumber": facts.year_number(draft.number),
+        "purchaseDeliveryNumber": draft.year_number(),
         "extPurchaseDeliveryId": "",
         "deliveryDate": facts.date(draft.made(3 * 1440)),
         **_parties(draft),
@@ -47,7 +47,7 @@ def purchase_delivery(draft: Draft) -> dict[str, object]:
         "vatGroupList": sums(received)["vatGroupList"],
         **_counted(draft, received),
         "lineList": {"line": [_delivery_line(line) for line in received]},
-        "purchaseOrderNumber": facts.year_number(draft.number),
+        "purchaseOrderNumber": draft.year_number(),
         "deliveryAddress": postal(draft.seed, draft.refer("relation"), "magazijn"),
     }
 

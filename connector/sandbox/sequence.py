@@ -2,8 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from .item import Item
@@ -20,6 +21,8 @@ class Before(NamedTuple):
     deleted: bool
     parts: tuple[int, ...]
     content: Mapping[str, Any] | None
+    first_changed: datetime | None
+    last_changed: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,13 @@ class Step:
 
 
 class MarkerSequence:
-    """`head` is the highest marker given out; a change moves its item to the end and leaves a gap behind."""
+    """`head` is the highest marker given out; a change moves its item to the end and leaves a gap behind.
 
-    def __init__(self) -> None:
+    `now` dates the changes; it answers None as long as the seed does.
+    """
+
+    def __init__(self, now: Callable[[], datetime | None]) -> None:
+        self._now = now
         self.head = 0
         self.epoch = 0
         self.by_identity: dict[str, Item] = {}
@@ -54,13 +61,14 @@ class MarkerSequence:
 
     def move(self, item: Item, marker: int, *, deleted: bool | None = None, content: Mapping[str, Any] | None = None) -> None:
         """A change of the item, which takes `marker`; of its parts one in turn takes it too. None: that stays as it is."""
-        before = Before(item.marker, item.revision, item.epoch, item.deleted, item.parts, item.content)
-        self._journal.append(Step(self.head, item, before))
+        self._journal.append(Step(self.head, item, _before(item)))
         self._take_out(item)
         item.parts = tuple(marker if place == item.revision % len(item.parts) else old for place, old in enumerate(item.parts))
         item.marker, item.revision, item.epoch = marker, item.revision + 1, self.epoch
         item.deleted = item.deleted if deleted is None else deleted
         item.content = item.content if content is None else content
+        item.last_changed = self._now()
+        item.first_changed = item.last_changed if item.revision == 1 else item.first_changed
         item.xml.clear()
         self._place(item)
 
@@ -95,7 +103,8 @@ class MarkerSequence:
         if before is None:
             del self.by_identity[item.identity]
         else:
-            item.marker, item.revision, item.epoch, item.deleted, item.parts, item.content = before
+            item.marker, item.revision, item.epoch, item.deleted, item.parts, item.content, *changed = before
+            item.first_changed, item.last_changed = changed
 
     def _sort(self, items: Iterable[Item]) -> None:
         self._items = sorted(items, key=lambda item: item.marker)
@@ -111,3 +120,8 @@ class MarkerSequence:
         while self._items[place] is not item:
             place += 1
         del self._items[place], self._markers[place]
+
+
+def _before(item: Item) -> Before:
+    state = (item.marker, item.revision, item.epoch, item.deleted, item.parts, item.content)
+    return Before(*state, item.first_changed, item.last_changed)

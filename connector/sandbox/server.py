@@ -2,6 +2,8 @@
 
 import asyncio
 import ssl
+import time
+from collections.abc import Callable
 from contextlib import suppress
 from signal import SIGINT, SIGTERM
 from types import TracebackType
@@ -24,15 +26,18 @@ SHUTDOWN = 1.0  # seconds that open calls have left when it stops
 
 
 class Sandbox:
-    """`async with Sandbox(SandboxOptions(...)) as pos:` listens on `pos.url` until the block ends."""
+    """`async with Sandbox(SandboxOptions(...)) as pos:` listens on `pos.url` until the block ends.
 
-    def __init__(self, options: SandboxOptions | None = None) -> None:
+    `clock` (seconds since 1970) dates what happens while it runs; what it starts with is dated by the seed.
+    """
+
+    def __init__(self, options: SandboxOptions | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self.options = options or SandboxOptions()
         self.ident = self.options.ident
         self.secret = self.options.secret
         self.url = ""
         self.faults = Faults(self.options.seed)
-        self.shop = open_shop(self.options, self.faults)
+        self.shop = open_shop(self.options, self.faults, clock)
         self.activity = Activity(self.shop, self.options.activity)
         self._endpoint = Endpoint(self.shop, self.faults, self.options)
         self._runner: web.AppRunner | None = None
@@ -76,9 +81,9 @@ class Sandbox:
         return application
 
 
-def open_shop(options: SandboxOptions, faults: Faults) -> StaffedShop:
-    desk = Desk(faults, forget_keys=options.forget_keys)
-    shop = StaffedShop(options.seed, options.items, options.per_entity, desk=desk)
+def open_shop(options: SandboxOptions, faults: Faults, clock: Callable[[], float]) -> StaffedShop:
+    desk = Desk(faults, forget_keys=options.forget_keys, clock=clock)
+    shop = StaffedShop(options.seed, options.items, options.per_entity, desk=desk, clock=clock)
     shop.limits = LIMIT_SEMANTICS[options.limit_semantics]
     shop.stock_inclusive = options.stock_inclusive
     return shop

@@ -1,6 +1,8 @@
 """The simulated shop: every entity's items and markers, and the ways they change."""
 
+import time
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -19,25 +21,37 @@ SEEDED_LINES = 5  # stock changes that each receipt of the seeded shop has
 
 
 class Shop:
-    """The same seed, sizes and calls make the same shop.
+    """The same seed, sizes and calls make the same shop; what happens after it opened carries the time of `clock` (seconds).
 
     `items` per entity, `per_entity` names the exceptions. `limits` decides what a limit counts, `stock_inclusive` whether
     the stock change that a reader names is itself part of the answer. `desk` is what order commands remember.
     """
 
     def __init__(
-        self, seed: int = 1, items: int = 200, per_entity: Mapping[str, int] | None = None, *, desk: Desk | None = None
+        self,
+        seed: int = 1,
+        items: int = 200,
+        per_entity: Mapping[str, int] | None = None,
+        *,
+        desk: Desk | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self.desk = desk or Desk()
+        self.desk = desk or Desk(clock=clock)
         self.seed = seed
         self.items = items
         self.limits: Select = by_records
         self.stock_inclusive = True
         self.lists = Lists()
-        self.sequences = {name: MarkerSequence() for name in ENTITIES}
+        self.sequences = {name: MarkerSequence(self._opened) for name in ENTITIES}
+        self._clock = clock
+        self._is_open = False
         self._luck = Random(seed)
         for name in ENTITIES:
             self._open(name, (per_entity or {}).get(name, items))
+        self._is_open = True
+
+    def now(self) -> datetime:
+        return facts.local(self._clock())
 
     def heads(self) -> dict[str, int]:
         """The highest marker of each entity; of stock the highest stockId."""
@@ -51,7 +65,7 @@ class Shop:
 
     def identity(self, entity: str, number: int, epoch: int) -> str:
         """What the seeded shop calls item `number`, made after so many restores."""
-        return ENTITIES[entity].identify(self.seed, number, epoch)
+        return self._identified(Item(entity, number, "", 0, epoch=epoch)).identity
 
     def select(self, entity: str, selection: Selection) -> list[Item]:
         """The items of a page, the lowest marker first."""
@@ -144,7 +158,15 @@ class Shop:
         sequence = self.sequences[entity]
         marker = sequence.next_marker()
         number = marker if entity == "stock" else len(sequence) + 1
-        return Item(entity, number, self.identity(entity, number, sequence.epoch), marker, epoch=sequence.epoch)
+        return self._identified(Item(entity, number, "", marker, epoch=sequence.epoch, made=self._opened()))
+
+    def _identified(self, item: Item) -> Item:
+        item.identity = ENTITIES[item.entity].identify(self.draft(item))
+        return item
+
+    def _opened(self) -> datetime | None:
+        """Now, once the shop is open."""
+        return self.now() if self._is_open else None
 
     def _changeable(self, entity: str) -> str:
         if entity == "stock":

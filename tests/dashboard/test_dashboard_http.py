@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import orjson
@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from connector.dashboard.guard import HEADERS
 from connector.dashboard.serving import PAGE
 from connector.demo.kafka import Broker
+from tests.brokers import create_topic
 from tests.dashboard.viewing import configuration, served, status, writing
 
 PATHS = ("", "api/state", "api/events", "api/journeys?order=web-1", *(f"page/{file.name}" for file in sorted(PAGE.iterdir())))
@@ -43,6 +44,12 @@ async def state(client: ClientSession, wanted: Callable[[Message], bool], within
             if wanted(parts):
                 return parts
             await asyncio.sleep(0.1)
+
+
+async def journey(client: ClientSession, order: str) -> tuple[int, list[str]]:
+    """What asking for an order is answered: the status, and the keys of the journeys."""
+    answer = await client.get(f"api/journeys?order={order}")
+    return answer.status, [row["journey"]["key"] for row in (await answer.json()).get("found", [])]
 
 
 async def test_every_answer_forbids_what_the_page_does_not_need(bootstrap: str, prefix: str) -> None:
@@ -113,6 +120,24 @@ async def test_an_unchanged_journey_costs_nothing(bootstrap: str, prefix: str) -
         assert "paid" == (await again.json())["found"][0]["journey"]["state"]
 
 
+async def test_journeys_asked_for_at_once_are_each_ones_own(bootstrap: str, prefix: str) -> None:
+    """In two administrations, from all partitions."""
+    names, keys = [f"{prefix}-{which}" for which in "ab"], [f"web-{number}" for number in range(12)]
+    async with AsyncExitStack() as stack:
+        for name in names:
+            await create_topic(bootstrap, f"{name}.order-journeys", partitions=3)
+            writer = await stack.enter_async_context(writing(bootstrap, name, ()))
+            for key in keys:
+                await writer.journey(key, None, "created")
+        client = await stack.enter_async_context(
+            asking(await stack.enter_async_context(served(configuration(bootstrap, *names))))
+        )
+        await state(client, lambda parts: all(parts[f"orders/{name}"]["count"] == len(keys) for name in names))
+        answers = await asyncio.gather(*(journey(client, key) for key in keys))
+
+    assert [(200, [key, key]) for key in keys] == answers
+
+
 async def test_a_record_that_makes_no_sense_is_counted_and_passed_over(bootstrap: str, prefix: str) -> None:
     """What comes after it is shown."""
     async with writing(bootstrap, prefix) as writer, served(configuration(bootstrap, prefix)) as url, asking(url) as client:
@@ -147,9 +172,11 @@ async def test_an_outage_of_kafka_is_said_and_survived(own_kafka: Broker, prefix
             await writer.journey("web-1", None, "commanded")
             await state(client, lambda parts: parts[f"row/{prefix}/order"].get("backlog") == 1)
             await state(client, lambda parts: parts[f"orders/{prefix}"]["count"] == 1)
+        assert (200, ["web-1"]) == await journey(client, "web-1")
         await asyncio.to_thread(own_kafka.kill)
         down = await state(client, lambda parts: parts["kafka"]["since"] is not None)
         assert "Kafka cannot be reached" in down["kafka"]["reason"]
+        assert (503, []) == await journey(client, "web-1")
         await asyncio.to_thread(own_kafka.restart)
         await state(client, lambda parts: parts["kafka"]["since"] is None)
         async with writing(own_kafka.bootstrap, prefix, ()) as writer:
@@ -157,5 +184,6 @@ async def test_an_outage_of_kafka_is_said_and_survived(own_kafka: Broker, prefix
             await writer.journey("web-2", None, "commanded")
             parts = await state(client, lambda parts: parts[f"row/{prefix}/order"].get("backlog") == 2)
             await state(client, lambda parts: parts[f"orders/{prefix}"]["count"] == 2)
+        assert [(200, ["web-1"]), (200, ["web-2"])] == [await journey(client, key) for key in ("web-1", "web-2")]
 
     assert [] == [name for name, value in parts.items() if name.startswith("trouble/") and value and "statuses" in name]
