@@ -28,7 +28,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "topics": {"config", "kafka", "source"},
     "sandbox": {"sandbox"},
     "wiring": {"wiring", "dashboard", "views", "mplus", "kafka", "source", "sink", "ops", "topics", "tracing", *FOUNDATION},
-    "views": {"views", "source", "ops", "errors", "events", "clock"},
+    "views": {"views", "source", "kafka", "ops", "errors", "events", "clock"},
     "dashboard": {"dashboard", "client", "kafka", "source", "topics", *FOUNDATION},
     "fleet": {"kafka", "source", "topics", *FOUNDATION},
     "checks": {"fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},

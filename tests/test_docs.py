@@ -33,6 +33,8 @@ from connector.source.entities import ENTITIES, Entity
 from connector.source.positions import Deployment, Position
 from connector.source.schedule import State
 from connector.topics import plan
+from connector.views import metrics as of_views
+from connector.views.metrics import ViewsMetrics
 from tests.e2e.connectors import Connector, fleet, settings, until
 from tests.e2e.reading import read_topics
 
@@ -144,9 +146,14 @@ def used_verbs(text: str) -> set[str]:
     return {f"{first} {second}" if first in groups else first for first, second in calls}
 
 
-def metrics() -> Sequence[Metric]:
-    """Every metric that `/metrics` shows."""
-    return list(Metrics(Board(Clock(), "", "")).registry.collect())
+TABLES = (GAUGES, COUNTERS, HISTOGRAMS, of_views.GAUGES, of_views.COUNTERS, of_views.HISTOGRAMS)
+"""All metrics that are made, with their labels."""
+
+
+def metrics() -> Sequence[tuple[str, Metric]]:
+    """Every metric that `/metrics` shows, of `run` and of `views`, with the page that explains it."""
+    run, views = Metrics(Board(Clock(), "", "")).registry, ViewsMetrics().registry
+    return [*(("operations.md", metric) for metric in run.collect()), *(("views.md", metric) for metric in views.collect())]
 
 
 def slugs(text: str) -> set[str]:
@@ -292,12 +299,12 @@ def test_every_state_is_documented(state: str) -> None:
     assert table_row(page("operations.md"), f"`{state}`")
 
 
-@pytest.mark.parametrize("metric", metrics(), ids=lambda metric: metric.name)
-def test_every_metric_is_documented(metric: Metric) -> None:
+@pytest.mark.parametrize(("where", "metric"), metrics(), ids=lambda each: getattr(each, "name", ""))
+def test_every_metric_is_documented(where: str, metric: Metric) -> None:
     """With its type, its labels and its meaning, word for word as in the code."""
-    labels = [row[2] for table in (GAUGES, COUNTERS, HISTOGRAMS) for row in table.values() if row[0] == metric.name]
+    labels = [row[2] for table in TABLES for row in table.values() if row[0] == metric.name]
     name = f"{metric.name}_total" if metric.type == "counter" else metric.name
-    row = table_row(page("operations.md"), f"`{name}`")
+    row = table_row(page(where), f"`{name}`")
     shown = ", ".join(f"`{label}`" for label in labels[0]) or "–"
 
     assert f"| `{name}` | {metric.type} | {shown} | {metric.documentation} |" == row
@@ -305,9 +312,10 @@ def test_every_metric_is_documented(metric: Metric) -> None:
 
 def test_no_metric_is_documented_that_does_not_exist() -> None:
     """Also not in the examples of alerts."""
-    known = {f"{metric.name}_total" if metric.type == "counter" else metric.name for metric in metrics()}
+    for name in ("operations.md", "views.md"):
+        known = {f"{row.name}_total" if row.type == "counter" else row.name for where, row in metrics() if where == name}
 
-    assert known == set(re.findall(r"\bmplus_connector_\w+", page("operations.md")))
+        assert known == set(re.findall(r"\bmplus_connector_\w+", page(name)))
 
 
 def test_every_module_is_on_the_file_map() -> None:

@@ -82,6 +82,7 @@ class StageWorker:
             while len(events) < MOST and not queue.empty():
                 events.append(queue.get_nowait())
             try:
+                await self._desk.app.lease.settled()
                 await self._work(stream, events)
             except Exception as error:
                 self._desk.failed(error)

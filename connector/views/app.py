@@ -12,6 +12,7 @@ from faust.types import EventT, StreamT, TransportT
 from faust.types.auth import CredentialsT
 from yarl import URL
 
+from connector.kafka.lease import Lease
 from connector.views.transport import CarefulConsumer, Transport
 
 CHATTY = ("faust", "mode", "connector")
@@ -22,6 +23,9 @@ Events = StreamT[Any]
 
 HEARTBEATS = 3
 """Heartbeats in a session timeout."""
+
+REBALANCE = 60.0
+"""Seconds that a worker gets to end what it has in hand when partitions are handed out anew, at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class AppSettings:
 
 class ViewsApp(faust.App):
     """Without what Faust does beside: no directories of its own, no web server, no topics."""
+
+    lease: Lease
 
     def _new_transport(self) -> TransportT:
         return Transport([URL(broker) for broker in self.conf.broker_consumer], self)
@@ -67,13 +73,15 @@ def application(settings: AppSettings) -> ViewsApp:
     """Everything is acknowledged by hand, so that nothing is promised that Kafka does not have."""
     servers = settings.kafka["bootstrap_servers"].split(",")
     compression = None if settings.compression == "none" else settings.compression
-    return ViewsApp(
+    rebalance = max(REBALANCE, 2 * settings.session_timeout)
+    app = ViewsApp(
         settings.group,
         broker=";".join(f"kafka://{server.strip()}" for server in servers),
         broker_credentials=credentials(settings.kafka),
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / HEARTBEATS,
         broker_request_timeout=max(40.0, settings.session_timeout),
+        broker_rebalance_timeout=rebalance,
         broker_commit_interval=1.0,
         store="rocksdb://" if settings.data else "memory://",
         datadir=settings.data or Path("/nonexistent"),
@@ -91,6 +99,8 @@ def application(settings: AppSettings) -> ViewsApp:
         topic_disable_leader=True,
         web_enabled=False,
     )
+    app.lease = Lease(settings.session_timeout, rebalance)
+    return app
 
 
 def credentials(kafka: Mapping[str, Any]) -> CredentialsT | None:

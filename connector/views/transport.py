@@ -12,14 +12,36 @@ from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import Message
 
+from connector.kafka.lease import Lease, guard, watch
+
+
+def _lease(app: Any) -> Lease:
+    """Of an application of ours, which Faust's types do not know."""
+    found: Lease = app.lease
+    return found
+
 
 class CommittedThread(driver.AIOKafkaConsumerThread):
     """Makes the consumer."""
+
+    async def on_start(self) -> None:
+        """Its membership keeps the lease."""
+        await super().on_start()
+        watch(self._ensure_consumer()._coordinator, _lease(self.app))
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # taken when it starts
         return consumer
+
+
+class GuardedProducer(driver.Producer):
+    """Writes only while the partitions are this worker's."""
+
+    def _new_producer(self, transactional_id: str | None = None) -> Any:
+        producer = super()._new_producer(transactional_id)
+        guard(producer, _lease(self.app))
+        return producer
 
 
 class CarefulConsumer(driver.Consumer):
@@ -33,7 +55,7 @@ class CarefulConsumer(driver.Consumer):
 
     def current(self, message: Message) -> bool:
         """Whether it was read since the partitions were last handed out; others are read again by who has them now."""
-        return message.generation_id == self.app.consumer_generation_id
+        return message.generation_id == self.app.consumer_generation_id and not _lease(self.app).lost
 
     def taken(self, messages: Iterable[Message]) -> None:
         """These are being worked on: before a rebalance goes on, they are waited for."""
@@ -93,6 +115,7 @@ class CarefulConsumer(driver.Consumer):
 
 
 class Transport(driver.Transport):
-    """Faust's, with that consumer."""
+    """Faust's, with these."""
 
     Consumer = CarefulConsumer
+    Producer = GuardedProducer

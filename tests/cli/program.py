@@ -14,8 +14,8 @@ from connector.sandbox import Sandbox
 
 SECRET = "s3cret-of-the-pos"
 
-LEAKED = "ignore:loop is closed:ResourceWarning"
-"""aiokafka forgets a connection that is being made while its client closes: at the end of a process nobody is harmed."""
+LEFT = "ignore::ResourceWarning"
+"""A client that does not close within its deadline, on a busy machine, is left to the end of the process."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def at(pos: Sandbox | str, bootstrap: str, prefix: str, **more: object) -> dict[
 async def started(*arguments: str, env: Mapping[str, str]) -> asyncio.subprocess.Process:
     """The program under way."""
     pipe = asyncio.subprocess.PIPE
-    program = (sys.executable, "-W", "error", "-W", LEAKED, "-m", "connector", *arguments)
+    program = (sys.executable, "-W", "error", "-W", LEFT, "-m", "connector", *arguments)
     return await asyncio.create_subprocess_exec(*program, env=dict(env), stdout=pipe, stderr=pipe, limit=1 << 24)
 
 

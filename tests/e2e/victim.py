@@ -11,7 +11,7 @@ import os
 import runpy
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector import wiring
-from connector.events import CommandEnded, Event, PageCommitted
+from connector.events import CommandEnded, Event, Listener, PageCommitted
 from connector.mplus.client import PosClient
 from connector.sink import executor
 from connector.sink import lane as command_lane
@@ -29,8 +29,8 @@ VARIABLE, SENDING = "E2E_CRASH", "E2E_SENDING"
 COMPLETED = "victim: completed"
 STRUCK = "victim: struck"
 COUNTING = "victim: counting"
-LISTENER = "log_event"
-"""What the composition root hands every event to."""
+LISTENERS = "fan_out"
+"""With what the composition root makes one listener of all: the trap is one more."""
 
 CALLS: Mapping[str, tuple[Any, str]] = {
     "create topics": (AIOKafkaAdminClient, "create_topics"),
@@ -96,7 +96,7 @@ class Trap:
             setattr(owner, method, self._watched(name, getattr(owner, method)))
         owner, method = CALLS[OFFSETS]
         setattr(owner, method, self._counting(getattr(owner, method)))
-        setattr(wiring, LISTENER, self._listening(getattr(wiring, LISTENER)))
+        setattr(wiring, LISTENERS, self._joining(getattr(wiring, LISTENERS)))
 
     def _count(self, *_: object) -> None:
         self._counts = True
@@ -136,13 +136,12 @@ class Trap:
         while self._offsets < before + 2:  # noqa: ASYNC110 - the first may have been under way
             await asyncio.sleep(0.01)
 
-    def _listening(self, listener: Callable[[Event], None]) -> Callable[[Event], None]:
-        def listen(event: Event) -> None:
-            listener(event)
-            if self._completes(event):
-                self._strike(f"{COMPLETED} with {self._made} calls")
+    def _joining(self, fan_out: Callable[[Sequence[Listener]], Listener]) -> Callable[[Sequence[Listener]], Listener]:
+        return lambda listeners: fan_out([*listeners, self._listen])
 
-        return listen
+    def _listen(self, event: Event) -> None:
+        if self._completes(event):
+            self._strike(f"{COMPLETED} with {self._made} calls")
 
     def _completes(self, event: Event) -> bool:
         """Whether this was the last of what the run is for."""

@@ -1,16 +1,19 @@
 """Alerts and dashboard ask for nothing that is not there: held against a worker that has work and trouble."""
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 
 import promql_parser
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.views.metrics import COUNTERS, GAUGES, HISTOGRAMS
+from connector.views.events import ViewsBatchDone, ViewsLooked, ViewsRecordRefused
+from connector.views.metrics import ViewsMetrics
 from tests.ops.test_serving import get
-from tests.provisioning.expressions import Expression, grouped, of_alerts, of_dashboard, panels, rules, selectors
+from tests.provisioning.expressions import OPS, Expression, grouped, of_alerts, of_dashboard, panels, read_yaml, rules, selectors
 from tests.sink.rig import QUICK, Commands, create, deliver
 from tests.source.rig import configuration, level, working
 
@@ -28,7 +31,6 @@ def expressions() -> list[Expression]:
 
 async def exposed(bootstrap: str, prefix: str) -> Exposed:
     """The labels of each sample that a worker shows which met all it can count."""
-    found: dict[str, set[str]] = defaultdict(set)
     async with Sandbox(SandboxOptions(items=5)) as pos:
         pos.faults.switch("server_fault", count=1, operations=["getOrders"])
         config = configuration(bootstrap, prefix, pos, entities=("order",), **QUICK)
@@ -38,22 +40,32 @@ async def exposed(bootstrap: str, prefix: str) -> Exposed:
             await commands.send(create("c-1", "web-1"))
             await commands.results(3)
             await level(worker, pos, ("order",))
-            text = (await get(worker, "/metrics")).text
+            return samples((await get(worker, "/metrics")).text)
+
+
+def samples(text: str) -> Exposed:
+    """The labels of each sample on a page of metrics."""
+    found: dict[str, set[str]] = defaultdict(set)
     for sample in (sample for family in text_string_to_metric_families(text) for sample in family.samples):
         found[sample.name] |= set(sample.labels)
     return found
 
 
+def registry_of_views() -> CollectorRegistry:
+    """That of a `views` to which all happened that it counts."""
+    metrics = ViewsMetrics()
+    for event in (
+        ViewsBatchDone("a", "intake", 1, 0.1),
+        ViewsRecordRefused("a.orders", 0, 0, "why"),
+        ViewsLooked((("a.orders", 1),), 0, ready=True),
+    ):
+        metrics(event)
+    return metrics.registry
+
+
 def of_views() -> Exposed:
-    """The labels of each sample that the views show."""
-    kinds = ((GAUGES, ("",)), (COUNTERS, ("_total",)), (HISTOGRAMS, ("_count", "_sum", "_bucket")))
-    rows = [
-        (row[0] + end, {*row[2], *(["le"] if end == "_bucket" else [])})
-        for table, ends in kinds
-        for row in table.values()
-        for end in ends
-    ]
-    return dict(rows)
+    """The labels of each sample that it shows."""
+    return samples(generate_latest(registry_of_views()).decode())
 
 
 async def test_every_metric_and_label_exists(bootstrap: str, prefix: str, expressions: list[Expression]) -> None:
@@ -66,6 +78,15 @@ async def test_every_metric_and_label_exists(bootstrap: str, prefix: str, expres
             assert labels <= there[name] | ADDED, (expression.place, name)
         for by, names in grouped(parsed):
             assert all(by <= there[name] | ADDED for name in names), (expression.place, by)
+
+
+def test_jobs_are_those_that_are_scraped(expressions: list[Expression]) -> None:
+    """An alert about a job of another name would never end, or never come."""
+    scraped = {row["job_name"] for row in read_yaml(OPS / "prometheus" / "prometheus.yml")["scrape_configs"]}
+    named = {job for expression in expressions for job in re.findall(r'job="([^"]+)"', expression.text)}
+
+    assert {"mplus-connector", "mplus-connector-views"} <= named
+    assert set() == named - scraped
 
 
 def test_texts_name_labels_that_are_left(expressions: list[Expression]) -> None:
@@ -93,6 +114,7 @@ def test_every_metric_of_a_worker_is_shown_or_watched(expressions: list[Expressi
     times = {row[0] for row in HISTOGRAMS.values()}
 
     assert set() == shown - asked
+    times |= {family.name for family in registry_of_views().collect()}
     assert set() == {name for name in times if not any(each.startswith(name) for each in asked)}
 
 

@@ -19,11 +19,11 @@ REPOSITORY = Path(__file__).parents[2]
 class ViewsProcess:
     """One worker; `end` leaves nothing of it."""
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *arguments: str) -> None:
+    def __init__(self, environment: Mapping[str, str], log: Path, *arguments: str, module: str = "connector") -> None:
         self.log = log
         with log.open("wb") as out:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "connector", "views", *arguments],
+                [sys.executable, "-m", module, "views", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
@@ -41,6 +41,16 @@ class ViewsProcess:
     def code(self) -> int | None:
         """Its exit code, once it has ended."""
         return self._process.poll()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether it is frozen."""
+        assert self.code is None, f"views ended with {self.code}: {self.said[-2000:]}"
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+    def signal(self, number: int) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
 
     async def get(self, path: str) -> tuple[int, str]:
         """Status and body of what it serves; 0 while it does not answer."""
@@ -62,14 +72,19 @@ class ViewsProcess:
     async def up_to_date(self, within: float = 60.0) -> float:
         """Wait until it is ready and has no lag; the seconds that took."""
         started = time.monotonic()
-        while not await self._idle():
+        while not await self.idle():
             assert time.monotonic() - started < within, f"not up to date within {within} s: {self.said[-3000:]}"
             await asyncio.sleep(0.2)
         return time.monotonic() - started
 
-    async def _idle(self) -> bool:
+    async def idle(self) -> bool:
+        """Whether it is ready and has no lag, as it saw last."""
         ready, _ = await self.get("/health/ready")
         return ready == 200 and await self.metric("mplus_connector_views_lag_records") == 0
+
+    async def ended(self, within: float = 60.0) -> int:
+        """Its exit code, once it has ended by itself."""
+        return await asyncio.to_thread(self._process.wait, within)
 
     def kill(self) -> None:
         """kill -9."""
