@@ -7,7 +7,7 @@ demo: .venv/.ready
 	@$(BIN)/python -m connector.demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder    # most of the time tests wait, for brokers and sessions: two files at once
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder    # most of the time tests wait, for brokers and sessions: three files at once
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
@@ -20,8 +20,8 @@ bench: .venv/.ready
 sandbox: .venv/.ready
 	@$(BIN)/mplus-connector sandbox
 
-soak: .venv/.ready    # the kill tests, each for an hour: make soak SOAK_SECONDS=3600
-	SOAK_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/python -m pytest -s tests/e2e/test_kill.py tests/e2e/test_commands_kill.py
+soak: .venv/.ready    # a crash before and after every call, then the kill tests, each for an hour: make soak SOAK_SECONDS=3600
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/python -m pytest -s tests/e2e/test_*every_step.py tests/e2e/test_kill.py tests/e2e/test_commands_kill.py
 
 up:    # Kafka, the simulated POS, the connector, its views, Prometheus and Grafana in containers, with either generation of the compose command
 	@if docker compose version >/dev/null 2>&1; then docker compose up --build; else docker-compose up --build; fi

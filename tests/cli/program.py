@@ -55,7 +55,7 @@ def at(pos: Sandbox | str, bootstrap: str, prefix: str, **more: object) -> dict[
         CONNECTOR_POLL_INTERVAL=0.2,
         CONNECTOR_SESSION_TIMEOUT=2,
         CONNECTOR_HTTP_PORT=0,
-        **more,
+        **({"CONNECTOR_COMMAND_PARTITIONS": 2} | more),
     )
 
 

@@ -6,6 +6,7 @@ Each line on stdin is {"environment", "log", "arguments"}; for each it prints th
 import json
 import os
 import sys
+from importlib import import_module
 from typing import Any
 
 from connector.cli.main import application
@@ -15,6 +16,8 @@ from tests.e2e.victim import become_connector
 def serve() -> None:
     """One child after the other, until stdin ends. The parts of every verb are loaded before."""
     application()
+    for late in ("httpcore", "anyio._backends._asyncio"):  # httpx loads them when it is first used
+        import_module(late)
     for line in sys.stdin:
         pid = os.fork()
         if not pid:

@@ -153,7 +153,7 @@ async def reading(
 def configuration(bootstrap: str, prefix: str, pos: Sandbox, **settings: Any) -> Config:
     """A quick deployment of one's own on the session's broker."""
     quick: dict[str, Any] = {"group": prefix, "poll_interval": 0.1, "lists_interval": 0.1, "work_partitions": 2, "partitions": 2}
-    quick |= {"session_timeout": 2, "requests_per_second": 500, "http_port": 0}
+    quick |= {"command_partitions": 2, "session_timeout": 2, "requests_per_second": 500, "http_port": 0}
     broker: dict[str, Any] = {"bootstrap_servers": bootstrap}
     shop: dict[str, Any] = {"administration": prefix, "url": pos.url, "ident": pos.ident, "secret": pos.secret, "timeout": 20}
     administrations = (Administration(**shop),)
