@@ -78,6 +78,7 @@ PURE = (
     "sink.publishing",
     "mplus.encode",
     "mplus.answers",
+    "views.account",
     "views.arrivals",
     "views.facts",
     "views.journey",

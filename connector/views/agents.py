@@ -90,7 +90,7 @@ class StageWorker:
 
     async def _work(self, stream: Events, events: Sequence[Event]) -> None:
         consumer = self._desk.app.careful
-        current = [event for event in events if consumer.current(event.message)]
+        current = await self._in_turn(event for event in events if consumer.current(event.message))
         messages = [event.message for event in current]
         consumer.taken(messages)
         try:
@@ -98,6 +98,19 @@ class StageWorker:
             consumer.carried_out(messages)
         finally:
             consumer.released(messages)
+
+    async def _in_turn(self, events: Iterable[Event]) -> list[Event]:
+        """Each once, in the order of its partition; what came before its turn is left alone, and read again."""
+        consumer = self._desk.app.careful
+        found: list[Event] = []
+        for part in by_partition(events):
+            place, there = part[0].message.tp, {event.message.offset: event for event in part}
+            account = consumer.accounts[place]
+            turn = account.in_turn(there)
+            found += [there.pop(offset) for offset in turn]
+            if any(map(account.is_open, there)):
+                await consumer.read_again(place)
+        return found
 
     async def _carry_out(self, stream: Events, events: Sequence[Event]) -> None:
         """First all that is sent on, then all that tables hold: so that doing it again after a crash has the same outcome."""

@@ -51,7 +51,7 @@ async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:
 
     What is done is noted before the ends are asked for: else a stage could end meanwhile, and what it sent on be overlooked.
     """
-    done = {place: consumer.following.get(place, consumer._committed_offset[place] or 0) for place in places}
+    done = {place: consumer.following(place) or consumer._committed_offset[place] or 0 for place in places}
     ends: Mapping[TP, Any] = await consumer.highwaters(*places) if places else {}
     firsts = await consumer.earliest_offsets(*places) if places else {}
     found: Counter[str] = Counter({place.topic: 0 for place in places})
@@ -63,7 +63,6 @@ async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:
 async def _behind(consumer: CarefulConsumer, place: TP, done: int, end: int) -> int:
     if done >= end:
         return 0
-    passed = (await consumer.position(place) or 0) >= end
-    if passed and not consumer.handing_out and (consumer._read_offset[place] or 0) <= done:
+    if (await consumer.position(place) or 0) >= end and consumer.accounts[place].lowest is None:
         return 0  # what follows are markers of transactions, or what compaction removed
     return end - done

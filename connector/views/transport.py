@@ -1,10 +1,11 @@
 """Faust's Kafka consumer, made certain: it reads what is committed only, and commits only what is carried out.
 
 Faust reads uncommitted records unless it is in `exactly_once`, and counts as done what it skips while a rebalance is under
-way. Here a partition's offset is committed once a batch up to it has been carried out, and nothing else decides.
+way. Here a partition's offset is committed once all that was fetched before it has been carried out: see account.py.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from faust.types import TP
 from faust.types.tuples import Message
 
 from connector.kafka.lease import Lease, guard, watch
+from connector.views.account import Account
 
 
 def _lease(app: Any) -> Lease:
@@ -28,6 +30,13 @@ class CommittedThread(driver.AIOKafkaConsumerThread):
         """Its membership keeps the lease."""
         await super().on_start()
         watch(self._ensure_consumer()._coordinator, _lease(self.app))
+
+    async def _fetch_records(self, *told: Any, **more: Any) -> Any:
+        records = await super()._fetch_records(*told, **more)
+        consumer: Any = self.consumer
+        for place, rows in records.items():
+            consumer.fetched(place, rows)
+        return records
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -50,12 +59,35 @@ class CarefulConsumer(driver.Consumer):
     def on_init(self) -> None:
         """Begin with nothing."""
         super().on_init()
-        self.following: dict[TP, int] = {}
-        self.handing_out = False
+        self.accounts: defaultdict[TP, Account] = defaultdict(Account)
+        self._sought: dict[TP, int] = {}
+        self._handed_out = self._turns = -1
+
+    def fetched(self, place: TP, records: Iterable[Any]) -> None:
+        """Told by the thread that reads, before anybody can drop them. Tables are read back, and have no offset of ours."""
+        if not self._is_changelog_tp(place):
+            self.accounts[place].fetched(record.offset for record in records)
+
+    def following(self, place: TP) -> int | None:
+        """The offset that may be committed; None where nothing was carried out."""
+        return self.accounts[place].following
 
     def current(self, message: Message) -> bool:
-        """Whether it was read since the partitions were last handed out; others are read again by who has them now."""
-        return message.generation_id == self.app.consumer_generation_id and not _lease(self.app).lost
+        """Whether it was read since the partitions were last handed out; others are read again by who has them now.
+
+        Once the lease was lost or got anew none is until then: what is passed over must stay uncommitted.
+        """
+        generation, turns = self.app.consumer_generation_id, _lease(self.app).turns
+        if generation != self._handed_out:
+            self._handed_out, self._turns = generation, turns
+        return message.generation_id == generation and turns == self._turns
+
+    async def read_again(self, place: TP) -> None:
+        """What is behind the lowest open record came without it: it was dropped. Tried once; see `Stall`."""
+        lowest = self.accounts[place].lowest
+        if lowest is not None and self._sought.get(place) != lowest:
+            self._sought[place] = lowest
+            await self.seek(place, lowest)
 
     def taken(self, messages: Iterable[Message]) -> None:
         """These are being worked on: before a rebalance goes on, they are waited for."""
@@ -63,10 +95,10 @@ class CarefulConsumer(driver.Consumer):
             self._unacked_messages.add(message)
 
     def carried_out(self, messages: Iterable[Message]) -> None:
-        """These are done, in the order of their offsets, and all before them: the offset may be committed."""
+        """These are done."""
         for message in messages:
             if self.current(message):
-                self.following[message.tp] = message.offset + 1
+                self.accounts[message.tp].carried_out(message.offset)
 
     def released(self, messages: Iterable[Message]) -> None:
         """These are no longer worked on, done or not."""
@@ -78,16 +110,17 @@ class CarefulConsumer(driver.Consumer):
         """Commit what is done, then forget it: another worker may have the partition next."""
         await super().on_partitions_revoked(revoked)
         for place in revoked:
-            self.following.pop(place, None)
+            self.accounts.pop(place, None)
+            self._sought.pop(place, None)
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
-        return iter(list(self.following))
+        return iter(list(self.accounts))
 
     def _new_offset(self, tp: TP) -> int | None:
-        return self.following.get(tp)
+        return self.following(tp)
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Hand out what is fetched. Faust's own way costs more than all that is done with a record: two tasks for each."""
@@ -99,12 +132,8 @@ class CarefulConsumer(driver.Consumer):
                 raise
 
     async def _hand_out(self) -> None:
-        async for place, message in self.getmany(timeout=1.0):
-            self.handing_out = True
-            if message.offset >= (self._read_offset[place] or 0):
-                self._read_offset[place] = message.offset + 1  # before: a rebalance may seek back while this waits
-                await self.callback(message)
-        self.handing_out = False
+        async for _, message in self.getmany(timeout=1.0):
+            await self.callback(message)
         await asyncio.sleep(0)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from connector.clock import Clock
-from connector.errors import Fatal
+from connector.errors import Fatal, Retry
 from connector.events import Listener
+from connector.views.account import Stall
 from connector.views.agents import Desk, install
 from connector.views.app import AppSettings, ViewsApp, application
 from connector.views.events import ViewsLooked
@@ -14,6 +15,9 @@ from connector.views.standing import Standing, look
 
 LOOKS = 2.0
 """Seconds between two looks at how far it is."""
+
+STALLED = 120.0
+"""Seconds after which a record in hand is taken for lost: longer than Kafka is away when a broker restarts."""
 
 STOPPING = 15.0
 """Seconds that Faust gets to stop."""
@@ -30,6 +34,7 @@ class ViewsWorker:
         self._tell = tell
         self._clock = clock
         self._app: ViewsApp = application(settings)
+        self._stall = Stall(STALLED)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, topics: Topics, stages: Sequence[Stage]) -> None:
@@ -69,6 +74,7 @@ class ViewsWorker:
         while True:
             await self._clock.sleep(LOOKS)
             await self._look()
+            self._notice()
             shows(self.standing)
             lag = tuple(sorted(self.standing.lag.items()))
             self._tell(ViewsLooked(lag, self.standing.restoring, not self.standing.reasons()))
@@ -80,6 +86,13 @@ class ViewsWorker:
                 await look(self._app, self.standing)
         except Exception:
             self.standing.working = False
+
+    def _notice(self) -> None:
+        """A record that Faust dropped without reading it again holds up its partition: only a new start reads it."""
+        accounts = self._app.careful.accounts if self.standing.working else {}
+        place = self._stall.see({place: account.lowest for place, account in accounts.items()}, self._clock.monotonic())
+        if place is not None:
+            self._failed(Retry(f"a record of {place} was not carried out within {STALLED:.0f} s"))
 
     def _failed(self, error: Exception) -> None:
         if not self._failure.done():

@@ -1,0 +1,62 @@
+"""What of a partition was fetched and not carried out: up to the lowest of it the offset may be committed. Pure.
+
+Faust drops records it has fetched whenever partitions are handed out anew, and mostly seeks back. Here it does not matter:
+what was dropped stays open, and nothing behind it is carried out or committed until it was read again.
+"""
+
+from collections.abc import Collection, Hashable, Iterable, Mapping
+from itertools import takewhile
+
+
+class Account:
+    """Of one partition, from when it was handed out. Offsets."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, None] = {}
+        self._next: int | None = None
+
+    def fetched(self, offsets: Iterable[int]) -> None:
+        """These were read, perhaps again."""
+        self._open.update(dict.fromkeys(offsets))
+
+    def is_open(self, offset: int) -> bool:
+        """Whether it was fetched and is not carried out."""
+        return offset in self._open
+
+    def in_turn(self, offsets: Collection[int]) -> list[int]:
+        """Those of them to carry out now, in order: nothing before them is open but what is among them."""
+        return list(takewhile(offsets.__contains__, sorted(self._open)))
+
+    def carried_out(self, offset: int) -> None:
+        """This one is done. One that was fetched before the partition was handed out says nothing."""
+        if offset in self._open:
+            del self._open[offset]
+            self._next = max(self._next or 0, offset + 1)
+
+    @property
+    def lowest(self) -> int | None:
+        """The lowest that is open; None where nothing is."""
+        return min(self._open, default=None)
+
+    @property
+    def following(self) -> int | None:
+        """What may be committed: the offset behind all that is done without a gap; None where nothing was done."""
+        lowest = self.lowest
+        return self._next if self._next is None or lowest is None else min(lowest, self._next)
+
+
+class Stall:
+    """Notices a partition whose lowest open record stays the same for `after` seconds: it was dropped, and nobody sought back."""
+
+    def __init__(self, after: float) -> None:
+        self._after = after
+        self._seen: dict[Hashable, tuple[int, float]] = {}
+
+    def see(self, lowest: Mapping[Hashable, int | None], now: float) -> Hashable | None:
+        """The partition, if there is one."""
+        self._seen = {
+            place: self._seen[place] if self._seen.get(place, (None,))[0] == offset else (offset, now)
+            for place, offset in lowest.items()
+            if offset is not None
+        }
+        return next((place for place, (_, since) in self._seen.items() if now - since > self._after), None)

@@ -1,0 +1,69 @@
+"""A `views` worker that is frozen while others take over its work, and wakes."""
+
+import signal
+from collections import Counter
+from pathlib import Path
+
+from tests.e2e.connectors import until
+from tests.views.filling import environment, fill, journeys_of, prepare, sums_of
+from tests.views.frozen import FREEZE
+from tests.views.histories import TOTAL, complete
+from tests.views.processes import ViewsProcess
+
+FIRST, THEN = 100, 150
+SETTLE = 120.0
+
+
+async def test_a_worker_that_wakes_with_a_batch_in_hand_writes_nothing(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """It ends with a line: what it has in hand is older than what its successor wrote."""
+    told = environment(bootstrap, prefix, command_partitions=1, partitions=1, session_timeout=2)
+    await prepare(told)
+    await fill(told, (made for number in range(FIRST) for made in complete(number)))
+    frozen = ViewsProcess({**told, FREEZE: "2"}, tmp_path / "frozen", module="tests.views.frozen")
+    heir = None
+    try:
+        await until(lambda: frozen.stopped, SETTLE, lambda: f"it is frozen: {frozen.said}")
+        heir = ViewsProcess(told, tmp_path / "heir")
+        await fill(told, (made for number in range(FIRST, THEN) for made in complete(number)))
+        await until(lambda: _counted(bootstrap, prefix), SETTLE, lambda: f"the heir counts all: {heir and heir.said}", every=0.5)
+        frozen.signal(signal.SIGCONT)
+        assert 1 == await frozen.ended()
+        assert 0 == await heir.stop()
+    finally:
+        frozen.end()
+        if heir is not None:
+            heir.end()
+
+    assert "views cannot go on (Overtaken" in frozen.said
+    assert "Traceback" not in frozen.said
+    assert await _counted(bootstrap, prefix)
+    assert Counter({"paid": THEN}) == Counter(row["state"] for row in (await journeys_of(bootstrap, prefix)).values())
+
+
+async def _counted(bootstrap: str, name: str) -> bool:
+    """Whether the figures are those of all orders."""
+    found = await sums_of(bootstrap, name)
+    wanted = {"changes.order": (4 * THEN, 0), "revenue.ordered": (THEN, THEN * TOTAL), "revenue.invoiced": (THEN, THEN * TOTAL)}
+    return wanted.items() <= found.items()
+
+
+async def test_an_idle_worker_that_wakes_goes_on(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """It joins again, and takes over when the other one stops."""
+    told = environment(bootstrap, prefix, command_partitions=1, partitions=1, session_timeout=2)
+    await prepare(told)
+    frozen, heir = ViewsProcess(told, tmp_path / "frozen"), None
+    try:
+        await frozen.up_to_date(SETTLE)
+        frozen.signal(signal.SIGSTOP)
+        heir = ViewsProcess(told, tmp_path / "heir")
+        await fill(told, (made for number in range(FIRST) for made in complete(number)))
+        await heir.up_to_date(SETTLE)
+        frozen.signal(signal.SIGCONT)
+        await fill(told, (made for number in range(FIRST, THEN) for made in complete(number)))
+        assert 0 == await heir.stop()
+        await until(lambda: _counted(bootstrap, prefix), SETTLE, lambda: f"it counts the rest: {frozen.said}", every=0.5)
+        assert 0 == await frozen.stop()
+    finally:
+        frozen.end()
+        if heir is not None:
+            heir.end()
