@@ -4,8 +4,11 @@ Faust drops records it has fetched whenever partitions are handed out anew, and 
 what was dropped stays open, and nothing behind it is carried out or committed until it was read again.
 """
 
-from collections.abc import Collection, Hashable, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from itertools import takewhile
+from typing import Generic, TypeVar
+
+Place = TypeVar("Place")
 
 
 class Account:
@@ -45,18 +48,20 @@ class Account:
         return self._next if self._next is None or lowest is None else min(lowest, self._next)
 
 
-class Stall:
-    """Notices a partition whose lowest open record stays the same for `after` seconds: it was dropped, and nobody sought back."""
+class Stall(Generic[Place]):
+    """Notices partitions whose lowest open record stays the same for `after` seconds: it was dropped, and nobody sought back."""
 
     def __init__(self, after: float) -> None:
         self._after = after
-        self._seen: dict[Hashable, tuple[int, float]] = {}
+        self._seen: dict[Place, tuple[int, float]] = {}
 
-    def see(self, lowest: Mapping[Hashable, int | None], now: float) -> Hashable | None:
-        """The partition, if there is one."""
+    def see(self, lowest: Mapping[Place, int | None], now: float) -> list[Place]:
+        """These partitions, each once in `after` seconds."""
         self._seen = {
             place: self._seen[place] if self._seen.get(place, (None,))[0] == offset else (offset, now)
             for place, offset in lowest.items()
             if offset is not None
         }
-        return next((place for place, (_, since) in self._seen.items() if now - since > self._after), None)
+        found = [place for place, (_, since) in self._seen.items() if now - since > self._after]
+        self._seen |= {place: (self._seen[place][0], now) for place in found}
+        return found

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,7 @@ def hush() -> None:
     """Silence Faust: what it has to say comes as errors, events and figures of ours."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"mode\.")  # coroutines that it forgets when it stops
 
 
 def application(settings: AppSettings) -> ViewsApp:

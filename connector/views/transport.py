@@ -83,9 +83,13 @@ class CarefulConsumer(driver.Consumer):
         return message.generation_id == generation and turns == self._turns
 
     async def read_again(self, place: TP) -> None:
-        """What is behind the lowest open record came without it: it was dropped. Tried once; see `Stall`."""
-        lowest = self.accounts[place].lowest
-        if lowest is not None and self._sought.get(place) != lowest:
+        """What is behind the lowest open record came without it: it was dropped. Once; after that, see `Stall`."""
+        if self._sought.get(place) != self.accounts[place].lowest:
+            await self.go_back(place)
+
+    async def go_back(self, place: TP) -> None:
+        """Read on from the lowest open record. A worker that may have lost its partitions gets them anew, or ends."""
+        if (lowest := self.accounts[place].lowest) is not None and _lease(self.app).valid:
             self._sought[place] = lowest
             await self.seek(place, lowest)
 

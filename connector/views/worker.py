@@ -3,6 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from faust.types import TP
+
 from connector.clock import Clock
 from connector.errors import Fatal, Retry
 from connector.events import Listener
@@ -16,8 +18,11 @@ from connector.views.standing import Standing, look
 LOOKS = 2.0
 """Seconds between two looks at how far it is."""
 
+DROPPED = 10.0
+"""Seconds after which a record that was fetched is taken for dropped, and read again."""
+
 STALLED = 120.0
-"""Seconds after which a record in hand is taken for lost: longer than Kafka is away when a broker restarts."""
+"""Seconds after which that is given up: longer than Kafka is away when a broker restarts."""
 
 STOPPING = 15.0
 """Seconds that Faust gets to stop."""
@@ -34,7 +39,7 @@ class ViewsWorker:
         self._tell = tell
         self._clock = clock
         self._app: ViewsApp = application(settings)
-        self._stall = Stall(STALLED)
+        self._dropped, self._stalled = Stall[TP](DROPPED), Stall[TP](STALLED)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, topics: Topics, stages: Sequence[Stage]) -> None:
@@ -74,7 +79,7 @@ class ViewsWorker:
         while True:
             await self._clock.sleep(LOOKS)
             await self._look()
-            self._notice()
+            await self._notice()
             shows(self.standing)
             lag = tuple(sorted(self.standing.lag.items()))
             self._tell(ViewsLooked(lag, self.standing.restoring, not self.standing.reasons()))
@@ -87,11 +92,14 @@ class ViewsWorker:
         except Exception:
             self.standing.working = False
 
-    def _notice(self) -> None:
-        """A record that Faust dropped without reading it again holds up its partition: only a new start reads it."""
-        accounts = self._app.careful.accounts if self.standing.working else {}
-        place = self._stall.see({place: account.lowest for place, account in accounts.items()}, self._clock.monotonic())
-        if place is not None:
+    async def _notice(self) -> None:
+        """Records that Faust dropped without reading them again hold up their partition."""
+        careful = self._app.careful
+        accounts = careful.accounts if self.standing.working and not self.standing.restoring else {}
+        lowest, now = {place: account.lowest for place, account in accounts.items()}, self._clock.monotonic()
+        for place in self._dropped.see(lowest, now):
+            await careful.go_back(place)
+        for place in self._stalled.see(lowest, now):
             self._failed(Retry(f"a record of {place} was not carried out within {STALLED:.0f} s"))
 
     def _failed(self, error: Exception) -> None:

@@ -31,6 +31,7 @@ async def test_a_broker_that_restarts_costs_nothing(own_kafka: Broker, prefix: s
         await asyncio.sleep(random.Random(1).uniform(0, 1))
         await asyncio.to_thread(own_kafka.restart)
         await fill(told, (made for number in range(HISTORIES, 2 * HISTORIES) for made in complete(number)))
+        await until(lambda: _over(first, own_kafka, prefix), SETTLE, "it has counted all, or has ended")
         survivor = first if first.code is None else ViewsProcess(told, tmp_path / "second")
         try:
             await survivor.up_to_date(SETTLE)
@@ -43,6 +44,11 @@ async def test_a_broker_that_restarts_costs_nothing(own_kafka: Broker, prefix: s
     states = Counter(row["state"] for row in (await journeys_of(own_kafka.bootstrap, prefix)).values())
     assert Counter({"paid": 2 * HISTORIES}) == states
     assert (2 * HISTORIES, 2 * HISTORIES * TOTAL) == (await sums_of(own_kafka.bootstrap, prefix))["revenue.ordered"]
+
+
+async def _over(worker: ViewsProcess, kafka: Broker, prefix: str) -> bool:
+    counted = (await sums_of(kafka.bootstrap, prefix)).get("revenue.ordered", (0, 0))
+    return worker.code is not None or (2 * HISTORIES, 2 * HISTORIES * TOTAL) == counted
 
 
 async def _some(worker: ViewsProcess) -> bool:

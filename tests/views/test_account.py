@@ -52,10 +52,10 @@ def test_no_offset_that_is_not_done_is_ever_passed(offsets: set[int], data: st.D
 
 def test_a_record_that_stays_open_is_noticed() -> None:
     """One that moves on is not."""
-    stall = Stall(10)
-    assert [None, None, None] == [stall.see({"a": at, "b": at}, at) for at in (0, 8, 16)]
-    assert [None, None, "a"] == [stall.see({"a": 16, "b": at}, at) for at in (17, 26, 27)]
-    assert stall.see({"a": None, "b": 28}, 90) is None
+    stall = Stall[str](10)
+    assert [[], [], []] == [stall.see({"a": at, "b": at}, at) for at in (0, 8, 16)]
+    assert [[], [], ["a"], []] == [stall.see({"a": 16, "b": at}, at) for at in (17, 26, 27, 28)]
+    assert [] == stall.see({"a": None, "b": 29}, 90)
 
 
 def test_nothing_is_carried_out_before_its_turn() -> None:
