@@ -142,7 +142,7 @@ async def test_frozen_between_intent_and_call(
 
         said = len(on.first.log)
         on.first.signal(signal.SIGCONT)
-        await until(lambda: LET_GO in on.first.log[said:], 30, on.first.last_words)
+        await until(lambda: LET_GO in on.first.log[said:], 90, on.first.last_words)
         assert 1 == on.changes()
         await on.people.command(names.order, [*on.people.orders[names.order], deposit(names)], said=1)
         await on.finished(SETTLE)
@@ -165,7 +165,7 @@ async def test_a_call_that_leaves_late(bootstrap: str, prefix: str, tmp_path: Pa
         said = len(on.first.log)
         on.first.signal(signal.SIGCONT)
 
-        await until(lambda: 2 == on.changes(), 30, "the late call")
-        await until(lambda: LET_GO in on.first.log[said:], 30, on.first.last_words)
+        await until(lambda: 2 == on.changes(), 90, "the late call")
+        await until(lambda: LET_GO in on.first.log[said:], 90, on.first.last_words)
         await on.assert_done_once()
         await on.connectors.stop()
