@@ -15,7 +15,6 @@ Value = str | int | float | bool
 Headers = Sequence[tuple[str, bytes]]
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
-CARRIED = (TRACEPARENT, TRACESTATE)
 VALID = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 LONGEST_STATE = 512
 

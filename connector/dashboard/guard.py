@@ -28,7 +28,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-ELSEWHERE = "this dashboard answers requests to localhost only: docs/dashboard.md says why, and what to do\n"
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 

@@ -8,7 +8,7 @@ from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.positions import Position
 
-POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
+POLL, RESYNC, REPAIR = "poll", "resync", "repair"
 LONGEST_REASON = 1000
 """Characters of a dead letter's reason: it quotes the POS, and a letter that the broker refuses would stop the lane."""
 

@@ -39,7 +39,6 @@ class Entity:
     page: PageSpec
     head: str = ""
     compacted: bool = True
-    marker_is_identity: bool = False
     asks_after: bool = False
 
     @property

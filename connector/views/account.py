@@ -12,7 +12,10 @@ Place = TypeVar("Place")
 
 
 class Account:
-    """Of one partition, from when it was handed out. Offsets."""
+    """Of one partition, from when it was handed out. Offsets.
+
+    Another thread tells what was fetched: here every look at what is open is one step of the interpreter.
+    """
 
     def __init__(self) -> None:
         self._open: dict[int, None] = {}

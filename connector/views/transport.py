@@ -91,7 +91,8 @@ class CarefulConsumer(driver.Consumer):
         """Read on from the lowest open record. A worker that may have lost its partitions gets them anew, or ends."""
         if (lowest := self.accounts[place].lowest) is not None and _lease(self.app).valid:
             self._sought[place] = lowest
-            await self.seek(place, lowest)
+            if place in self.assignment():  # else who has it now reads it from what is committed
+                await self.seek(place, lowest)
 
     def taken(self, messages: Iterable[Message]) -> None:
         """These are being worked on: before a rebalance goes on, they are waited for."""

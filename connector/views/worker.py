@@ -79,7 +79,6 @@ class ViewsWorker:
         while True:
             await self._clock.sleep(LOOKS)
             await self._look()
-            await self._notice()
             shows(self.standing)
             lag = tuple(sorted(self.standing.lag.items()))
             self._tell(ViewsLooked(lag, self.standing.restoring, not self.standing.reasons()))
@@ -89,6 +88,7 @@ class ViewsWorker:
         try:
             async with asyncio.timeout(LOOKS * 5):
                 await look(self._app, self.standing)
+                await self._notice()
         except Exception:
             self.standing.working = False
 
@@ -96,7 +96,8 @@ class ViewsWorker:
         """Records that Faust dropped without reading them again hold up their partition."""
         careful = self._app.careful
         accounts = careful.accounts if self.standing.working and not self.standing.restoring else {}
-        lowest, now = {place: account.lowest for place, account in accounts.items()}, self._clock.monotonic()
+        rows = list(accounts.items())  # at once: the reading thread adds to them
+        lowest, now = {place: account.lowest for place, account in rows}, self._clock.monotonic()
         for place in self._dropped.see(lowest, now):
             await careful.go_back(place)
         for place in self._stalled.see(lowest, now):
