@@ -3,6 +3,7 @@
 import asyncio
 import os
 import re
+import signal
 import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
@@ -107,7 +108,8 @@ def last_lines(log: Path, most: int) -> str:
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
     if process.returncode is None:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGTERM)  # terminate() may bury it behind asyncio's back, which then complains
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 await process.wait()

@@ -61,6 +61,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._session = session_timeout
         self._tell = tell
         self._tasks: dict[Place, asyncio.Task[None]] = {}
+        self._reasons: dict[Place, str] = {}
         self._ended: asyncio.Future[Exception] | None = None
         self._consumer: AIOKafkaConsumer | None = None
         self._tenure = tenure
@@ -125,20 +126,23 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             with only_we_cancel():
                 await self._tenure(place, self)
+        except asyncio.CancelledError:
+            self._tell(PartitionLost(*place, self._reasons.get(place, "the connector ends")))
+            raise
         except Exception as error:
             self._tell(PartitionLost(*place, str(error)))
             if self._ended is not None and not self._ended.done():
                 self._ended.set_result(error)
 
     async def _end(self, places: list[Place], reason: str) -> None:
-        tasks = [self._tasks[place] for place in places if place in self._tasks]
-        for task in tasks:
+        tasks = {place: self._tasks[place] for place in places if place in self._tasks}
+        self._reasons.update(dict.fromkeys(tasks, reason))
+        for task in tasks.values():
             task.cancel()
         if tasks:
-            await asyncio.wait(tasks, timeout=min(2.0, self._session / 4))
-        for place in [place for place in places if place in self._tasks and self._tasks[place].done()]:
+            await asyncio.wait(tasks.values(), timeout=min(2.0, self._session / 4))
+        for place in [place for place, task in tasks.items() if task.done()]:
             del self._tasks[place]
-            self._tell(PartitionLost(*place, reason))
 
     async def prove(self, place: Place, offset: int | None = None) -> None:
         """See Membership."""

@@ -156,15 +156,22 @@ async def test_callbacks_return_quickly_although_tenures_end_slowly(bootstrap: s
         await eventually(lambda: len(tenures.owned) == 4)
         assert 8 == len([entry for entry in tenures.log if entry[0] == "began"])
         assert [] == [told for told in tenures.told if isinstance(told, Rejoining)]
+        assert [(partition, "revoked") for partition in range(4)] == released(tenures)
 
 
-async def test_a_released_partition_is_told(bootstrap: str, prefix: str) -> None:
-    """Once for each, when the member leaves."""
-    tenures = Tenures()
+def released(tenures: Tenures) -> list[tuple[int, str]]:
+    """What was told as lost, and why."""
+    return sorted((told.partition, told.reason) for told in tenures.told if isinstance(told, PartitionLost))
+
+
+@pytest.mark.parametrize("lingers", [0.0, 1.5], ids=["at once", "slowly"])
+async def test_a_released_partition_is_told(bootstrap: str, prefix: str, lingers: float) -> None:
+    """Once for each, when its work has ended, however long that takes: the board must not show two owners."""
+    tenures = Tenures(lingers=lingers)
     async with member(bootstrap, prefix, tenures):
         await eventually(lambda: len(tenures.owned) == 4)
 
-    assert [0, 1, 2, 3] == sorted(told.partition for told in tenures.told if isinstance(told, PartitionLost))
+    await eventually(lambda: [(partition, "left the group") for partition in range(4)] == released(tenures))
 
 
 async def test_the_watchdog_raises_what_proving_raises() -> None:
