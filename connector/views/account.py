@@ -22,8 +22,9 @@ class Account:
         self._next: int | None = None
 
     def fetched(self, offsets: Iterable[int]) -> None:
-        """These were read, perhaps again."""
-        self._open.update(dict.fromkeys(offsets))
+        """These were read, perhaps again: what is done stays done."""
+        done = self._next or 0
+        self._open.update(dict.fromkeys(offset for offset in offsets if offset >= done))
 
     def is_open(self, offset: int) -> bool:
         """Whether it was fetched and is not carried out."""

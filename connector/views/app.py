@@ -3,7 +3,7 @@
 import logging
 import ssl
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -11,6 +11,7 @@ from typing import Any, cast
 import faust
 from faust.types import EventT, StreamT, TransportT
 from faust.types.auth import CredentialsT
+from mode import ServiceT
 from yarl import URL
 
 from connector.kafka.lease import Lease
@@ -53,6 +54,10 @@ class ViewsApp(faust.App):
     def careful(self) -> CarefulConsumer:
         """Its consumer."""
         return cast(CarefulConsumer, self.consumer)
+
+    def parts(self) -> Sequence[ServiceT]:
+        """What it is made of, the last to start first."""
+        return list(reversed(self._children))
 
     def restoring(self) -> int:
         """Table entries still to be read back."""

@@ -7,12 +7,14 @@ way. Here a partition's offset is committed once all that was fetched before it 
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import Message
+from mode.threads import ServiceThread, WorkerThread
 
+from connector.kafka.connection import retrieved
 from connector.kafka.lease import Lease, guard, watch
 from connector.views.account import Account
 
@@ -23,8 +25,23 @@ def _lease(app: Any) -> Lease:
     return found
 
 
+class ReadingThread(WorkerThread):
+    """One that stands still does not hold up the end of the process."""
+
+    def __init__(self, service: ServiceThread, **more: Any) -> None:
+        super().__init__(service, **more)
+        self.daemon = True
+
+
 class CommittedThread(driver.AIOKafkaConsumerThread):
     """Makes the consumer."""
+
+    Worker = ReadingThread
+
+    async def ended(self, within: float) -> None:
+        """Wait for the thread's end, so many seconds: it reports to the loop that starts it, and must not outlive that."""
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, within)
 
     async def on_start(self) -> None:
         """Its membership keeps the lease."""
@@ -37,6 +54,10 @@ class CommittedThread(driver.AIOKafkaConsumerThread):
         for place, rows in records.items():
             consumer.fetched(place, rows)
         return records
+
+    async def read_from(self, place: TP, offset: int) -> None:
+        """To be called in this thread: `fetched_records` is not safe against others."""
+        self._ensure_consumer().seek(place, offset)
 
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -51,6 +72,10 @@ class GuardedProducer(driver.Producer):
         producer = super()._new_producer(transactional_id)
         guard(producer, _lease(self.app))
         return producer
+
+    async def send(self, *told: Any, **more: Any) -> Any:
+        """As Faust's. When the worker ends meanwhile nobody waits for it, and its failure is no news."""
+        return retrieved(cast("asyncio.Future[Any]", await super().send(*told, **more)))
 
 
 class CarefulConsumer(driver.Consumer):
@@ -117,6 +142,15 @@ class CarefulConsumer(driver.Consumer):
         for place in revoked:
             self.accounts.pop(place, None)
             self._sought.pop(place, None)
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        """In the thread that reads: Faust's own way, from this one, takes records away from under it."""
+        await self.thread.call_thread(self.thread.read_from, partition, offset)
+
+    @property
+    def thread(self) -> CommittedThread:
+        """The one that reads."""
+        return cast(CommittedThread, self._thread)
 
     def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)

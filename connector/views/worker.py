@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from faust.types import TP
+from mode import ServiceT
 
 from connector.clock import Clock
 from connector.errors import Fatal, Retry
 from connector.events import Listener
+from connector.kafka.connection import retrieved
 from connector.views.account import Stall
 from connector.views.agents import Desk, install
 from connector.views.app import AppSettings, ViewsApp, application
@@ -26,6 +28,9 @@ STALLED = 120.0
 
 STOPPING = 15.0
 """Seconds that Faust gets to stop."""
+
+ENDING = 2.0
+"""Seconds that each part of it gets after that."""
 
 Shows = Callable[[Standing], None]
 
@@ -66,9 +71,11 @@ class ViewsWorker:
                 starting.exception()  # seen: the crash tells it
 
     async def _stop(self) -> None:
-        stopping = asyncio.ensure_future(self._app.stop())
-        await asyncio.wait([stopping], timeout=STOPPING)
-        stopping.cancel()
+        """Faust gives up at the first part that fails to stop; an agent that still runs would begin anew when it is cancelled."""
+        await _stopped(self._app, STOPPING)
+        for part in self._app.parts():
+            await _stopped(part, ENDING)
+        await self._app.careful.thread.ended(ENDING)
 
     async def _crash(self) -> None:
         """Faust's own failures: its services end and say so."""
@@ -110,6 +117,13 @@ class ViewsWorker:
 
 async def _wait(failure: "asyncio.Future[None]") -> None:
     await failure
+
+
+async def _stopped(service: ServiceT, within: float) -> None:
+    """Whether it can or not: what is wrong was told before."""
+    stopping = retrieved(asyncio.ensure_future(service.stop()))
+    await asyncio.wait([stopping], timeout=within)  # no timeout(): Faust swallows cancellations while it stops
+    stopping.cancel()
 
 
 def _fatal(error: BaseException | None) -> Fatal:

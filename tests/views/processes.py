@@ -73,6 +73,7 @@ class ViewsProcess:
         """Wait until it is ready and has no lag; the seconds that took."""
         started = time.monotonic()
         while not await self.idle():
+            assert self.code is None, f"views ended with {self.code}: {self.said[-2000:]}"
             assert time.monotonic() - started < within, f"not up to date within {within} s: {self.said[-3000:]}"
             await asyncio.sleep(0.2)
         return time.monotonic() - started
