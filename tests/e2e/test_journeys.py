@@ -21,7 +21,7 @@ from tests.views.filling import environment, fill, journeys_of, prepare, sums_of
 from tests.views.histories import COMPLETE, TOTAL, complete
 from tests.views.processes import ViewsProcess
 
-ITEMS, COMMANDED = 800, 24
+ITEMS, COMMANDED = 2_000, 24
 HISTORIES = 500
 KILLS = 3
 AT_WORK = 200
