@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from connector.demo.jars import fetched_jars, java
 from connector.demo.kafka import Broker, KafkaUnavailable, start_kafka
 
 SETTINGS = ("MPLUS_", "KAFKA_", "CONNECTOR_")
@@ -63,6 +64,16 @@ def own_kafka(_killable_kafka: Broker) -> Broker:
     if not _killable_kafka.alive():
         _killable_kafka.restart()
     return _killable_kafka
+
+
+@pytest.fixture(scope="session")
+def jars() -> Path:
+    """Kafka's jars, for a broker in a JVM whatever Kafka the other tests use."""
+    try:
+        java()
+        return fetched_jars(lambda _: None)
+    except KafkaUnavailable as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture

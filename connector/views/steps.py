@@ -37,8 +37,9 @@ def _state(steps: Iterable[Json]) -> str:
     return max((step["step"] for step in steps), key=STATES.index, default="unknown")
 
 
-def _sorting(step: Json) -> tuple[int, int, str]:
-    return milliseconds(step["at"]) or 0, STATES.index(step["step"]), str(step.get("document"))
+def _sorting(step: Json) -> tuple[int, int, int, str]:
+    at = milliseconds(step["at"]) or 0  # the POS tells whole seconds: what follows a command in the same one seems earlier
+    return at // 1000, STATES.index(step["step"]), at, str(step.get("document"))
 
 
 def _steps(kept: Kept) -> Iterator[Json]:

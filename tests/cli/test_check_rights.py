@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from aiokafka.protocol.admin import CreateAclsRequest
 
-from connector.demo.jars import JvmBroker, fetched_jars, java
-from connector.demo.kafka import Broker, KafkaUnavailable
+from connector.demo.jars import JvmBroker
+from connector.demo.kafka import Broker
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import chosen_entities, prepare_topics
 from tests.brokers import admin
@@ -20,16 +20,6 @@ AUTHORIZER = (
 )
 TOPIC, LITERAL, ALL, READ, DENY, ALLOW = 2, 3, 2, 3, 2, 3
 """Kafka's numbers: of a resource, a pattern, operations and permissions."""
-
-
-@pytest.fixture(scope="module")
-def jars() -> Path:
-    """Kafka's jars: only a broker whose settings are ours has access control."""
-    try:
-        java()
-        return fetched_jars(lambda _: None)
-    except KafkaUnavailable as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="module")

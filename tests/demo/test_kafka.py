@@ -7,19 +7,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from connector.demo.broker import answers, listens
-from connector.demo.jars import fetched_jars, java, start_jvm
-from connector.demo.kafka import Broker, KafkaUnavailable
+from connector.demo.jars import start_jvm
+from connector.demo.kafka import Broker
 from tests.brokers import create_topic, end_offsets, read_all, topic_settings
-
-
-@pytest.fixture
-def jvm() -> None:
-    """For tests of the JVM broker itself, whatever Kafka the others use."""
-    try:
-        java()
-        fetched_jars(lambda _: None)
-    except KafkaUnavailable as missing:
-        pytest.skip(str(missing))
 
 
 async def send(bootstrap: str, topic: str, *values: bytes, transaction: str = "", abort: bool = False, key: bytes = b"k") -> None:
@@ -136,7 +126,7 @@ async def test_data_survives_kill_9_and_restart(own_kafka: Broker, prefix: str) 
     assert await values(address, topic) == [b"1", b"2"]
 
 
-@pytest.mark.usefixtures("jvm")
+@pytest.mark.usefixtures("jars")
 async def test_a_given_directory_is_kept_and_used_again(tmp_path: Path, prefix: str) -> None:
     """What one broker wrote into a given directory, the next one in it serves, on other ports."""
     home, topic = tmp_path / "kafka", f"{prefix}.orders"

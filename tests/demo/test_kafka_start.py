@@ -16,7 +16,7 @@ import pytest
 
 from connector.demo.broker import SETTINGS, claim_port, essence, listens
 from connector.demo.container import environment
-from connector.demo.jars import JvmBroker, fetched_jars, java
+from connector.demo.jars import JvmBroker, fetched_jars
 from connector.demo.kafka import Broker, KafkaUnavailable, start_kafka
 
 GOOD_MAVEN = 'echo run >>"$RUNS"; mkdir -p "$out"; sleep 0.2; touch "$out/a.jar" "$out/b.jar"'
@@ -150,16 +150,6 @@ def test_claimed_ports_are_distinct_and_come_back() -> None:
     for claim in claims:
         claim.close()
     assert len(set(ports)) == 50
-
-
-@pytest.fixture
-def jars() -> Path:
-    """Kafka's jars, for tests of the JVM broker itself, whatever Kafka the others use."""
-    try:
-        java()
-        return fetched_jars(lambda _: None)
-    except KafkaUnavailable as missing:
-        pytest.skip(str(missing))
 
 
 def test_a_failed_start_says_why_in_one_line(jars: Path, tmp_path: Path) -> None:

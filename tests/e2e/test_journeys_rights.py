@@ -9,8 +9,7 @@ import pytest
 from aiokafka.protocol.admin import CreateAclsRequest
 
 from connector.demo.broker import claim_port
-from connector.demo.jars import JvmBroker, fetched_jars, java
-from connector.demo.kafka import KafkaUnavailable
+from connector.demo.jars import JvmBroker
 from tests.brokers import admin
 from tests.e2e.connectors import until
 from tests.test_docs import page
@@ -49,13 +48,8 @@ class Guarded(JvmBroker):
 
 
 @pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def guarded(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
     """Only a broker whose settings are ours has access control."""
-    try:
-        java()
-        jars = fetched_jars(lambda _: None)
-    except KafkaUnavailable as missing:
-        pytest.skip(str(missing))
     with Guarded(jars, tmp_path_factory.mktemp("guarded")) as broker:
         broker.restart()
         yield broker

@@ -63,6 +63,15 @@ def test_a_complete_history_shows_every_step_with_its_time_and_document() -> Non
     )
 
 
+def test_what_follows_a_command_in_its_second_comes_after_it() -> None:
+    """The POS tells whole seconds, Kafka milliseconds."""
+    sent = arrived(command(1))
+    kept = folded(None, command_fact(sent._replace(timestamp=sent.timestamp + 400)))
+    kept = folded(kept, order_fact(arrived(order(1, 10, DEPOSIT, entryTimestamp=at(1, -10)))))
+
+    assert ["commanded", "created", "deposit"] == [step["step"] for step in journey("web-1", kept)["steps"]]
+
+
 HISTORY = [
     *complete(1),
     slip(1, 2, "b"),
