@@ -32,9 +32,14 @@ def arrived(made: Made, offset: int = 0) -> Arrival:
 
 def told(*records: Made) -> dict[str, Any]:
     """The journey that these records tell."""
+    return journey_of(arrived(record) for record in records)
+
+
+def journey_of(arrivals: Iterable[Arrival]) -> dict[str, Any]:
+    """The journey that they tell."""
     kept = None
-    for record in records:
-        for fact in FACTS[record.topic](arrived(record)):
+    for arrival in arrivals:
+        for fact in FACTS[arrival.topic](arrival):
             kept = folded(kept, fact)
     assert kept is not None
     return journey("web-1", kept)
@@ -65,11 +70,10 @@ def test_a_complete_history_shows_every_step_with_its_time_and_document() -> Non
 
 def test_what_follows_a_command_in_its_second_comes_after_it() -> None:
     """The POS tells whole seconds, Kafka milliseconds."""
-    sent = arrived(command(1))
-    kept = folded(None, command_fact(sent._replace(timestamp=sent.timestamp + 400)))
-    kept = folded(kept, order_fact(arrived(order(1, 10, DEPOSIT, entryTimestamp=at(1, -10)))))
+    sent, made = arrived(command(1)), arrived(order(1, 10, DEPOSIT, entryTimestamp=at(1, -10)))
+    found = journey_of([sent._replace(timestamp=sent.timestamp + 400), made])
 
-    assert ["commanded", "created", "deposit"] == [step["step"] for step in journey("web-1", kept)["steps"]]
+    assert ["commanded", "created", "deposit"] == [step["step"] for step in found["steps"]]
 
 
 HISTORY = [
