@@ -73,6 +73,7 @@ class Audit:
         deadline = self._parts.clock.monotonic() + self._parts.wait
         while targets:
             await self._source.read(lambda *_: None)
+            targets = {name: self._target(name) if each.version == NONE else each for name, each in targets.items()}  # it moved
             position = await self._position()
             await self._read_topic()
             self._reach = Reach(self._reach.scanned, (await self._position()).highest)
@@ -111,14 +112,7 @@ class Audit:
         return unread, wrong
 
     async def _position(self) -> Position:
-        place, entity = self._parts.positions, self._parts.entity.name
-        written = (await read_back(self._parts.brokers.arguments, *place)).get(entity.encode())
-        if written is None:
-            raise Reject("no worker has ever read it: start one (`run`)")
-        position = self._parts.deployment.decode(written)
-        if position.state == "head-regressed":
-            raise Reject("the POS's head fell, so that its markers come again: resync it first")
-        return position
+        return await position_of(self._parts)
 
     async def _read_topic(self) -> None:
         await self._topic.read(lambda at, end: self._parts.tell("reading the topic", at, end))
@@ -161,6 +155,17 @@ class Audit:
         elif marker is not None and not self._parts.entity.compacted and self._topic.expired(finding.identity, marker):
             kind = Kind.EXPIRED
         return Finding(kind, finding.identity, marker, finding.topic_marker)
+
+
+async def position_of(parts: AuditParts) -> Position:
+    """How far the connector has read. Raises Reject where that cannot be compared with anything."""
+    written = (await read_back(parts.brokers.arguments, *parts.positions)).get(parts.entity.name.encode())
+    if written is None:
+        raise Reject("no worker has ever read it: start one (`run`)")
+    position = parts.deployment.decode(written)
+    if position.state == "head-regressed":
+        raise Reject("the POS's head fell, so that its markers come again: resync it first")
+    return position
 
 
 def _marker(version: int) -> int | None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connector.audit.auditing import Audit, AuditParts, closing
+from connector.audit.auditing import Audit, AuditParts, closing, position_of
 from connector.audit.journal import Journal, journal
 from connector.audit.report import Report
 from connector.audit.source import ListSource, MarkedSource, Source, SourceParts
@@ -95,8 +95,9 @@ class EntityAudit:
     async def _work(self, kept: Journal | None, mend: Mend | None) -> None:
         heads = Heads(self._client, [self._entity], HEADS_EVERY, self._clock)
         try:
-            source = self._source(heads, kept)
-            audit = Audit(self._parts(), source, self._versions)
+            parts = self._parts()
+            source = self._source(heads, kept, (await position_of(parts)).epoch)
+            audit = Audit(parts, source, self._versions)
             self._findings = await audit.run()
             self._marker = audit.scanned
             if mend is not None and (asked := closing(self._findings)):
@@ -108,29 +109,30 @@ class EntityAudit:
         finally:
             await heads.close()
 
-    def _source(self, heads: Heads, kept: Journal | None) -> Source:
+    def _source(self, heads: Heads, kept: Journal | None, epoch: int) -> Source:
         settings = self._order.config.connector
         reader = Reader(self._client, self._entity, Choices(settings.order_types))
         parts = SourceParts(reader, self._entity, heads, self._clock, settings.page_size)
         if kept is None:
             return ListSource(parts, self._versions)
         source = MarkedSource(parts, self._versions, kept)
-        if not self._order.restart and self._resumable(kept.head()):
+        if not self._order.restart and self._resumable(kept.head(), self._what(epoch)):
             source.resume()
         else:
-            kept.begin({**self._what(), "at": self._clock.wall().isoformat()})
+            kept.begin({**self._what(epoch), "at": self._clock.wall().isoformat()})
         return source
 
-    def _resumable(self, head: dict[str, Any] | None) -> bool:
-        if head is None or {**head, "at": None} != {**self._what(), "at": None}:
+    def _resumable(self, head: dict[str, Any] | None, what: dict[str, Any]) -> bool:
+        if head is None or {**head, "at": None} != {**what, "at": None}:
             return False
         return self._clock.wall() - datetime.fromisoformat(head["at"]) < FRESH
 
-    def _what(self) -> dict[str, Any]:
-        """What the journal is of."""
+    def _what(self, epoch: int) -> dict[str, Any]:
+        """What the journal is of: with each restore of the POS all of it is read anew."""
         (url,) = (row.url for row in self._order.config.administrations if row.administration == self._order.administration)
         source = hashlib.blake2b(repr((url, self._order.config.connector.order_types)).encode(), digest_size=8).hexdigest()
-        return {"version": 1, "administration": self._order.administration, "entity": self._entity.name, "source": source}
+        named = {"administration": self._order.administration, "entity": self._entity.name}
+        return {"version": 1, **named, "epoch": epoch, "source": source}
 
     @property
     def _path(self) -> Path:

@@ -51,7 +51,8 @@ class Index:
     def find(self, name: str) -> tuple[bytes, Spot] | None:
         """The key and spot of an order, by its extOrderId or orderId."""
         key = name.encode()
-        key = key if key in self._by_key else self._keys.get(key, key)
+        now = self._keys.get(key)  # an order that was given its extOrderId later has an old journey under its orderId
+        key = now if now in self._by_key else key
         packed = self._by_key.get(key)
         return None if packed is None else (key, Spot(packed >> OFFSET_BITS, packed & (1 << OFFSET_BITS) - 1))
 

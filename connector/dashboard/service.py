@@ -23,10 +23,12 @@ STALE = 7.0
 TICK = 1.0
 
 Mount = Callable[[web.Application], None]
+Doubts = Callable[[], list[str]]
+"""Why figures and journeys may be old, in words."""
 
 
 @asynccontextmanager
-async def dashboard(config: Config, clock: Clock) -> AsyncIterator[Mount]:
+async def dashboard(config: Config, clock: Clock, doubts: Doubts = list) -> AsyncIterator[Mount]:
     """Follow the topics while inside. Yields what adds the page to a web application, which must end before the block does.
 
     Kafka may be away, and topics may be missing: the page says so. Raises Fatal for certificates that cannot be read,
@@ -44,7 +46,7 @@ async def dashboard(config: Config, clock: Clock) -> AsyncIterator[Mount]:
         app.add_routes(routes(stream, finder, config.connector.http_host))
         app.on_shutdown.append(stream.close)
 
-    work = [*(feed.run(board.take, board.shown) for feed in feeds), cluster.run(board.shown), _tick(board, clock)]
+    work = [*(feed.run(board.take, board.shown) for feed in feeds), cluster.run(board.shown), _tick(board, clock, doubts)]
     async with aclosing(finder), _running(work, board.shown):
         yield mount
 
@@ -72,7 +74,8 @@ def _about(config: Config, administrations: list[str], entities: list[str]) -> d
     return {"group": config.connector.group, "administrations": administrations, "entities": entities, "staleAfter": STALE}
 
 
-async def _tick(board: Board, clock: Clock) -> None:
+async def _tick(board: Board, clock: Clock, doubts: Doubts) -> None:
     while True:
+        board.shown.put("views", doubts() or None)
         board.tick(clock.wall().timestamp())
         await clock.sleep(TICK)

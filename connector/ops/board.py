@@ -21,7 +21,7 @@ from connector.events import (
     ShardStopped,
     StateChanged,
 )
-from connector.ops.orders import Orders
+from connector.ops.orders import COMMANDS, Orders
 
 RATE_OVER = 30.0
 """Seconds over which the rate is an average."""
@@ -65,6 +65,7 @@ class Board:
             self._partitions.add((event.topic, event.partition))
         elif isinstance(event, PartitionLost):
             self._partitions.discard((event.topic, event.partition))
+            self._let_go(event.topic.removesuffix(COMMANDS))
         elif isinstance(event, PartitionsAssigned):
             self._assigned[event.group] = event.count
         elif isinstance(event, Rejoining):
@@ -80,8 +81,15 @@ class Board:
             self._rows[key] = Row(event.state, event.marker)
         elif isinstance(event, ShardStopped):
             self._rows.pop(key, None)
+            self._let_go(event.administration)
         elif key in self._rows:
             self._update(self._rows[key], event)
+
+    def _let_go(self, administration: str) -> None:
+        """Of an administration that is no longer this worker's, its last call tells nothing: another one makes the next."""
+        commands = (topic for topic, _ in self._partitions if topic == administration + COMMANDS)
+        if not any(name == administration for name, _ in self._rows) and not any(commands):
+            self._faults.pop(administration, None)
 
     def _update(self, row: Row, event: ShardEvent) -> None:
         match event:

@@ -28,6 +28,7 @@ from connector.events import (
     TransactionEnded,
 )
 from connector.ops.board import Board
+from connector.ops.orders import COMMANDS
 from connector.ops.series import (
     BUCKETS,
     COUNTERS,
@@ -41,7 +42,6 @@ from connector.ops.series import (
     SECONDS,
 )
 
-COMMANDS = ".order-commands"
 """How the name of a command topic ends, after its administration's."""
 
 

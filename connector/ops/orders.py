@@ -4,6 +4,9 @@ from collections import Counter, defaultdict
 
 from connector.events import CommandDropped, CommandEnded, CommandTaken, CommandWaits, Event
 
+COMMANDS = ".order-commands"
+"""How the topic of an administration's order commands ends."""
+
 COUNTED = ("inFlight", "waiting", "received", "succeeded", "rejected", "unknown", "duplicates")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from connector.clock import Clock
 from connector.errors import Reject, Retry
@@ -14,7 +14,7 @@ from connector.source.heads import Heads
 from connector.source.position import Advance, Ask, Stuck, Widen, advance
 from connector.source.positions import Position
 from connector.source.reader import Reader
-from connector.source.schedule import AwaitHead, Head, Lag, Read, State, decide
+from connector.source.schedule import AwaitHead, Head, Lag, Read, Regressed, State, decide
 from connector.source.standing import Standing
 from connector.tracing import past, span
 
@@ -30,7 +30,7 @@ Commit = Callable[[Bundle], "asyncio.Future[None]"]
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a poller works with."""
+    """What a poller works with. `lag` outlives it: a change is not younger because another poller reads it."""
 
     client: PosClient
     heads: Heads
@@ -39,6 +39,7 @@ class Parts:
     commit: Commit
     tell: Listener
     clock: Clock
+    lag: Lag = field(default_factory=Lag)
 
 
 class Poller:
@@ -53,7 +54,7 @@ class Poller:
         self._where = (parts.publisher.administration, self._entity.name)
         self._since = parts.clock.monotonic()
         self._head: Head | None = None
-        self._lag = Lag()
+        self._lag = parts.lag
         self._item_bytes = BYTES_PER_ITEM
         self._committing: asyncio.Future[None] | None = None
         self._committed = position.marker
@@ -87,16 +88,16 @@ class Poller:
         """The head to read up to, once it lies beyond the position; at once while catching up."""
         while True:
             choice = decide(self._position.marker, self._since, self._head, self._position.highest)
-            if self._standing.state.stopped:
+            if isinstance(choice, Regressed) and self._standing.state is not State.HEAD_REGRESSED:  # also while it is paused
+                await self._stop(
+                    State.HEAD_REGRESSED, f"the head fell to {choice.head.marker}: was the POS restored from a backup?"
+                )
+            elif self._standing.state.stopped:
                 await self._look(self._head.asked_at if self._head else self._since)
             elif isinstance(choice, Read):
                 return choice.head
             elif isinstance(choice, AwaitHead):
                 await self._look(choice.after)
-            else:
-                await self._stop(
-                    State.HEAD_REGRESSED, f"the head fell to {choice.head.marker}: was the POS restored from a backup?"
-                )
 
     async def _look(self, after: float) -> None:
         """Wait for a head asked after this time."""

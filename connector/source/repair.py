@@ -48,6 +48,7 @@ class Search:
         self._entity = parts.publisher.entity
         self._scan = Scan(parts.reader, self._entity, parts.page_size)
         self.left = {self._entity.name_of(*row): row for row in gone}
+        self._shown = 0
 
     async def upto(self, head: int, pause: float = 0.0) -> None:
         """Raises Reject where nobody can tell: an item cannot be read, and may be one of them."""
@@ -55,10 +56,13 @@ class Search:
             async with self._parts.budget.room(self._parts.page_size * BYTES_PER_ITEM):
                 self.strike(await self._scan.page(head))
             await self._parts.clock.sleep(pause)
+        if self.left and head > 0 and not self._shown:
+            raise Reject("the POS shows no item at all, though it has markers: that proves nothing")
 
     def strike(self, items: Iterable[Item | Undecodable]) -> None:
         """These are there."""
         for item in items:
+            self._shown += 1
             if item.identity is None or item.marker is None:
                 raise Reject("an item of the POS cannot be read: nobody can tell whether it is one that seems gone")
             self.left.pop(self._entity.name_of(item.identity, item.marker), None)

@@ -40,8 +40,8 @@ class Standing:
             self._tell(ShardStopped(*self._where))
 
     def change(self, state: State, reason: str = "") -> None:
-        """Into another state; one that only an operator ends stays."""
-        if state is not self.state and not self.state.stopped:
+        """Into another state; one that only an operator ends stays, unless the POS turns out to be restored."""
+        if state is not self.state and (not self.state.stopped or state is State.HEAD_REGRESSED):
             self.state = state
             self._tell(StateChanged(*self._where, state, reason))
 

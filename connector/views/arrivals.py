@@ -23,8 +23,13 @@ class Arrival(NamedTuple):
     @property
     def at(self) -> str:
         """When it happened: as its CloudEvents header tells, else when Kafka got it. RFC 3339."""
-        told = self.headers.get("ce_time")
-        return told.decode() if told else datetime.fromtimestamp(self.timestamp / 1000, UTC).isoformat(timespec="milliseconds")
+        told = milliseconds(self.headers.get("ce_time", b"").decode(errors="replace"))
+        return rfc3339(self.timestamp if told is None else told)
+
+    @property
+    def written(self) -> str:
+        """When Kafka got it. RFC 3339."""
+        return rfc3339(self.timestamp)
 
     @property
     def name(self) -> bytes:
@@ -72,6 +77,11 @@ Get = Callable[[bytes], bytes | None]
 """The table's entry of a key, as the records before this one left it."""
 
 NOTHING = Outcome()
+
+
+def rfc3339(moment: int) -> str:
+    """Milliseconds of the epoch as text: of equal length, so that texts compare as moments do."""
+    return datetime.fromtimestamp(moment / 1000, UTC).isoformat(timespec="milliseconds")
 
 
 def milliseconds(moment: object) -> int | None:

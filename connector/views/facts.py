@@ -83,7 +83,7 @@ def command_fact(arrival: Arrival) -> Json | None:
         "fact": "command",
         "commandId": command["commandId"],
         "command": command["command"],
-        "at": arrival.at,
+        "at": arrival.written,  # a producer may say any time
         "relationNumber": relation if isinstance(relation, int) else None,
     }
 

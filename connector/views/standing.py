@@ -10,15 +10,20 @@ from faust.types import TP
 from connector.views.app import ViewsApp
 from connector.views.transport import CarefulConsumer
 
+LATE = 10
+"""Looks, two seconds apart, after which records that are still to be read are more than what just came."""
+
 
 @dataclass(slots=True)
 class Standing:
-    """`lag`: records to do by topic. `restoring`: table entries to read back. `caught_up`: whether it ever was up to date."""
+    """`lag`: records to do by topic. `restoring`: table entries to read back. `caught_up`: whether it ever was up to date.
+    `late`: looks at which something was to do, without a break."""
 
     working: bool = False
     restoring: int = 0
     lag: Mapping[str, int] = field(default_factory=dict)
     caught_up: bool = False
+    late: int = 0
 
     @property
     def to_do(self) -> int:
@@ -31,7 +36,14 @@ class Standing:
             return ["Kafka has not handed out the partitions (yet)"]
         if self.restoring:
             return [f"{self.restoring:,} table entries are still to be read back"]
-        return [] if self.caught_up else [f"{self.to_do:,} records are still to be read"]
+        return [] if self.caught_up else [self._behind()]
+
+    def doubts(self) -> list[str]:
+        """Why what it has folded may be old, in words."""
+        return self.reasons() or ([self._behind()] if self.late > LATE else [])
+
+    def _behind(self) -> str:
+        return f"{self.to_do:,} records are still to be read"
 
 
 async def look(app: ViewsApp, standing: Standing) -> None:
@@ -44,6 +56,7 @@ async def look(app: ViewsApp, standing: Standing) -> None:
         return
     standing.lag = await lag(consumer, places)
     standing.caught_up = standing.caught_up or not standing.to_do
+    standing.late = standing.late + 1 if standing.to_do else 0
 
 
 async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:

@@ -45,6 +45,7 @@ class ViewsWorker:
         self._clock = clock
         self._app: ViewsApp = application(settings)
         self._dropped, self._stalled = Stall[TP](DROPPED), Stall[TP](STALLED)
+        self._recovery = Stall[str](self._app.conf.broker_rebalance_timeout + STALLED)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, topics: Topics, stages: Sequence[Stage]) -> None:
@@ -98,6 +99,7 @@ class ViewsWorker:
                 await self._notice()
         except Exception:
             self.standing.working = False
+        self._notice_standstill()
 
     async def _notice(self) -> None:
         """Records that Faust dropped without reading them again hold up their partition."""
@@ -109,6 +111,12 @@ class ViewsWorker:
             await careful.go_back(place)
         for place in self._stalled.see(lowest, now):
             self._failed(Retry(f"a record of {place} was not carried out within {STALLED:.0f} s"))
+
+    def _notice_standstill(self) -> None:
+        """Faust gives up a recovery that takes too long without a word: it keeps its partitions and hands out nothing more."""
+        waits = self.standing.restoring if self._app.rebalancing or self._app.in_recovery else None
+        if self._recovery.see({"recovery": waits}, self._clock.monotonic()):
+            self._failed(Retry("the partitions were not handed out, and no table was read back"))
 
     def _failed(self, error: Exception) -> None:
         if not self._failure.done():

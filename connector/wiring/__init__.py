@@ -103,6 +103,10 @@ async def prepare_topics(config: Config, entities: Sequence[Entity]) -> None:
         raise Fatal("; ".join(problems))
 
 
+OF_A_MACHINE = {"http_host", "http_port", "views_http_port", "views_data", "log_format", "log_level"}
+"""Settings in which workers may differ."""
+
+
 def status_records(board: Board, shards: Sequence[Shard]) -> list[Record]:
     """The status topic's records of these shards."""
     rows = board.rows((shard.administration, shard.entity) for shard in shards)
@@ -143,4 +147,4 @@ def owner_name() -> str:
 
 def digest(config: Config) -> str:
     """Short digest of the configuration without secrets: workers that differ in it were configured differently."""
-    return hashlib.blake2b(config.model_dump_json().encode(), digest_size=4).hexdigest()
+    return hashlib.blake2b(config.model_dump_json(exclude={"connector": OF_A_MACHINE}).encode(), digest_size=4).hexdigest()

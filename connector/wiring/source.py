@@ -1,5 +1,6 @@
 """The source of a worker: every entity of every administration as a shard, and the lanes that poll them."""
 
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -20,6 +21,7 @@ from connector.source.poller import Commit, Parts, Poller
 from connector.source.positions import Deployment, Position
 from connector.source.reader import Reader
 from connector.source.repair import Repair, RepairParts
+from connector.source.schedule import Lag
 from connector.source.seat import Polling, Shard
 from connector.topics import control_results_topic, control_topic, dead_letters_topic, positions_topic
 
@@ -52,8 +54,10 @@ def _shard(config: Config, name: str, entity: Entity, shared: tuple[PosClient, H
     publisher = Publisher(name, entity, dead_letters_topic(name), settings.max_event_bytes)
     reader = Reader(client, kept(entity, settings.keep), Choices(settings.order_types))
 
+    lags: defaultdict[int, Lag] = defaultdict(Lag)  # by epoch: heads from before a restore tell nothing
+
     def poller(position: Position, commit: Commit) -> Polling:
-        parts = Parts(client, heads, budget, publisher, commit, tell, clock)
+        parts = Parts(client, heads, budget, publisher, commit, tell, clock, lags[position.epoch])
         if entity.listed:
             return ListPoller(parts, reader, position, settings.lists_interval)
         return Poller(parts, reader, position, settings.page_size)

@@ -53,7 +53,7 @@ async def run_views(config: Config, shows: Callable[[Standing], None], started: 
     gc.freeze()  # what is there now stays
     gc.set_threshold(50_000, 20, 50)
     async with AsyncExitStack() as stack:
-        page = await stack.enter_async_context(dashboard(config, clock))
+        page = await stack.enter_async_context(dashboard(config, clock, worker.standing.doubts))
         host, port = settings.http_host, settings.views_http_port
         served = serving(metrics.registry, worker.standing.reasons, [page], host=host, port=port)
         bound = await stack.enter_async_context(served)

@@ -3,9 +3,14 @@
 from pathlib import Path
 
 import orjson
+import pytest
 
+from connector.audit.auditing import Audit
+from connector.errors import Retry
+from connector.mplus.client import Page
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.writing import item_xml
+from connector.source.scan import Scan
 from tests.audit.holes import audited, found, kept, lasts, plant, vanish
 from tests.brokers import read_all
 from tests.source.controlling import answered, ask, final, published, told
@@ -142,13 +147,19 @@ async def test_what_stands_in_dead_letters_is_told_apart(bootstrap: str, prefix:
     assert marker == (await final(bootstrap, f"{prefix}.relations"))[identity]
 
 
-async def test_what_a_restored_pos_has_no_more_is_found_and_removed(bootstrap: str, prefix: str, tmp_path: Path) -> None:
-    """Also items with markers beyond all that it has now; and a record that nobody can have written."""
+async def test_what_a_restored_pos_has_no_more_is_found_and_removed(
+    bootstrap: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also items with markers beyond all that it has now, and a record that nobody can have written; whatever was read before."""
     async with Sandbox(only("order", 20)) as pos:
         config = configuration(bootstrap, prefix, pos, entities=("order",), **QUICK)
         async with working(config) as worker:
             await level(worker, pos, ["order"])
             before = set(pos.truth()["order"])
+            with monkeypatch.context() as patch:
+                patch.setattr(Audit, "_suspects", _fails)
+                (broken,) = (await audited(config, tmp_path, "order")).values()
+            assert ("unfinished", 1) == (broken.result, len(kept(tmp_path)))
             pos.shop.fall_back("order", 8)
             await eventually(lambda: worker.board.rows()[prefix, "order"]["state"] == "head-regressed")
             (fallen,) = (await audited(config, tmp_path, "order")).values()
@@ -162,6 +173,32 @@ async def test_what_a_restored_pos_has_no_more_is_found_and_removed(bootstrap: s
     gone = {event["key"]: event["ce_id"] for event in await published(bootstrap, f"{prefix}.orders") if "ce_inferred" in event}
     assert {*lost, "phantom"} == gone.keys()
     assert f"order:phantom:gone-{10**12}:e1" == gone["phantom"]
+
+
+def _fails(_: Audit) -> None:
+    raise Retry("a broker was away")
+
+
+async def test_what_moves_while_the_source_is_read_is_not_gone(
+    bootstrap: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ahead of the reading and beyond its last page, of an entity that the connector does not read meanwhile."""
+    async with Sandbox(only("order", 60)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=("order",), **QUICK | {"page_size": 10})
+        async with working(config) as worker:
+            await level(worker, pos, ["order"])
+            await ask(bootstrap, prefix, "pause", "order")
+            await answered(bootstrap, prefix, "pause", "done")
+            later, read = list(pos.truth()["order"])[30:], Scan.page
+
+            async def moving(scan: Scan, head: int) -> Page:
+                while later:
+                    pos.shop.change_item("order", later.pop())
+                return await read(scan, head)
+
+            monkeypatch.setattr(Scan, "page", moving)
+            (report,) = (await audited(config, tmp_path, "order", wait=1)).values()
+    assert ("unfinished", {"unread"}) == (report.result, {kind for kind, _ in found(report)})
 
 
 async def test_what_the_connector_has_not_read_yet_is_no_hole(bootstrap: str, prefix: str, tmp_path: Path) -> None:

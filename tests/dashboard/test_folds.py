@@ -158,6 +158,17 @@ def test_an_order_is_found_by_either_id_where_its_latest_record_lies() -> None:
     assert None is index.find("web-1") is index.find("id-1")
 
 
+def test_an_order_that_was_given_its_ext_order_id_later_is_found_as_it_is_now() -> None:
+    """Its old journey lies under its orderId."""
+    index = Index()
+    index.put(b"id-1", "id-1", Spot(0, 1))
+    assert (b"id-1", Spot(0, 1)) == index.find("id-1")
+    index.put(b"web-1", "id-1", Spot(2, 2))
+    assert (b"web-1", Spot(2, 2)) == index.find("id-1")
+    index.drop(b"web-1")
+    assert (b"id-1", Spot(0, 1)) == index.find("id-1")
+
+
 def test_the_index_keeps_the_orders_that_moved_last() -> None:
     """So many, and no more."""
     index = Index(most=2)

@@ -167,6 +167,15 @@ async def test_a_lost_connection_is_said_within_seconds_and_ends_by_itself(brows
         await context.close()
 
 
+async def test_figures_that_are_behind_are_called_so(browser: Browser, bootstrap: str, prefix: str) -> None:
+    """As long as `views` has something to catch up with."""
+    doubts = ["1,200 records are still to be read"]
+    async with served(configuration(bootstrap, prefix), doubts=lambda: list(doubts)) as url, visiting(browser, url) as visit:
+        await expect(visit.page.locator("#problems")).to_contain_text("older than what is read: 1,200 records")
+        doubts.clear()
+        await expect(visit.page.locator("#problems")).not_to_contain_text("older than what is read", timeout=PATIENCE)
+
+
 async def test_everything_can_be_done_with_the_keyboard(browser: Browser, bootstrap: str, prefix: str) -> None:
     """The skip link comes first; / goes to the search, Enter to the journey, Escape back; what has the focus is outlined."""
     async with writing(bootstrap, prefix) as writer, served(configuration(bootstrap, prefix)) as url:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from connector.clock import Clock
 from connector.config import Administration, Config, Connector, Kafka
-from connector.dashboard.service import dashboard
+from connector.dashboard.service import Doubts, dashboard
 from connector.kafka.records import dead_letter_headers
 from tests.brokers import create_topic
 
@@ -33,10 +33,10 @@ def configuration(bootstrap: str, *administrations: str, entities: Sequence[str]
 
 
 @asynccontextmanager
-async def served(config: Config, port: int = 0) -> AsyncIterator[str]:
+async def served(config: Config, port: int = 0, doubts: Doubts = list) -> AsyncIterator[str]:
     """The page's address, while inside."""
     app = web.Application()
-    async with dashboard(config, Clock()) as mount:
+    async with dashboard(config, Clock(), doubts) as mount:
         mount(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await runner.setup()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.connectors import until
-from tests.views.ailing import DROP, FAIL, FAILED
+from tests.views.ailing import DROP, FAIL, FAILED, GIVE_UP
 from tests.views.filling import environment, fill, journeys_of, prepare, sums_of
 from tests.views.histories import TOTAL, complete
 from tests.views.processes import ViewsProcess
@@ -46,3 +46,17 @@ async def test_a_failure_in_the_reading_thread_ends_the_worker(bootstrap: str, p
     assert 1 == process.code
     assert process.said.splitlines()[-1].startswith("error: views cannot go on (KeyError: '" + FAILED), process.said
     assert "Traceback" not in process.said
+
+
+async def test_a_recovery_that_is_given_up_ends_the_worker(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """It would keep its partitions for ever, and do nothing."""
+    told = environment(bootstrap, prefix, command_partitions=2, partitions=1, session_timeout=2)
+    await prepare(told)
+    process = ViewsProcess({**told, GIVE_UP: "1"}, tmp_path / "log", module="tests.views.ailing")
+    try:
+        await until(lambda: process.code is not None, SETTLE, lambda: f"it has ended: {process.said}")
+    finally:
+        process.end()
+
+    assert 1 == process.code
+    assert "the partitions were not handed out" in process.said.splitlines()[-1]

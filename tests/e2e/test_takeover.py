@@ -86,7 +86,7 @@ async def test_a_frozen_owner_cannot_commit(bootstrap: str, prefix: str, pos: Sa
         zombie.signal(signal.SIGCONT)
 
         await until(lambda: both_own(zombie, heir), 30, "the two share the work again")
-        assert "joining the group again" in zombie.log[said:]
+        assert "partition released" in zombie.log[said:]  # whoever notices first: its producer, its watch or its heartbeat
         await assert_exactly_once(bootstrap, prefix, pos, connectors)
         assert await aborted(bootstrap, prefix) > 0
         await connectors.stop()

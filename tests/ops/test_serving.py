@@ -12,11 +12,12 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.clock import Clock
-from connector.events import CallMade
+from connector.config import Config, Connector, Kafka
+from connector.events import CallMade, PartitionLost, PartitionOwned, ShardStarted, ShardStopped
 from connector.ops.board import RECENT, Board
 from connector.ops.metrics import Metrics
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.wiring import ROLES, Worker, share
+from connector.wiring import ROLES, Worker, digest, share
 from tests.source.rig import configuration, eventually, level, owned, working
 from tests.source.test_letters import markers, spoil
 
@@ -234,6 +235,29 @@ def test_a_call_of_long_ago_tells_nothing_about_the_pos() -> None:
         )
 
     assert [({"shop": "Unanswered"}, 0.0), ({}, None)] == seen
+
+
+def test_the_last_call_for_an_administration_that_moved_away_tells_nothing() -> None:
+    """Whoever has it now makes the next one; as long as commands of it are here, it tells."""
+    board = Board(Clock(), "me", "")
+    board(ShardStarted("shop", "order", 5, "running"))
+    board(PartitionOwned("shop.order-commands", 1, 0.1))
+    board(CallMade("shop", "getOrders", 1.0, "Unanswered"))
+    board(ShardStopped("shop", "order"))
+    assert {"shop": "Unanswered"} == board.faults
+    board(PartitionLost("shop.order-commands", 1, "revoked"))
+    assert {} == board.faults
+
+
+def test_settings_of_a_machine_make_no_difference() -> None:
+    """Two workers on one host need two ports; those that read differently are told apart."""
+    settings: list[dict[str, Any]] = [{}, {"http_port": 1, "log_level": "debug"}, {"page_size": 7}]
+    kafka = Kafka.model_construct(bootstrap_servers="a:1")
+    digests = [
+        digest(Config.model_construct(kafka=kafka, connector=Connector.model_construct(**more), administrations=()))
+        for more in settings
+    ]
+    assert digests[0] == digests[1] != digests[2]
 
 
 async def test_a_regressed_head_is_a_metric(bootstrap: str, prefix: str) -> None:

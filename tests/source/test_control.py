@@ -331,3 +331,16 @@ async def test_a_pos_that_does_not_answer_fails_a_resync_and_nothing_else(
             await ask(bootstrap, prefix, "resync", "order", from_=0, id="again")
             await answered(bootstrap, prefix, "again", "done")
         assert dict(truth(pos, "order")) == await final(bootstrap, f"{prefix}.orders")
+
+
+async def test_what_is_unread_grows_no_younger_by_a_request(bootstrap: str, prefix: str) -> None:
+    """Nor by whatever else puts another poller in place: an alert waits for its age."""
+    async with Sandbox(only("order", 10)) as pos, working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
+        await level(worker, pos, ORDERS)
+        pos.faults.switch("server_fault", probability=1, operations=["getOrders"])
+        pos.shop.change("order", 3)
+        await eventually(lambda: row(worker, prefix)["age"] > 2)
+        await ask(bootstrap, prefix, "pause", "order")
+        await answered(bootstrap, prefix, "pause", "done")
+        await eventually(lambda: row(worker, prefix)["age"] > 0)
+        assert row(worker, prefix)["age"] > 2

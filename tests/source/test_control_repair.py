@@ -5,6 +5,7 @@ from typing import Any
 
 from connector.sandbox import Sandbox
 from connector.source.wanted import MOST_GONE, MOST_ITEMS
+from tests.audit.holes import vanish
 from tests.cli.program import at, running
 from tests.source.controlling import answered, ask, final, origins, published, told
 from tests.source.rig import configuration, level, only, positions, truth, working
@@ -52,6 +53,17 @@ async def test_a_lie_deletes_nothing(bootstrap: str, prefix: str) -> None:
     events = await published(bootstrap, f"{prefix}.orders")
     assert set() == {event["ce_id"] for event in events if event["ce_type"].endswith(".deleted")}
     assert dict(truth(pos, "order")) == await final(bootstrap, f"{prefix}.orders")
+
+
+async def test_a_pos_that_shows_nothing_at_all_proves_nothing(bootstrap: str, prefix: str) -> None:
+    """An answer without items is a legal one; it must not empty a topic."""
+    async with Sandbox(only("order", 3)) as pos:
+        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
+            await level(worker, pos, ORDERS)
+            gone = [[name, vanish(pos, "order", name)] for name in list(pos.truth()["order"])]
+            await ask(bootstrap, prefix, "repair", "order", gone=gone)
+            rows = await answered(bootstrap, prefix, "repair", "failed")
+    assert "shows no item at all" in rows[-1]["reason"]
 
 
 async def test_an_item_that_cannot_be_read_may_be_the_one_that_seems_gone(bootstrap: str, prefix: str) -> None:

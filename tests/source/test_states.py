@@ -48,6 +48,19 @@ async def test_a_head_that_falls_back_stops_the_entity_until_somebody_looks() ->
             assert 0 == len([body for body in list(pos.requests.bodies)[-3:] if "getRelations" in body])
 
 
+async def test_a_restore_is_noticed_while_the_entity_is_paused() -> None:
+    """Else its markers, once they have risen past the position again, would be taken for the next ones when it is resumed."""
+    async with Sandbox(only("relation", 30)) as pos:
+        paused = Position(pos.shop.heads()["relation"], State.PAUSED)
+        async with reading(pos, "relation", position=paused) as read:
+            await eventually(lambda: len([told for told in read.told if isinstance(told, HeadSeen)]) > 1)
+            assert [] == read.bundles
+            pos.shop.fall_back("relation", 10)
+            await eventually(lambda: "head-regressed" in read.states)
+
+            assert State.HEAD_REGRESSED == read.position.state
+
+
 async def test_a_head_known_before_a_page_cannot_contradict_what_the_page_showed() -> None:
     """Changes that come between the look at the heads and the page lead beyond that head; that is no restored POS."""
     async with Sandbox(only("relation", 5, activity=100)) as pos:

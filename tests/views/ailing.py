@@ -11,11 +11,14 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer
+from faust.tables.recovery import Recovery, ServiceStopped
 
+from connector.views import app, worker
 from connector.views.transport import CarefulConsumer, CommittedThread
 
-DROP, FAIL = "DROP_EACH", "FAIL_AFTER"
-"""Environment: every how many offsets one is dropped when it is first fetched; after how many records reading fails."""
+DROP, FAIL, GIVE_UP = "DROP_EACH", "FAIL_AFTER", "GIVE_UP"
+"""Environment: every how many offsets one is dropped when it is first fetched; after how many records reading fails; whether
+recovery gives up, as it does when a step of it takes too long."""
 
 FAILED = "a failure of the client"
 
@@ -49,6 +52,18 @@ def fail(after: int) -> None:
     setattr(CommittedThread, "_fetch_records", failing)  # noqa: B010
 
 
+def give_up() -> None:
+    """Faust takes a timeout for the service's end. What waits for it waits for seconds, not minutes."""
+    app.REBALANCE, worker.STALLED = 1.0, 2.0
+
+    async def giving_up(_: Recovery, waited: Any, **__: Any) -> None:
+        if asyncio.iscoroutine(waited):
+            waited.close()
+        raise ServiceStopped
+
+    setattr(Recovery, "_wait", giving_up)  # noqa: B010
+
+
 def watch_seeks() -> None:
     """A wrong one ends the process."""
     seek = AIOKafkaConsumer.seek
@@ -69,6 +84,8 @@ def main() -> None:
         drop(int(each))
     if after := os.environ.get(FAIL):
         fail(int(after))
+    if os.environ.get(GIVE_UP):
+        give_up()
     sys.argv[0] = "mplus-connector"
     runpy.run_module("connector", run_name="__main__")
 

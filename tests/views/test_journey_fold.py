@@ -76,6 +76,15 @@ def test_what_follows_a_command_in_its_second_comes_after_it() -> None:
     assert ["commanded", "created", "deposit"] == [step["step"] for step in found["steps"]]
 
 
+@pytest.mark.parametrize("moment", ["13-07-2026 10:00", "20990101T100000Z", ""])
+def test_a_producers_time_is_not_believed(moment: str) -> None:
+    """A command was given when Kafka got it; what follows is sorted, and shown, by that."""
+    sent = arrived(command(1))
+    found = journey_of([sent._replace(headers={"ce_time": moment.encode()})])
+
+    assert found["steps"][0]["at"] == found["updatedAt"] == sent.written
+
+
 HISTORY = [
     *complete(1),
     slip(1, 2, "b"),

@@ -5,6 +5,7 @@ import { about, beginning, commands, each, outcomes, part, sum } from "./model.j
 import { ago, count, moment, money, NOTHING, plural, rate, spaced, span } from "./words.js";
 
 const ADVICE = {
+  views: "They are built from the topics, and catch up by themselves; entities and commands are not touched by that.",
   stale: "Is a worker running? If not, start one: mplus-connector run. If another runs, it takes over within 15 s.",
   unowned: "No worker has ever reported: start one, and look at CONNECTOR_ENTITIES.",
   behind: "It is read more slowly than it changes. Give it time after an outage; else see the POS's answer times.",
@@ -28,6 +29,8 @@ function troubles(now) {
   if (kafka?.since) {
     return [{ kind: "bad", what: `Kafka has not been reachable since ${moment(kafka.since, now)}`, advice: kafka.reason }];
   }
+  const views = part("views");
+  if (views) found.push({ kind: "warn", what: `Figures and journeys are older than what is read: ${views.join("; ")}`, advice: ADVICE.views });
   return found;
 }
 

@@ -99,7 +99,7 @@ function apart(before, at) {
 
 function point(name, at, after, now) {
   const kind = at === null ? "open" : KINDS[name] ?? "good";
-  const when = at === null ? el("span", { class: "dim" }, "not yet") : el("time", { datetime: new Date(at * 1000).toISOString() }, moment(at, now));
+  const when = at === null ? el("span", { class: "dim" }, "not yet") : stamp(at, now);
   return el("li", { class: kind }, el("strong", {}, name), when, el("span", { class: "dim" }, after));
 }
 
@@ -114,7 +114,7 @@ function history(journey, now) {
 }
 
 function entry(row, now) {
-  const time = el("time", { datetime: new Date(row.at * 1000).toISOString() }, moment(row.at, now));
+  const time = row.at === null ? el("span", { class: "dim" }, "?") : stamp(row.at, now);
   return el("li", { class: row.kind }, time, el("div", {}, el("strong", {}, row.what), ...row.more.map((words) => el("span", {}, words))));
 }
 
@@ -139,6 +139,12 @@ function ended(command) {
   ].filter(Boolean);
 }
 
+function stamp(at, now) {
+  return el("time", { datetime: new Date(at * 1000).toISOString() }, moment(at, now));
+}
+
+/** Epoch seconds; null for what is no time. */
 function seconds(at) {
-  return Date.parse(at) / 1000;
+  const found = Date.parse(at) / 1000;
+  return Number.isNaN(found) ? null : found;
 }

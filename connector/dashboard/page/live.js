@@ -19,6 +19,8 @@ export function silence() {
 /** Connect for ever. `onMessage(message)` for each; `onLink("live" | "wait" | "lost")` when that changes. */
 export function connect(onMessage, onLink) {
   let source = null;
+  let opened = null;
+  let timer = null;
   let state = "wait";
   const begun = performance.now();
 
@@ -27,6 +29,9 @@ export function connect(onMessage, onLink) {
   }
 
   function open() {
+    clearTimeout(timer);
+    source?.close();
+    opened = performance.now();
     source = new EventSource("api/events");
     source.onmessage = (event) => {
       const message = JSON.parse(event.data);
@@ -37,13 +42,15 @@ export function connect(onMessage, onLink) {
     };
     source.onerror = () => {
       become("lost");
-      if (source.readyState === EventSource.CLOSED) setTimeout(open, AGAIN * 1000);
+      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN * 1000);
     };
   }
 
   function watch() {
     const since = heard ?? begun;
-    if ((performance.now() - since) / 1000 > SILENCE) become("lost");
+    if ((performance.now() - since) / 1000 <= SILENCE) return;
+    become("lost");
+    if ((performance.now() - opened) / 1000 > 2 * SILENCE) open(); // a connection that died without a word
   }
 
   open();
