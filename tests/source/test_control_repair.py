@@ -57,12 +57,11 @@ async def test_a_lie_deletes_nothing(bootstrap: str, prefix: str) -> None:
 
 async def test_a_pos_that_shows_nothing_at_all_proves_nothing(bootstrap: str, prefix: str) -> None:
     """An answer without items is a legal one; it must not empty a topic."""
-    async with Sandbox(only("order", 3)) as pos:
-        async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
-            await level(worker, pos, ORDERS)
-            gone = [[name, vanish(pos, "order", name)] for name in list(pos.truth()["order"])]
-            await ask(bootstrap, prefix, "repair", "order", gone=gone)
-            rows = await answered(bootstrap, prefix, "repair", "failed")
+    async with Sandbox(only("order", 3)) as pos, working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
+        await level(worker, pos, ORDERS)
+        gone = [[name, vanish(pos, "order", name)] for name in list(pos.truth()["order"])]
+        await ask(bootstrap, prefix, "repair", "order", gone=gone)
+        rows = await answered(bootstrap, prefix, "repair", "failed")
     assert "shows no item at all" in rows[-1]["reason"]
 
 
