@@ -15,6 +15,10 @@ KEPT = {60: 24 * 3600, 3600: 90 * 24 * 3600}
 """Size of a window in seconds → seconds that it is kept after it began."""
 
 
+CLOSED = 7 * 24 * 3600
+"""Seconds that a shop may be closed, or a measure silent, without leaving minutes behind."""
+
+
 class Window(NamedTuple):
     """One window of one measure and source partition; `start` in seconds of the epoch."""
 
@@ -63,12 +67,17 @@ def counted(observed: Iterable[Observation], partition: int, get: Get, now: floa
 
 
 def _ended_by(window: Window, now: float) -> Iterator[bytes]:
-    """What may be deleted when the present window begins: those that began as long again before they were no longer kept."""
-    kept = KEPT[window.size]
+    """What may be deleted when the present window begins: those that began as long again before they were no longer kept.
+
+    With an hour also the minutes of a week more: nothing came to delete them while the shop was closed.
+    """
     if window.start + 2 * window.size < now:
         return
-    for start in range(window.start - 2 * kept, window.start - kept, window.size):
-        yield window._replace(start=start).key
+    for size, kept in KEPT.items():
+        if size <= window.size:
+            upto = window.start - kept
+            for start in range(upto - (kept if size == window.size else CLOSED), upto, size):
+                yield window._replace(size=size, start=start).key
 
 
 def _together(observed: Iterable[Observation], partition: int) -> Mapping[tuple[Window, int], tuple[int, int | None]]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -72,9 +73,11 @@ def test_revenue_moves_by_the_difference() -> None:
     assert (Observation(5, 1, "m", -1, -100), Observation(5, 2, "m", 1, 100)) == moved([1, 100], [2, 100], "m", 5)
 
 
-def test_windows_that_are_no_longer_kept_end_when_a_new_one_begins() -> None:
+@pytest.mark.parametrize("ago", [600, 5 * 24 * 3600], ids=["followed", "after a closed weekend"])
+def test_windows_that_are_no_longer_kept_end_when_a_new_one_begins(ago: int) -> None:
     """The topic would grow for ever."""
-    old = Window(60, int(NOW) - KEPT[60] - 600, "m", 0)
+    begun = int(NOW) - KEPT[60] - ago
+    old = Window(60, begun - begun % 60, "m", 0)
     table = {old.key: b"{}"}
 
     assert {old.key} == {key for key, value in counted([Observation(1, MS, "m")], 0, table.get, NOW).items() if value is None}
