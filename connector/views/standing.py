@@ -10,14 +10,14 @@ from faust.types import TP
 from connector.views.app import ViewsApp
 from connector.views.transport import CarefulConsumer
 
-LATE = 10
-"""Looks, two seconds apart, after which records that are still to be read are more than what just came."""
+LATE, MANY = 10, 1_000
+"""Looks, two seconds apart, at each of which more records were to do than a second's work: that is no longer what just came."""
 
 
 @dataclass(slots=True)
 class Standing:
     """`lag`: records to do by topic. `restoring`: table entries to read back. `caught_up`: whether it ever was up to date.
-    `late`: looks at which something was to do, without a break."""
+    `late`: looks at which much was to do, without a break."""
 
     working: bool = False
     restoring: int = 0
@@ -56,7 +56,7 @@ async def look(app: ViewsApp, standing: Standing) -> None:
         return
     standing.lag = await lag(consumer, places)
     standing.caught_up = standing.caught_up or not standing.to_do
-    standing.late = standing.late + 1 if standing.to_do else 0
+    standing.late = standing.late + 1 if standing.to_do > MANY else 0
 
 
 async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:
