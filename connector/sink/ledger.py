@@ -5,7 +5,7 @@ Ledger partition p belongs to command partition p and has one fenced writer, so 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -68,25 +68,37 @@ def decode(value: bytes) -> Entry:
     return Done(**row["entry"], intent=None if intent is None else Intent(**intent))
 
 
+class Creation(NamedTuple):
+    """The command that is known to have created an order, and the orderId that the order got."""
+
+    command_id: str
+    order_id: str
+
+
 @dataclass(slots=True)
 class Facts:
-    """What other commands must know of those that ended: who created an order, and which orders the POS has only queued."""
+    """What other commands must know of those that ended: which made an order or a packing slip, and what is only queued."""
 
-    creators: dict[str, str] = field(default_factory=dict)
+    creations: dict[str, Creation] = field(default_factory=dict)
+    slips: dict[str, str] = field(default_factory=dict)
     queued: set[str] = field(default_factory=set)
 
     def learn(self, entry: Entry) -> None:
         """Take in what a result tells."""
-        if not isinstance(entry, Done) or entry.result["command"] != "createOrder" or entry.result["outcome"] != "succeeded":
+        if not isinstance(entry, Done) or entry.result["outcome"] != "succeeded":
             return
-        self.creators[entry.result["extOrderId"]] = entry.command_id
-        if entry.result["syncMarker"] is None:
-            self.queued.add(entry.result["extOrderId"])
+        if slip := entry.result["packingSlipId"]:
+            self.slips[slip] = entry.command_id
+        if entry.result["command"] == "createOrder":
+            self.creations[entry.result["extOrderId"]] = Creation(entry.command_id, entry.result["orderId"] or "")
+            if entry.result["syncMarker"] is None:
+                self.queued.add(entry.result["extOrderId"])
 
     def forget(self, entry: Entry) -> None:
         """The opposite of learn."""
         if isinstance(entry, Done):
-            self.creators.pop(entry.result["extOrderId"], None)
+            self.creations.pop(entry.result["extOrderId"], None)
+            self.slips.pop(entry.result["packingSlipId"], None)
             self.queued.discard(entry.result["extOrderId"])
 
 
@@ -111,14 +123,26 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._values)
 
-    def entry(self, command_id: str) -> Entry | None:
+    async def entry(self, command_id: str) -> Entry | None:
         """What is known of a command."""
         value = self._values.get(command_id.encode())
         return None if value is None else decode(value)
 
-    def redriven(self, coordinates: str) -> bool:
+    async def redriven(self, coordinates: str) -> bool:
         """Whether the dead letter at `partition:offset` has been redriven before."""
         return REDRIVE + coordinates.encode() in self._values
+
+    async def creation(self, ext_order_id: str) -> Creation | None:
+        """Who is known to have created the order of this name."""
+        return self.facts.creations.get(ext_order_id)
+
+    async def slip_maker(self, packing_slip_id: str) -> str | None:
+        """The commandId that is known to have made this packing slip."""
+        return self.facts.slips.get(packing_slip_id)
+
+    def queued(self, ext_order_id: str) -> bool:
+        """Whether the POS has accepted the order of this name and had not booked it when it said so."""
+        return ext_order_id in self.facts.queued
 
     def write(self, entry: Entry, coordinates: str = "") -> list[Record]:
         """The records for an entry, which is remembered from now on; `coordinates` of the dead letter that is redriven."""

@@ -75,7 +75,7 @@ class Lookout:
         while (
             course.absent
             and course.row.found
-            and course.command.key in self._tools.ledger.facts.queued
+            and self._tools.ledger.queued(course.command.key)
             and not self.tired(course)
         ):
             course.failed("the POS has accepted the order and not booked it yet", self._tools.clock.monotonic())
@@ -92,7 +92,7 @@ class Lookout:
         """What the order shows about the call. Raises Refused."""
         intent, ledger = course.intended, self._tools.ledger
         await self._see(course)
-        creator = ledger.facts.creators.get(course.command.ext_order_id, intent.command_id)
+        creation = await ledger.creation(course.command.ext_order_id)
         new = set(ids(course.order, "packingSlipIds")) - set(intent.before.get("packingSlipIds", ()))
         slips = (
             await self._patiently(course, lambda: self._slips(intent, new))
@@ -100,7 +100,7 @@ class Lookout:
             else ()
         )
         code = course.reply.code if course.reply else ""
-        return course.row.judge(course.command, intent, Seen(course.order, slips, code, creator != intent.command_id))
+        return course.row.judge(course.command, intent, Seen(course.order, slips, code, creation is not None and creation.command_id != intent.command_id))
 
     async def pause(self, course: Course, most: float | None = None) -> None:
         """Wait a while, the longer the more often it failed; at most so many seconds."""

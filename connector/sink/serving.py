@@ -54,8 +54,8 @@ class Desk:
 
     async def _serve(self, message: Message, command: Command) -> None:
         """What is known of this commandId decides."""
-        entry = self._tools.ledger.entry(command.id)
-        again_asked = bool(message.coordinates) and not self._tools.ledger.redriven(message.coordinates)
+        entry = await self._tools.ledger.entry(command.id)
+        again_asked = bool(message.coordinates) and not await self._tools.ledger.redriven(message.coordinates)
         if entry is None or (isinstance(entry, Intent) and entry.digest == command.digest):
             await self._carry_out(message, command, entry)
         elif entry.digest != command.digest:

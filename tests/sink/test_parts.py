@@ -30,7 +30,7 @@ def test_an_entry_comes_back_as_it_was(entry: Intent | Done) -> None:
     assert entry == decode(encode(entry))
 
 
-def test_a_ledger_that_is_read_back_knows_what_was_written() -> None:
+async def test_a_ledger_that_is_read_back_knows_what_was_written() -> None:
     """Entries, redriven letters, where the lane stands, who created which order, and what is queued."""
     first = Ledger(PLACE, {})
     assert (0, [], 0) == (first.offset, first.finished.ranges, len(first))
@@ -39,14 +39,17 @@ def test_a_ledger_that_is_read_back_knows_what_was_written() -> None:
     assert {(PLACE.topic, 3)} == {(record.topic, record.partition) for record in records}
 
     found = Ledger(PLACE, {record.key or b"": record.value or b"" for record in records})
-    assert (8, [(9, 9), (11, 12)], DONE, None) == (found.offset, found.finished.ranges, found.entry("c-1"), found.entry("c-3"))
+    assert (8, [(9, 9), (11, 12)]) == (found.offset, found.finished.ranges)
+    assert (DONE, None) == (await found.entry("c-1"), await found.entry("c-3"))
     for ledger in (first, found):
-        assert [True, False] == [ledger.redriven("4:12"), ledger.redriven("4:13")]
-        assert ({"web-1": "c-1", "web-2": "c-2"}, {"web-2"}) == (ledger.facts.creators, ledger.facts.queued)
+        assert [True, False] == [await ledger.redriven("4:12"), await ledger.redriven("4:13")]
+        creations = [await ledger.creation(name) for name in ("web-1", "web-2", "web-3")]
+        assert ["c-1", "c-2", None] == [made and made.command_id for made in creations]
+        assert [False, True] == [ledger.queued("web-1"), ledger.queued("web-2")]
 
 
 @pytest.mark.parametrize("up", [0.0, 10_000_000.0])
-def test_entries_are_forgotten_when_they_are_old(up: float) -> None:
+async def test_entries_are_forgotten_when_they_are_old(up: float) -> None:
     """However long the machine has been up: what was read back counts as new, and what is written again is new again."""
     ledger = Ledger(PLACE, {b"c-1": encode(DONE), b"c-2": encode(Done("c-2", 8, "d", RESULT))}, up)
     ledger.aged(up, 100)
@@ -55,7 +58,8 @@ def test_entries_are_forgotten_when_they_are_old(up: float) -> None:
     ledger.write(Done("c-2", 8, "d", RESULT))
     ledger.write(Done("c-3", 9, "d", RESULT))
     ledger.aged(up + 101, 100)
-    assert [None, "c-2", "c-3"] == [entry and entry.command_id for entry in map(ledger.entry, ("c-1", "c-2", "c-3"))]
+    entries = [await ledger.entry(name) for name in ("c-1", "c-2", "c-3")]
+    assert [None, "c-2", "c-3"] == [entry and entry.command_id for entry in entries]
     ledger.aged(up + 151, 100)
     assert 0 == len(ledger)
 
