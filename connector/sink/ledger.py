@@ -87,10 +87,10 @@ class Facts:
         """Take in what a result tells."""
         if not isinstance(entry, Done) or entry.result["outcome"] != "succeeded":
             return
-        if slip := entry.result["packingSlipId"]:
+        if slip := entry.result.get("packingSlipId"):
             self.slips[slip] = entry.command_id
         if entry.result["command"] == "createOrder":
-            self.creations[entry.result["extOrderId"]] = Creation(entry.command_id, entry.result["orderId"] or "")
+            self.creations[entry.result["extOrderId"]] = Creation(entry.command_id, entry.result.get("orderId") or "")
             if entry.result["syncMarker"] is None:
                 self.queued.add(entry.result["extOrderId"])
 
@@ -98,7 +98,7 @@ class Facts:
         """The opposite of learn."""
         if isinstance(entry, Done):
             self.creations.pop(entry.result["extOrderId"], None)
-            self.slips.pop(entry.result["packingSlipId"], None)
+            self.slips.pop(entry.result.get("packingSlipId") or "", None)
             self.queued.discard(entry.result["extOrderId"])
 
 

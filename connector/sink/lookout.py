@@ -72,12 +72,7 @@ class Lookout:
     async def find(self, course: Course) -> None:
         """The order as it is now; one that the POS has accepted and not booked is waited for. Raises Refused."""
         await self._see(course)
-        while (
-            course.absent
-            and course.row.found
-            and self._tools.ledger.queued(course.command.key)
-            and not self.tired(course)
-        ):
+        while course.absent and course.row.found and self._tools.ledger.queued(course.command.key) and not self.tired(course):
             course.failed("the POS has accepted the order and not booked it yet", self._tools.clock.monotonic())
             self.refuse_expired(course)
             await self.pause(course)
@@ -100,7 +95,8 @@ class Lookout:
             else ()
         )
         code = course.reply.code if course.reply else ""
-        return course.row.judge(course.command, intent, Seen(course.order, slips, code, creation is not None and creation.command_id != intent.command_id))
+        foreign = creation is not None and creation.command_id != intent.command_id
+        return course.row.judge(course.command, intent, Seen(course.order, slips, code, foreign))
 
     async def pause(self, course: Course, most: float | None = None) -> None:
         """Wait a while, the longer the more often it failed; at most so many seconds."""
