@@ -32,9 +32,9 @@ class OrderAnswer:
     replayed: bool = False
 
 
-def read_answer(body: bytes) -> OrderAnswer:
-    """Read the answer of any order operation. Raises PageError, or FaultError for a fault."""
-    answer = answer_of(parse(body))
+def read_answer(body: bytes, response: str) -> OrderAnswer:
+    """Read an order operation's answer, whose element has this name. Raises PageError, or FaultError for a fault."""
+    answer = answer_of(parse(body), response)
     code = _text(answer, "result")
     if not code:
         raise PageError("the answer holds no result")
@@ -60,7 +60,10 @@ def _order(element: Element | None) -> Mapping[str, Any] | None:
 
 
 class ToldOrder(Mapping[str, Any]):
-    """An order as in events, converted when somebody asks for more than its name and marker. What cannot be read is left out."""
+    """An order as in events, converted when a reader asks for more than its name and marker.
+
+    A field that cannot be read is left out, as one that the POS did not send: neither proves anything.
+    """
 
     def __init__(self, element: Element) -> None:
         self._element = element

@@ -16,7 +16,7 @@ import stamina
 from aiolimiter import AsyncLimiter
 
 from connector import tracing
-from connector.errors import AccessDenied, ConnectorError, Refused, Retry
+from connector.errors import AccessDenied, ConnectorError, Refused, Retry, Unanswered
 from connector.events import CallMade, CallRetried, Listener, PageDecoded
 from connector.mplus.answers import OrderAnswer, read_answer
 from connector.mplus.channels import Access, Answer, Channel, whole
@@ -24,7 +24,7 @@ from connector.mplus.exchange import Exchange
 from connector.mplus.faults import DENIED, retry_after, translated
 from connector.mplus.offload import Decoder
 from connector.mplus.operations import OPERATIONS, Operation
-from connector.mplus.pages import FaultError, Item, PageSpec, Undecodable, read_fault, read_numbers
+from connector.mplus.pages import FaultError, Item, PageError, PageSpec, Undecodable, read_fault, read_numbers
 from connector.mplus.soap import Fields, request
 from connector.mplus.streaming import Streaming
 
@@ -35,6 +35,7 @@ ORDER_ANSWER = 16 << 20
 """Bytes of an answer that holds one order, at most."""
 
 Page = list[Item | Undecodable]
+Refuse = Callable[[Answer], Awaitable[None]]
 Read = TypeVar("Read")
 
 __all__ = ["Access", "Page", "PosClient", "Retries"]
@@ -81,16 +82,25 @@ class PosClient:
 
     async def order(self, operation: str, fields: Fields) -> OrderAnswer:
         """Look at an order; repeated by itself."""
-        return await self._call(operation, fields, _order_answer, self._exchange)
+
+        async def read(answer: Answer) -> OrderAnswer:
+            return read_answer(await whole(answer, ORDER_ANSWER), OPERATIONS[operation].response)
+
+        return await self._call(operation, fields, read, self._exchange)
 
     async def turn(self) -> None:
         """Wait until the request rate allows one more call."""
         await self._limiter.acquire()
 
     async def change(self, operation: str, fields: Fields) -> OrderAnswer:
-        """Change something: sent at once and once, after `turn`. NotSent and Unanswered tell what may have happened."""
-        async with self._sent(self._exchange, operation, self._body(operation, fields)) as answer:
-            return await _order_answer(answer)
+        """Change something: sent at once and once, after `turn`.
+
+        Only a SOAP envelope is an answer of the POS: the operation's response, or a fault (Retry, AccessDenied, Refused). All
+        else, whatever its HTTP status, may come from something between, and the POS may still be at work: Unanswered. Raises
+        NotSent where nothing left.
+        """
+        async with self._sent(self._exchange, operation, self._body(operation, fields), refuse=_refuse_nothing) as answer:
+            return await _answer_of_the_pos(operation, answer)
 
     async def _decoded(self, operation: str, answer: Answer, spec: PageSpec) -> Page:
         decoding = self._decoder.open(spec)
@@ -148,12 +158,12 @@ class PosClient:
             yield answer
 
     @asynccontextmanager
-    async def _sent(self, channel: Channel, operation: str, body: bytes) -> AsyncIterator[Answer]:
-        """A successful answer's body is read within, under the same deadline."""
+    async def _sent(self, channel: Channel, operation: str, body: bytes, refuse: Refuse | None = None) -> AsyncIterator[Answer]:
+        """The answer's body is read within, under the same deadline, unless `refuse` raises for it."""
         access = self._access
         with tracing.call(operation, access.administration), self._told(operation), translated(operation, access.secret):
             async with asyncio.timeout(access.timeout), channel.post(operation, body) as answer:
-                await _refuse_faults(answer)
+                await (refuse or _refuse_faults)(answer)
                 yield answer
 
     @contextmanager
@@ -169,14 +179,22 @@ class PosClient:
             self._tell(CallMade(self._access.administration, operation, time.monotonic() - started, fault))
 
 
-async def _order_answer(answer: Answer) -> OrderAnswer:
-    return read_answer(await whole(answer, ORDER_ANSWER))
+async def _answer_of_the_pos(operation: str, answer: Answer) -> OrderAnswer:
+    try:
+        return read_answer(await whole(answer, ORDER_ANSWER), OPERATIONS[operation].response)
+    except PageError as error:
+        what = f"{operation}: HTTP {answer.status} is no answer of the POS ({error})"
+        raise Unanswered(what, after=retry_after(answer.retry_after)) from None
 
 
 def _again(error: Exception, longest: float) -> bool | float:
     if not isinstance(error, Retry):
         return False
     return True if error.after is None else min(error.after, longest)
+
+
+async def _refuse_nothing(answer: Answer) -> None:
+    """The body decides, whatever the status."""
 
 
 async def _refuse_faults(answer: Answer) -> None:

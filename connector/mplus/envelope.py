@@ -57,13 +57,15 @@ def response_of(envelope: Element) -> Element | None:
     return body[0] if body is not None and len(body) else None
 
 
-def answer_of(envelope: Element) -> Element:
-    """The response element of a finished document."""
+def answer_of(envelope: Element, response: str | None = None) -> Element:
+    """The response element of a finished document; `response`: its name. Raises PageError, or FaultError for a fault."""
     body = _body(envelope)
     if body is None or len(body) != 1:
         raise PageError("the SOAP Body holds no answer or more than one")
     if is_fault(body[0]):
         raise FaultError(*fault_of(body[0]))
+    if response is not None and local(body[0].tag) != response:
+        raise PageError(f"{local(body[0].tag)[:40]} where {response} was expected")
     return body[0]
 
 

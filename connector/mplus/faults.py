@@ -13,8 +13,14 @@ import httpx
 from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation
 from connector.mplus.pages import FaultError, PageError
 
-UNKNOWN = re.compile(r"not implemented|not recognized|unknown (?:method|operation)", re.IGNORECASE)
-"""How a POS, and the SOAP library under it, say that an operation is not there."""
+MISSING = (
+    r"(?:the\s+)?(?:(?:method|operation|function)\s+)?{name}:?\s+(?:is\s+|was\s+)?not\s+(?:implemented|recogni[sz]ed|known|supported|found)\b",
+    r"(?:unknown|no\s+such|there\s+is\s+no)\s+(?:method|operation|function):?\s+{name}(?!\w)",
+)
+"""How a POS, and the SOAP library under it, say that an operation is not there: the sentence begins so, and names it.
+
+A command's own content never decides it: a fault may repeat what the command holds.
+"""
 
 DENIED = "the POS refuses ident or secret: check MPLUS_IDENT and MPLUS_SECRET"
 
@@ -24,6 +30,8 @@ def translated(operation: str, secret: str) -> Iterator[None]:
     """Foreign errors in our words. `from None`: the libraries' errors hold the request, and with it the secret."""
     try:
         yield
+    except ConnectorError:
+        raise
     except (httpx.ConnectTimeout, httpx.PoolTimeout, aiohttp.ConnectionTimeoutError):
         raise NotSent(f"{operation}: the POS could not be reached in time") from None
     except (httpx.ConnectError, aiohttp.ClientConnectorError):
@@ -38,6 +46,8 @@ def translated(operation: str, secret: str) -> Iterator[None]:
         raise _fault(operation, _without(secret, error.code)[:100], _without(secret, error.text)[:500]) from None
     except PageError as error:
         raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
+    except Exception as error:  # whatever else a library throws: it may hold the request, and what was sent may be carried out
+        raise Unanswered(f"{operation}: the call failed ({type(error).__name__})") from None
 
 
 def _without(secret: str, text: str) -> str:
@@ -51,18 +61,29 @@ def _fault(operation: str, code: str, text: str) -> ConnectorError:
     kind = code.rpartition(":")[2]
     if kind.startswith("Client.Authentication"):
         return AccessDenied(DENIED, kind)
-    if kind.startswith("Client") and UNKNOWN.search(text):
+    if kind.startswith(OURS) and _is_missing(operation, text):
         return UnknownOperation(f"{operation} is not known to this POS: {text}", kind)
-    if kind.startswith("Client"):
+    if kind.startswith(OURS):
         return Refused(f"{operation} is refused: {text}", kind)
     return Retry(f"{operation}: the POS failed: {text}")
 
 
+OURS = ("Client", "Sender")
+"""How the codes of faults begin that say that the request is wrong: SOAP 1.1 and 1.2."""
+
+
+def _is_missing(operation: str, text: str) -> bool:
+    """Whether the POS says of this very operation, in its own words, that it has none."""
+    name = rf"""['"]?(?:\w+:)?{re.escape(operation)}['"]?"""
+    return any(re.match(sentence.format(name=name), text.strip(), re.IGNORECASE) for sentence in MISSING)
+
+
 def retry_after(text: str) -> float | None:
     """Seconds of a Retry-After header: a number, or a date (RFC 9110)."""
-    if text.isdecimal():
-        return float(text)
+    seconds = text.strip()
+    if seconds.isascii() and seconds.isdecimal():
+        return float(seconds[:9])
     try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - time.time())
-    except ValueError:
+        return max(0.0, parsedate_to_datetime(seconds).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
         return None

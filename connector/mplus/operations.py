@@ -5,22 +5,31 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row. `wrapped`: its fields go into a `request` element. `repeatable`: the client may retry it by itself."""
+    """One row. `wrapped`: its fields go into a `request` element. `repeatable`: the client may retry it by itself.
+
+    `told`: the answer's element, where its name does not follow from the operation's.
+    """
 
     name: str
     wrapped: bool = True
     repeatable: bool = False
+    told: str = ""
+
+    @property
+    def response(self) -> str:
+        """The name of the answer's element: what carries another name is no answer to this operation."""
+        return self.told or f"{self.name[0].upper()}{self.name[1:]}Response"
 
 
-def _reading(name: str, *, wrapped: bool = True) -> Operation:
-    return Operation(name, wrapped=wrapped, repeatable=True)
+def _reading(name: str, *, wrapped: bool = True, told: str = "") -> Operation:
+    return Operation(name, wrapped=wrapped, repeatable=True, told=told)
 
 
 OPERATIONS = {
     row.name: row
     for row in (
-        _reading("getApiVersion", wrapped=False),
-        _reading("getCurrentSyncMarkers", wrapped=False),
+        _reading("getApiVersion", wrapped=False, told="getApiVersionResponse"),
+        _reading("getCurrentSyncMarkers", wrapped=False, told="getCurrentSyncMarkersResponse"),
         _reading("getCurrentSyncMarkersV2"),
         _reading("getProducts"),
         _reading("getArticleGroupChanges"),
@@ -30,7 +39,7 @@ OPERATIONS = {
         _reading("getReceipts"),
         _reading("getOrders"),
         _reading("getProposals"),
-        _reading("getStockHistoryV2"),
+        _reading("getStockHistoryV2", told="GetStockHistoryResponse"),
         _reading("getPurchaseOrders"),
         _reading("getPurchaseOrdersV2"),
         _reading("getPurchaseDeliveries"),
@@ -40,7 +49,7 @@ OPERATIONS = {
         _reading("getPackingSlips"),
         _reading("getDeliveryMethods", wrapped=False),
         _reading("getOrderCategories", wrapped=False),
-        _reading("findOrder", wrapped=False),
+        _reading("findOrder", wrapped=False, told="GetOrderResponse"),
         _reading("getOrder", wrapped=False),
         _reading("getPackingSlipsByOrder"),
         Operation("createOrder", wrapped=False),

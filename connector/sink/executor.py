@@ -1,7 +1,7 @@
-"""Carrying a command out: prepare → intent → call → understand → look, until it has ended.
+"""Carrying a command out: prepare → intent → call → decide → look → decide, until it has ended.
 
-Nothing is repeated that is not proven undone or safe to repeat; the table in commands.py says why it is. A POS that is
-down delays a command and does not fail it.
+The executor does what `decisions.decide` says. Nothing is repeated that is not proven undone or safe to repeat; the specs in
+commands/ say why it is. A POS that is down delays a command and does not fail it.
 """
 
 from dataclasses import replace
@@ -9,222 +9,238 @@ from datetime import datetime
 from uuid import uuid4
 
 from connector.errors import Refused
-from connector.sink.calls import SILENCE, Kind, Reply
-from connector.sink.commands import Meaning, Way
-from connector.sink.course import Course
-from connector.sink.looking import EXISTS, Verdict
-from connector.sink.lookout import NOT_FOUND, Expired, Hopeless, Lookout, Tools
+from connector.sink.commands.create_order import EXISTS
+from connector.sink.commands.payments import booked
+from connector.sink.commands.spec import Variant, Verdict
+from connector.sink.context import SinkContext
+from connector.sink.decisions import NO_SUCH_OPERATION, Case, End, Look, Prepare, Resend, Step, decide
+from connector.sink.execution import Execution
+from connector.sink.order_lookup import NOT_FOUND, Expired, Hopeless, OrderLookup
+from connector.sink.replies import SILENCE, Kind
 from connector.sink.results import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, Ending, Outcome
 
-SENDING = 10.0
-"""Seconds within which a call leaves after its INTENT, or never does."""
+SENDING_S = 10.0
+"""Within which a call leaves after its INTENT, or never does."""
 
-FRESH = 2.0
+FRESH_S = 2.0
 """Of them, before it is handed to the HTTP client."""
 
 LOCKED = "ORDER-HAS-CHANGED"
-
-MOST_RACES = 10
+RACES_MAX = 10
 """Calls of an update that takes the current changeCounter, while others are quicker each time."""
+
+FORGOTTEN = "the ledger has forgotten this command, and the order does not show it done: look at it, and send a new command"
+A_PART_PAID = "a part of this command's payments is in the order already"
+ALONE = "it alone fails again and again: {}"
 
 
 class Executor:
     """Carries commands out, each until its ending."""
 
-    def __init__(self, tools: Tools) -> None:
-        self._tools = tools
-        self._lookout = Lookout(tools)
+    def __init__(self, context: SinkContext) -> None:
+        self._context = context
+        self._lookup = OrderLookup(context)
 
-    async def carry_out(self, course: Course) -> Ending:
+    async def carry_out(self, execution: Execution) -> Ending:
         """Work on a command until it has ended. Raises Fenced and TransactionLost."""
-        if course.intent is not None:
-            await self._take_up(course)
         try:
-            while (ending := await self._round(course)) is None:
-                pass
+            step: Step = await self._first(execution)
+            while not isinstance(step, End):
+                step = await self._do(execution, step) or decide(self._case(execution))
         except Expired:
-            return course.ends(Outcome.REJECTED, EXPIRED, f"it was not sent before {course.command.body['expiresAt']}")
+            step = End(Outcome.REJECTED, EXPIRED, f"it was not sent before {execution.command.body['expiresAt']}")
         except Hopeless:
-            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, f"it alone fails again and again: {course.reason}")
-        return await self._with_marker(course, ending)
+            step = End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, ALONE.format(execution.reason))
+        finally:
+            self._context.calls.ended(execution.command.id)
+        return await self._ending(execution, step)
 
-    async def _round(self, course: Course) -> Ending | None:
-        for step in (self._prepare, self._send, self._understand, self._look):
-            if (ending := await step(course)) is not None:
-                return ending
-        return None
+    async def judge(self, execution: Execution) -> Ending:
+        """A redriven command that the ledger has forgotten: never sent, only looked for. Raises Fenced and TransactionLost."""
+        try:
+            await self._lookup.find(execution)
+        except (Refused, Hopeless) as error:
+            return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, f"{FORGOTTEN} ({error or execution.reason})")
+        if execution.order is not None and await self._shows_done(execution):
+            end = End(Outcome.SUCCEEDED, reconciled=True)
+            return await self._ending(execution, end)
+        return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, FORGOTTEN, reconciled=True)
 
-    async def _take_up(self, course: Course) -> None:
+    async def _first(self, execution: Execution) -> Step:
+        if execution.intent is None:
+            return Prepare(paused=False)
+        await self._take_up(execution)
+        return decide(self._case(execution))
+
+    async def _do(self, execution: Execution, step: Step) -> Step | None:
+        """What the step says; another one where that follows from it at once."""
+        if isinstance(step, Look):
+            if step.within_s:
+                await self._lookup.pause(execution, step.within_s)
+            await self._lookup.reconcile(execution)
+            return None
+        if isinstance(step, Resend):
+            await self._lookup.pause(execution)
+            execution.resend()
+            return await self._send(execution)
+        assert isinstance(step, Prepare)  # noqa: S101 -- for the type checker: an End is never done
+        if step.paused:
+            await self._lookup.pause(execution)
+        return await self._prepare(execution, other=step.other) or await self._send(execution)
+
+    async def _take_up(self, execution: Execution) -> None:
         """An INTENT without a result: the call may have been made, by this worker or by one that is gone."""
-        intent, clock = course.intended, self._tools.clock
-        course.attempts, course.generation = intent.attempt, intent.generation
-        reply = await self._tools.calls.reply(intent.id)
-        course.replied(reply, clock.monotonic())
+        intent, context = execution.intended, self._context
+        now, wall = context.clock.monotonic(), context.clock.wall()
+        execution.attempts, execution.generation, execution.unsent = intent.attempt, intent.generation, False
+        reply = await context.calls.reply(intent.id)
+        if intent.unanswered and reply is not SILENCE:  # of this worker, whose clock can be trusted
+            execution.unanswered_at = now - max(0.0, (wall - datetime.fromisoformat(intent.unanswered)).total_seconds())
+            execution.unanswered_stamp = intent.unanswered
+        execution.replied(reply, now, intent.at, context.deadlines.retry_after)
         if reply is SILENCE:
             # another worker's clock is not trusted, unless an operator asks again, long after
-            ago = (clock.wall() - datetime.fromisoformat(intent.at)).total_seconds() if course.redriven else 0.0
-            course.silent_since = clock.monotonic() + SENDING - ago
+            ago = (wall - datetime.fromisoformat(intent.at)).total_seconds() if execution.redriven else 0.0
+            execution.unanswered_at = now + SENDING_S - max(0.0, ago)
 
-    async def _prepare(self, course: Course) -> Ending | None:
-        """Find the order, and decide what to send."""
-        if course.intent is not None:
-            return None
-        self._lookout.refuse_expired(course)
-        way = self._way(course)
-        if way is None:
-            return course.ends(Outcome.REJECTED, CLIENT_FAULT, "this administration lacks the operation that could do this")
-        if course.row.found or way is not course.row.ways[0]:
-            try:
-                await self._lookout.find(course)
-            except Refused as error:
-                return course.ends(Outcome.REJECTED, CLIENT_FAULT, str(error))
-            if (ending := self._unfit(course)) is not None:
-                return ending
-        course.prepared(way)
-        return None
-
-    def _way(self, course: Course) -> Way | None:
-        ways = (way for way in course.row.ways if way.operation not in self._tools.missing)
-        way = next(ways, course.row.ways[-1])
-        return way if way.carries(course.command) else None
-
-    def _unfit(self, course: Course) -> Ending | None:
-        """What rules the command out, now that its order was looked for."""
-        order, command = course.order, course.command
-        if order is None:
-            return course.ends(Outcome.REJECTED, NOT_FOUND, "there is no such order") if course.row.found else None
-        if not course.row.found:
-            return course.ends(Outcome.REJECTED, EXISTS, "there is such an order already")
-        order_id, key = order.get("orderId") or "", order.get("extOrderId") or order.get("orderId")
-        if command.order_id not in ("", order_id) or command.key != key:
-            return course.ends(Outcome.REJECTED, INVALID, f"this is the order {order_id!r}, whose commands have the key {key!r}")
-        return None
-
-    async def _send(self, course: Course) -> Ending | None:
-        """INTENT, then the call: at most SENDING apart, by a worker that just proved to be the owner."""
-        if course.reply is not None or course.way is None:
-            return None
-        tools, operation = self._tools, course.way.operation
-        async with tools.slots:
-            await tools.calls.pos.turn()
-            self._lookout.refuse_expired(course)
-            intent = replace(course.intended, attempt=course.attempts + 1, id=uuid4().hex, at=tools.clock.stamp())
-            try:
-                fields = course.way.request(course.command, intent)
-            except ValueError as error:
-                return course.ends(Outcome.REJECTED, INVALID, str(error))
-            await tools.intend(intent, course.coordinates)
-            intended, course.intent = tools.clock.monotonic(), intent
-            await tools.prove()
-            if tools.clock.monotonic() - intended > FRESH:
-                return None  # once more, with an INTENT of now
-            course.attempts += 1
-            reply = await tools.calls.make(intent.id, intent.command_id, operation, fields)
-        course.replied(reply, tools.clock.monotonic())
-        return None
-
-    async def _understand(self, course: Course) -> Ending | None:
-        """What the reply says by itself."""
-        reply = course.reply
+    def _case(self, execution: Execution) -> Case:
+        """What is known, as of now; what was found, as of when that look began."""
+        reply, context, spec = execution.reply, self._context, execution.spec
         if reply is None:
-            return None
-        if reply.kind is Kind.MISSING:
-            return self._without_operation(course, reply)
-        if reply.kind is Kind.NOT_SENT:
-            course.reply = None
-            await self._lookout.pause(course)
-            return None
-        return await self._answered(course, reply) if reply.answer else None
-
-    async def _answered(self, course: Course, reply: Reply) -> Ending | None:
-        meaning, order = course.row.meaning(reply.code), reply.answer.order if reply.answer else None
+            raise AssertionError("nothing was sent")
+        order = reply.answer.order if reply.answer else None
         named = (order or {}).get("extOrderId")
-        if meaning is Meaning.LOOK or (named and course.command.ext_order_id not in ("", named)):
-            return None  # a replay that names another order is another command's answer
-        course.order = order or course.order
-        if meaning is Meaning.REJECTED and not course.row.found and course.order is None:
-            await self._lookout.see_again(course)  # it may exist nevertheless, unpaid
-        outcome = Outcome.SUCCEEDED if meaning is Meaning.SUCCEEDED else Outcome.REJECTED
-        return course.ends(outcome, reply.code, reply.text)
+        at = context.clock.monotonic() if execution.found is None else execution.found_at
+        return Case(
+            reply.kind,
+            spec.meaning(reply.code),
+            reply.code or ("" if execution.found is None else spec.good(execution.intended.operation)),
+            _advised(execution, reply.text) if reply.kind in (Kind.REFUSED, Kind.MISSING) else reply.text,
+            own=not named or execution.command.ext_order_id in ("", named),
+            found=execution.found,
+            safety=execution.safety,
+            unanswered_s=execution.unanswered_s(at, context.deadlines.answer),
+            attempts=execution.attempts,
+            last_variant=execution.variant is spec.variants[-1],
+            again=_may_race_again(execution),
+            redriven=execution.redriven,
+            alone=ALONE.format(execution.reason) if self._lookup.is_alone(execution) else "",
+        )
 
-    def _without_operation(self, course: Course, reply: Reply) -> Ending | None:
-        """An older administration: the next way, with an INTENT of its own; or there is none."""
-        operation = course.intended.operation
-        if operation == course.row.ways[-1].operation:
-            return course.ends(Outcome.REJECTED, CLIENT_FAULT, _advised(course, reply.text))
-        self._tools.missing.add(operation)
-        course.start_over()
+    async def _prepare(self, execution: Execution, *, other: bool) -> Step | None:
+        """Find the order, and make the INTENT. A step where that is ruled out, or where the call before was done after all."""
+        if other:
+            self._context.missing.add(execution.intended.operation, self._context.clock.monotonic())
+        self._lookup.refuse_expired(execution)
+        variant = self._variant(execution)
+        if variant is None:
+            return End(Outcome.REJECTED, CLIENT_FAULT, NO_SUCH_OPERATION)
+        if execution.attempts:
+            await self._lookup.reconcile(execution)
+            if execution.found is not None and execution.found.verdict is not Verdict.NOT_DONE:
+                return decide(self._case(execution))
+        elif execution.spec.looks_first or variant is not execution.spec.variants[0]:
+            try:
+                await self._lookup.find(execution)
+            except Refused as error:
+                return End(Outcome.REJECTED, CLIENT_FAULT, str(error))
+            if (ruled_out := await self._ruled_out(execution)) is not None:
+                return ruled_out
+        execution.renew()
+        execution.plan(variant)
         return None
 
-    async def _look(self, course: Course) -> Ending | None:
-        """Where the reply does not say it, the order does."""
-        reply = course.reply
-        if reply is None:
+    def _variant(self, execution: Execution) -> Variant | None:
+        missing, now = self._context.missing, self._context.clock.monotonic()
+        variants = (variant for variant in execution.spec.variants if not missing.has(variant.operation, now))
+        variant = next(variants, execution.spec.variants[-1])
+        return variant if variant.carries(execution.command) else None
+
+    async def _ruled_out(self, execution: Execution) -> End | None:
+        """What ends a command that was never sent, now that its order was looked for."""
+        order, command = execution.order, execution.command
+        if order is None:
+            return End(Outcome.REJECTED, NOT_FOUND, "there is no such order") if execution.spec.looks_first else None
+        if not execution.spec.looks_first:
+            return End(Outcome.REJECTED, EXISTS, "there is such an order already")
+        order_id, name = str(order.get("orderId") or ""), str(order.get("extOrderId") or "")
+        key = name or command.ext_order_id or order_id
+        if command.order_id not in ("", order_id) or command.key != key:
+            return End(Outcome.REJECTED, INVALID, f"this is the order {order_id!r}, whose commands have the key {key!r}")
+        return await self._paid_before(execution)
+
+    async def _paid_before(self, execution: Execution) -> End | None:
+        """Payments under this command's own reference are there before the first call: the ledger has forgotten that call."""
+        command, order = execution.command, execution.order
+        if command.name != "payOrder" or order is None:
             return None
-        over = self._must_be_over(course)  # before looking: what the POS does after that is not seen
-        try:
-            finding = await self._lookout.finding(course)
-        except Refused as error:
-            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, f"looking is refused: {error}")
-        if finding.verdict is Verdict.UNCLEAR:
-            why = "what was done to the order cannot be told from what others did"
-            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why, reconciled=True)
-        if finding.verdict is Verdict.NOT_DONE:
-            return await self._not_done(course, reply, over=over)
-        documents = {"invoice_id": finding.invoice_id, "packing_slip_id": finding.packing_slip_id}
-        reason = reply.code or course.row.good(course.intended.operation)
-        return course.ends(Outcome.SUCCEEDED, reason, reply.text if reply.code else "", reconciled=True, **documents)
+        if execution.spec.shows_done(command, order):
+            return End(Outcome.SUCCEEDED, reconciled=True)
+        there = booked(command, order) and all(not row.get("externalReference") for row in command.body["paymentList"])
+        return End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, A_PART_PAID, reconciled=True) if there else None
 
-    async def _not_done(self, course: Course, reply: Reply, *, over: bool) -> Ending | None:
-        """Rejected, if that is what the reply said; else once more, as soon as that is safe. `over`: no call is at work."""
-        if course.row.meaning(reply.code) is not Meaning.LOOK:
-            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, "the POS answered for another order", reconciled=True)
-        if reply.kind is Kind.ANSWERED and not _may_lock_again(course, reply):
-            return course.ends(Outcome.REJECTED, reply.code, reply.text, reconciled=True)
-        if reply.kind is Kind.REFUSED:
-            return course.ends(Outcome.REJECTED, CLIENT_FAULT, _advised(course, reply.text), reconciled=True)
-        self._lookout.refuse_hopeless(course)
-        safe = course.may_repeat and not course.redriven  # what was redriven gets another idempotency key
-        waits = reply.kind is Kind.SILENT and not safe
-        if not (waits and over):  # it has waited enough
-            await self._lookout.pause(course, self._until_over(course) if waits else None)
-        if waits and not over:
-            course.failures += 1
-        elif safe and reply.kind is not Kind.ANSWERED:
-            course.repeat()
-        else:
-            course.start_over()
+    async def _shows_done(self, execution: Execution) -> bool:
+        """By the INTENT that travelled with the letter, or by the order alone."""
+        if execution.intent is not None:
+            await self._lookup.reconcile(execution)
+            if execution.found is not None and execution.found.verdict is Verdict.DONE:
+                return True
+        return execution.order is not None and execution.spec.shows_done(execution.command, execution.order)
+
+    async def _send(self, execution: Execution) -> Step | None:
+        """INTENT, then the call: at most SENDING_S apart, by a worker that just proved to be the owner."""
+        context, operation = self._context, execution.variant.operation
+        while execution.reply is None:
+            async with context.slots:
+                await context.calls.pos.turn()
+                self._lookup.refuse_expired(execution)
+                intent = replace(
+                    execution.intended,
+                    attempt=execution.attempts + 1,
+                    id=uuid4().hex,
+                    at=context.clock.stamp(),
+                    unanswered=execution.unanswered_stamp,
+                )
+                try:
+                    fields = execution.variant.request(execution.command, intent)
+                except ValueError as error:
+                    return End(Outcome.REJECTED, INVALID, str(error))
+                await context.intend(intent, execution.coordinates)
+                intended, execution.intent = context.clock.monotonic(), intent
+                await context.prove()
+                if context.clock.monotonic() - intended > FRESH_S:
+                    continue  # once more, with an INTENT of now
+                execution.attempts += 1
+                reply = await context.calls.make(intent.id, intent.command_id, operation, fields)
+            execution.replied(reply, context.clock.monotonic(), context.clock.stamp(), context.deadlines.retry_after)
+            if reply.kind not in (Kind.ANSWERED, Kind.REFUSED, Kind.MISSING):
+                self._lookup.failed(execution, reply.text)
         return None
 
-    def _must_be_over(self, course: Course) -> bool:
-        """Whether no call that nobody answered can be at work any more."""
-        return self._until_over(course) <= 0
-
-    def _until_over(self, course: Course) -> float:
-        """Seconds until no call that nobody answered can be at work any more."""
-        since = course.silent_since
-        return 0.0 if since is None else since + self._tools.patience.answer - self._tools.clock.monotonic()
-
-    async def _with_marker(self, course: Course, ending: Ending) -> Ending:
-        """The order's marker after the command: it may cost one more look."""
-        answer = course.reply.answer if course.reply else None
-        if answer is not None and answer.queued:
-            return replace(ending, sync_marker=None)
-        if ending.outcome is not Outcome.SUCCEEDED or ending.reconciled:
-            return ending
-        if answer is None or answer.order is None:
-            await self._lookout.see_again(course)
-        order = course.order or {}
-        return replace(ending, sync_marker=order.get("syncMarker"), ext_order_id=order.get("extOrderId") or ending.ext_order_id)
+    async def _ending(self, execution: Execution, end: End) -> Ending:
+        """The result, with the order's marker after the command: it may cost one more look."""
+        answer = execution.reply.answer if execution.reply and not end.reconciled else None
+        if answer is not None:
+            execution.order = answer.order or execution.order
+        queued = answer is not None and answer.queued
+        unmarked = answer is not None and (answer.order is None or answer.order.get("syncMarker") is None)
+        created_unpaid = end.outcome is Outcome.REJECTED and not execution.spec.looks_first and execution.order is None
+        if not queued and ((end.outcome is Outcome.SUCCEEDED and unmarked) or (created_unpaid and answer is not None)):
+            await self._lookup.see_again(execution)  # a creation that was rejected may exist nevertheless, unpaid
+        found = execution.found if end.outcome is Outcome.SUCCEEDED and end.reconciled else None
+        documents = {"invoice_id": found.invoice_id, "packing_slip_id": found.packing_slip_id} if found else {}
+        reason = end.reason or execution.spec.good(execution.spec.variants[0].operation)
+        ending = execution.ends(end.outcome, reason, end.message, reconciled=end.reconciled, **documents)
+        return replace(ending, sync_marker=None) if queued else ending
 
 
-def _may_lock_again(course: Course, reply: Reply) -> bool:
+def _may_race_again(execution: Execution) -> bool:
     """Somebody was quicker, and the producer named no changeCounter: the last writer wins."""
-    order = course.command.body.get("order", {})
-    open_to_all = course.command.name == "updateOrder" and "changeCounter" not in order
-    return reply.code.endswith(LOCKED) and open_to_all and course.attempts < MOST_RACES
+    order, code = execution.command.body.get("order", {}), execution.reply.code if execution.reply else ""
+    open_to_all = execution.command.name == "updateOrder" and "changeCounter" not in order
+    return code.endswith(LOCKED) and open_to_all and execution.attempts < RACES_MAX
 
 
-def _advised(course: Course, text: str) -> str:
+def _advised(execution: Execution, text: str) -> str:
     """payOrder may be used only under an agreement."""
-    return f"{text} (payOrder needs an agreement with the vendor)" if course.command.name == "payOrder" else text
+    return f"{text} (payOrder needs an agreement with the vendor)" if execution.command.name == "payOrder" else text

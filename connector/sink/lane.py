@@ -19,9 +19,9 @@ from connector.kafka.tenure import Office, Settled, joined, together
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.writer import Writer
 from connector.sink.calls import Calls
+from connector.sink.context import Deadlines, MissingOperations, SinkContext
 from connector.sink.executor import Executor
 from connector.sink.ledger import Intent, Ledger
-from connector.sink.lookout import Patience, Tools
 from connector.sink.progress import Progress
 from connector.sink.publishing import Message, Topics
 from connector.sink.serving import Desk
@@ -40,8 +40,8 @@ class SinkParts:
     administration: str
     topics: Topics
     calls: Calls
-    missing: set[str]
-    patience: Patience
+    missing: MissingOperations
+    deadlines: Deadlines
     in_flight: int
     retention: float
     proof: float
@@ -90,7 +90,7 @@ class _Tenure:
         parts, office = self._parts, self._parts.office
         writer = Writer(producer, self._place, office.tell, office.clock, closing=self._standing)
         proof = Proof(membership, self._place, parts.proof, office.clock.monotonic)
-        tools = Tools(
+        context = SinkContext(
             parts.administration,
             parts.calls,
             self._ledger,
@@ -98,11 +98,11 @@ class _Tenure:
             prove=proof.fresh,
             slots=asyncio.Semaphore(parts.in_flight),
             missing=parts.missing,
-            patience=parts.patience,
+            deadlines=parts.deadlines,
             tell=office.tell,
             clock=office.clock,
         )
-        desk = Desk(Executor(tools), tools, parts.topics, writer, self._finish)
+        desk = Desk(Executor(context), context, parts.topics, writer, self._finish)
         writing = asyncio.create_task(writer.run())
         try:
             await together(

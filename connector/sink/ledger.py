@@ -20,8 +20,9 @@ LANE, REDRIVE = b"lane:", b"redrive:"
 class Intent:
     """A call that may have been sent. Reconciling uses nothing else: `before` is how the order stood and what was to change.
 
-    `attempt` counts the calls that may have been sent, this one included; `id` names this one. `generation` counts the
-    redrives that were proven not done: each has an idempotency key of its own.
+    `attempt` counts the calls that may have been sent, this one included; `id` names this one. `unanswered`: when the last call
+    before it can have left that nobody answered, empty where none can be at work. `generation` counts the redrives that were
+    proven not done: each has an idempotency key of its own.
     """
 
     command_id: str
@@ -38,6 +39,7 @@ class Intent:
     id: str
     at: str
     generation: int = 0
+    unanswered: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Reading orders as the POS shows them: payments, documents, quantities, and whether they are as somebody asked. Pure."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -20,22 +19,22 @@ def ids(order: Order | None, field: str) -> list[str]:
     return [str(name) for name in (order or {}).get(field) or ()]
 
 
-def references(order: Order | None) -> Counter[str]:
-    """How often each external reference stands in the order's payments."""
-    return Counter(payment.get("externalReference") or "" for payment in (order or {}).get("paymentList") or ())
+def is_shown(order: Order, field: str) -> bool:
+    """Whether the POS shows this field: one that it left out, or that could not be read, proves nothing."""
+    return order.get(field) is not None
 
 
-def delivered(order: Order | None) -> dict[str, Decimal]:
-    """By lineId, how much is delivered."""
-    lines = (order or {}).get("lineList") or ()
-    return {line.get("lineId") or "": _amount(line.get("data"), "deliveredQuantity", "deliveredDecimalPlaces") for line in lines}
+def delivered(order: Order | None) -> dict[str, Decimal | None] | None:
+    """By lineId, how much is delivered; None for a line, or for all, where that is not shown."""
+    if order is None or not is_shown(order, "lineList"):
+        return None
+    return {(line or {}).get("lineId") or "": _shown((line or {}).get("data"), *DELIVERED) for line in order["lineList"]}
 
 
 def slip_lines(slip: Order) -> dict[str, Decimal]:
     """By the order's lineId, how much a packing slip delivers."""
-    return _summed(
-        (line.get("salesOrderLineId") or "", _amount(line.get("data"), *QUANTITY)) for line in slip.get("lineList") or ()
-    )
+    lines = [line or {} for line in slip.get("lineList") or ()]
+    return _summed((line.get("salesOrderLineId") or "", _amount(line.get("data"), *QUANTITY)) for line in lines)
 
 
 def asked_lines(lines: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
@@ -44,6 +43,7 @@ def asked_lines(lines: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
 
 
 QUANTITY = ("quantity", "decimalPlaces")
+DELIVERED = ("deliveredQuantity", "deliveredDecimalPlaces")
 
 
 def as_asked(seen: Any, asked: Any) -> bool:
@@ -73,6 +73,10 @@ def _summed(amounts: Iterable[tuple[str, Decimal]]) -> dict[str, Decimal]:
     for name, amount in amounts:
         found[name] = found.get(name, Decimal(0)) + amount
     return found
+
+
+def _shown(data: Order | None, amount: str, places: str) -> Decimal | None:
+    return None if (data or {}).get(amount) is None else _amount(data, amount, places)
 
 
 def _amount(data: Order | None, amount: str, places: str) -> Decimal:

@@ -51,8 +51,10 @@ def result_record(topics: Topics, message: Message, result: Mapping[str, Any]) -
     return Record(topics.results, message.key, orjson.dumps(result), (*JSON, *carried(message.headers)))
 
 
-def dead_letter(topics: Topics, message: Message, stage: str, kind: str, reason: str) -> Record:
+def dead_letter(topics: Topics, message: Message, stage: str, kind: str, reason: str, *, intent: bytes | None = None) -> Record:
     """The message unchanged, with what is wrong in its headers."""
     origin = (topics.commands, message.partition, message.offset)
     told = dead_letter_headers(origin, stage, kind, reason)
+    if intent is not None:
+        told.append(("mplus_intent", intent))
     return Record(topics.dead_letters, message.key, message.value, (*told, *carried(message.headers)))

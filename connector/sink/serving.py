@@ -8,14 +8,19 @@ from connector.errors import Fenced, Retry, TransactionLost
 from connector.events import CommandDropped, CommandEnded, CommandTaken, MessageRefused
 from connector.kafka.records import Record
 from connector.kafka.writer import Writer
-from connector.sink.course import Course
+from connector.sink.context import SinkContext
+from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.intake import Command, Invalid, read
 from connector.sink.ledger import Done, Intent
-from connector.sink.lookout import Tools
 from connector.sink.publishing import Message, Topics, dead_letter, result_record
+from connector.sink.redrive import intent_header, redriven_letter
 from connector.sink.results import INVALID, OUTCOME_UNKNOWN, Ending, Outcome, again, refusal, result_of
 from connector.tracing import continued, note
+
+PROBLEM_CHARS_MAX = 1000
+UNEXPECTED = "unexpected"
+"""The stage of what failed by a mistake of ours."""
 
 REPEATED = "this commandId was used before, for something else"
 
@@ -23,89 +28,128 @@ REPEATED = "this commandId was used before, for something else"
 class Desk:
     """Serves messages of one partition. `finish` notes that an offset is finished, right before its records are submitted."""
 
-    def __init__(self, executor: Executor, tools: Tools, topics: Topics, writer: Writer, finish: Callable[[int], None]) -> None:
+    def __init__(
+        self, executor: Executor, context: SinkContext, topics: Topics, writer: Writer, finish: Callable[[int], None]
+    ) -> None:
         self._executor = executor
-        self._tools = tools
+        self._context = context
         self._topics = topics
         self._writer = writer
         self._finish = finish
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def serve(self, message: Message) -> None:
-        """Until everything about it is committed. Raises Fenced or TransactionLost."""
-        taken = read(message.key, message.value)
-        if isinstance(taken, Invalid):
-            await self._refuse(message, taken)
-            return
-        lock = self._locks.setdefault(taken.id, asyncio.Lock())
-        where = {"administration": self._tools.administration, "command_id": taken.id}
-        async with lock:  # equal ids under different keys, one after the other
-            with continued(taken.name, message.headers, **where):
+        """Until everything about it is committed. Raises Fenced or TransactionLost; nothing else, whatever the message holds."""
+        taken: Command | Invalid | None = None
+        try:
+            taken = read(message.key, message.value)
+            if isinstance(taken, Invalid):
+                await self._refuse(message, taken)
+            else:
                 await self._serve(message, taken)
+        except (Fenced, TransactionLost, Retry):
+            raise
+        except Exception as error:  # a mistake of ours costs this message, and is not hidden
+            await self._give_up(message, taken, error)
 
     async def _refuse(self, message: Message, what: Invalid) -> None:
         records = [dead_letter(self._topics, message, what.stage, INVALID, what.problem)]
-        records += self._tools.ledger.redrive(message.coordinates)
-        result = refusal(what, self._tools.clock.stamp())
+        records += self._context.ledger.redrive(message.coordinates)
+        result = refusal(what, self._context.clock.stamp())
         if result is not None:
             records.append(result_record(self._topics, message, result))
         await self._commit(message, records)
         self._refused(message, what.stage, what.problem)
 
+    async def _give_up(self, message: Message, taken: Command | Invalid | None, error: Exception) -> None:
+        """Tell what is not known: nobody else can."""
+        why = _failed(error)
+        records = [dead_letter(self._topics, message, UNEXPECTED, OUTCOME_UNKNOWN, why)]
+        if isinstance(taken, Command):
+            ending = Ending(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why)
+            records.append(result_record(self._topics, message, result_of(taken, ending, self._context.clock.stamp())))
+        await self._commit(message, records)
+        self._refused(message, UNEXPECTED, why)
+
     async def _serve(self, message: Message, command: Command) -> None:
+        """Equal ids under different keys, one after the other, each in its trace."""
+        lock = self._locks.setdefault(command.id, asyncio.Lock())
+        where = {"administration": self._context.administration, "command_id": command.id}
+        async with lock:
+            with continued(command.name, message.headers, **where):
+                await self._by_ledger(message, command)
+
+    async def _by_ledger(self, message: Message, command: Command) -> None:
         """What is known of this commandId decides."""
-        entry = await self._tools.ledger.entry(command.id)
-        again_asked = bool(message.coordinates) and not await self._tools.ledger.redriven(message.coordinates)
-        if entry is None or (isinstance(entry, Intent) and entry.digest == command.digest):
-            await self._carry_out(message, command, entry)
+        entry = await self._context.ledger.entry(command.id)
+        again_asked = bool(message.coordinates) and not await self._context.ledger.redriven(message.coordinates)
+        execution = Execution(command, message.offset, message.coordinates, entry if isinstance(entry, Intent) else None)
+        if entry is None and message.coordinates:
+            await self._carry_out(message, execution, forgotten=not self._is_new(message, execution))
+        elif entry is None or (isinstance(entry, Intent) and entry.digest == command.digest):
+            await self._carry_out(message, execution)
         elif entry.digest != command.digest:
             await self._reject_repeated(message, command)
         elif isinstance(entry, Done) and entry.offset == message.offset:
             await self._commit(message, [])  # delivered once more: everything about it is published
         elif isinstance(entry, Done) and again_asked and _lettered(entry):
-            await self._carry_out(message, command, entry.intent, redriven=entry.intent is not None)
+            execution.intent, execution.redriven = entry.intent, entry.intent is not None
+            await self._carry_out(message, execution)
         elif isinstance(entry, Done):
             await self._repeat(message, command, entry)
 
-    async def _carry_out(self, message: Message, command: Command, entry: Intent | None, *, redriven: bool = False) -> None:
-        tools, started = self._tools, self._tools.clock.monotonic()
-        course = Course(command, message.offset, message.coordinates, entry, redriven=redriven)
-        tools.tell(CommandTaken(tools.administration, command.name))
+    def _is_new(self, message: Message, execution: Execution) -> bool:
+        """Whether a redriven command that the ledger does not know was never sent; if not, its INTENT is that of the letter."""
+        letter = redriven_letter(message, execution.command)
+        if letter.is_new(self._context.clock.wall().timestamp(), self._context.deadlines.ledger):
+            return True
+        execution.intent, execution.attempts = letter.intent, letter.intent.attempt if letter.intent else 0
+        return False
+
+    async def _carry_out(self, message: Message, execution: Execution, *, forgotten: bool = False) -> None:
+        context, command = self._context, execution.command
+        started = context.clock.monotonic()
+        context.tell(CommandTaken(context.administration, command.name))
         try:
-            ending = await self._ending(course)
-            await self._end(message, command, ending)
+            ending, stage = await self._ending(execution, forgotten=forgotten)
+            await self._end(message, command, ending, stage)
         except BaseException:
-            tools.tell(CommandDropped(tools.administration, command.name, command.id))
+            context.tell(CommandDropped(context.administration, command.name, command.id))
             raise
         self._told(command, ending, started)
 
-    async def _ending(self, course: Course) -> Ending:
+    async def _ending(self, execution: Execution, *, forgotten: bool) -> tuple[Ending, str]:
+        """How the command ends, and the stage of its dead letter, empty for none."""
+        work = self._executor.judge if forgotten else self._executor.carry_out
         try:
-            return await self._executor.carry_out(course)
+            ending = await work(execution)
         except (Fenced, TransactionLost, Retry):
             raise
-        except Exception as error:  # a mistake of ours must not stop the lane, and is not hidden
-            why = f"the connector failed on this command: {type(error).__name__}: {error}"
-            return course.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why[:1000])
-
-    async def _end(self, message: Message, command: Command, ending: Ending) -> None:
-        result = result_of(command, ending, self._tools.clock.stamp())
-        done = Done(command.id, message.offset, command.digest, result, ending.intent)
-        records = [*self._tools.ledger.write(done, message.coordinates), result_record(self._topics, message, result)]
+        except Exception as error:  # as in serve: here the INTENT is known
+            return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, _failed(error)), UNEXPECTED
         stage = "outcome" if ending.outcome is Outcome.UNKNOWN else "validate" if ending.reason == INVALID else ""
+        return ending, stage
+
+    async def _end(self, message: Message, command: Command, ending: Ending, stage: str) -> None:
+        result = result_of(command, ending, self._context.clock.stamp())
+        done = Done(command.id, message.offset, command.digest, result, ending.intent)
+        records = [*self._context.ledger.write(done, message.coordinates), result_record(self._topics, message, result)]
         if stage:
-            records.append(dead_letter(self._topics, message, stage, ending.reason, ending.message))
+            intent = intent_header(ending.intent)
+            records.append(dead_letter(self._topics, message, stage, ending.reason, ending.message, intent=intent))
         await self._commit(message, records)
         if stage:
             self._refused(message, stage, ending.message)
 
     async def _reject_repeated(self, message: Message, command: Command) -> None:
         ending = Ending(Outcome.REJECTED, INVALID, REPEATED)
-        await self._commit(message, [result_record(self._topics, message, result_of(command, ending, self._tools.clock.stamp()))])
+        await self._commit(
+            message, [result_record(self._topics, message, result_of(command, ending, self._context.clock.stamp()))]
+        )
         self._told_at_once(command, ending)
 
     async def _repeat(self, message: Message, command: Command, done: Done) -> None:
-        result = again(done.result, self._tools.clock.stamp())
+        result = again(done.result, self._context.clock.stamp())
         await self._commit(message, [result_record(self._topics, message, result)])
         ending = Ending(Outcome(result["outcome"]), result["reason"], result["message"], attempts=result["attempts"])
         self._told_at_once(command, ending, duplicate=True)
@@ -115,18 +159,18 @@ class Desk:
         await self._writer.submit(records)
 
     def _refused(self, message: Message, stage: str, reason: str) -> None:
-        self._tools.tell(MessageRefused(self._tools.administration, stage, message.partition, message.offset, reason))
+        self._context.tell(MessageRefused(self._context.administration, stage, message.partition, message.offset, reason))
 
     def _told_at_once(self, command: Command, ending: Ending, *, duplicate: bool = False) -> None:
-        self._tools.tell(CommandTaken(self._tools.administration, command.name))
-        self._told(command, ending, self._tools.clock.monotonic(), duplicate=duplicate)
+        self._context.tell(CommandTaken(self._context.administration, command.name))
+        self._told(command, ending, self._context.clock.monotonic(), duplicate=duplicate)
 
     def _told(self, command: Command, ending: Ending, started: float, *, duplicate: bool = False) -> None:
-        tools = self._tools
+        context = self._context
         note(outcome=ending.outcome.value, reason=ending.reason, attempts=ending.attempts, duplicate=duplicate)
-        tools.tell(
+        context.tell(
             CommandEnded(
-                tools.administration,
+                context.administration,
                 command.name,
                 command.id,
                 ending.outcome.value,
@@ -135,9 +179,13 @@ class Desk:
                 ending.attempts,
                 ending.reconciled,
                 duplicate,
-                tools.clock.monotonic() - started,
+                context.clock.monotonic() - started,
             )
         )
+
+
+def _failed(error: Exception) -> str:
+    return f"the connector failed on this command: {type(error).__name__}: {error}"[:PROBLEM_CHARS_MAX]
 
 
 def _lettered(done: Done) -> bool:

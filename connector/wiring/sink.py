@@ -10,8 +10,8 @@ from connector.kafka.tenure import Office, Settled
 from connector.kafka.transactions import FencedProducer
 from connector.mplus.client import PosClient
 from connector.sink.calls import Calls
+from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.lane import CommandLane, SinkParts
-from connector.sink.lookout import Patience
 from connector.sink.publishing import Topics
 from connector.topics import commands_topic, dead_letters_topic, ledger_topic, results_topic
 
@@ -35,7 +35,7 @@ class Commanding:
 @asynccontextmanager
 async def commanding(config: Config, clients: Mapping[str, PosClient], office: Office) -> AsyncIterator[Commanding]:
     """Calls that are under way at the end get a moment to end."""
-    calls = {name: Calls(client, office.clock) for name, client in clients.items()}
+    calls = {name: Calls(client) for name, client in clients.items()}
     try:
         yield Commanding({commands_topic(name): CommandLane(_parts(config, name, calls[name], office)) for name in clients})
     finally:
@@ -50,8 +50,8 @@ def _parts(config: Config, name: str, calls: Calls, office: Office) -> SinkParts
         name,
         Topics(commands_topic(name), results_topic(name), ledger_topic(name), dead_letters_topic(name)),
         calls,
-        missing=set(),
-        patience=Patience(settings.answer_deadline, settings.unknown_after),
+        missing=MissingOperations(),
+        deadlines=Deadlines(settings.answer_deadline, settings.unknown_after, ledger=settings.ledger_retention * DAY),
         in_flight=settings.commands_in_flight,
         retention=settings.ledger_retention * DAY,
         proof=settings.session_timeout / 2,

@@ -12,7 +12,7 @@ import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.results import CODES
-from connector.sink.executor import SENDING
+from connector.sink.executor import SENDING_S
 from tests.e2e.carried_out import examine, unfinished
 from tests.e2e.connectors import COMMANDS, Connector, Fleet, fleet, settings, until
 from tests.e2e.customers import Customers, customers
@@ -116,7 +116,7 @@ Commanded = Callable[[Names, str], Step]
 
 @pytest.mark.parametrize(
     ("commanded", "waits"),
-    [(lambda names, _: deposit(names), 0.0), (part, SENDING + DEADLINE)],
+    [(lambda names, _: deposit(names), 0.0), (part, SENDING_S + DEADLINE)],
     ids=["payOrder", "deliverOrder of a part"],
 )
 async def test_frozen_between_intent_and_call(

@@ -169,7 +169,7 @@ def become_connector() -> None:
     if told := os.environ.get(VARIABLE):
         arm(told)
     if seconds := os.environ.get(SENDING):
-        executor.SENDING = float(seconds)
+        executor.SENDING_S = float(seconds)
     runpy.run_module("connector", run_name="__main__", alter_sys=True)
 
 

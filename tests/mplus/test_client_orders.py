@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 from aiohttp import web
 
-from connector.errors import Refused, Retry, Unanswered
+from connector.errors import Retry, Unanswered
 from connector.events import CallMade
 from connector.mplus.soap import request
 from tests.source.scripted import client, scripted
@@ -36,14 +36,14 @@ async def test_a_redirect_is_not_followed() -> None:
     assert ["/"] == asked
 
 
-async def test_what_is_too_large_for_the_pos_is_refused() -> None:
-    """Asking again would not make it smaller."""
+async def test_what_is_too_large_is_no_answer_of_the_pos() -> None:
+    """Whoever says so with a status alone may stand between: the POS may have taken the call all the same."""
 
     async def too_large(_: web.Request) -> web.StreamResponse:
         return web.Response(status=413)
 
     async with scripted(too_large) as pos, client(pos.url) as (speaking, _):
-        with pytest.raises(Refused, match="larger than the POS takes"):
+        with pytest.raises(Unanswered, match="HTTP 413 is no answer of the POS"):
             await speaking.change("createOrderV3", [("note", "x" * 2_000_000)])
 
 

@@ -20,18 +20,18 @@ from connector.mplus.pages import Item, PageSpec, Undecodable
 from connector.mplus.soap import Fields
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.calls import Calls, Pos
-from connector.sink.course import Course
+from connector.sink.context import Deadlines, MissingOperations, SinkContext
+from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.intake import Command, read
 from connector.sink.ledger import Done, Intent, Ledger
-from connector.sink.lookout import Patience, Tools
 from connector.sink.results import Ending, result_of
 from tests.sink.rig import key_of, order_of, valid
 
 Act = Callable[[], Awaitable[object] | object]
 Before = Callable[[int, str], Act | None]
 START = datetime(2026, 7, 1, 12, tzinfo=UTC)
-PATIENCE = Patience(answer=600.0, unknown=900.0, most=15.0)
+DEADLINES = Deadlines(answer=600.0, unknown=900.0, pause=15.0)
 
 
 class Time:
@@ -114,7 +114,7 @@ class Bench:
     pos: Sandbox
     time: Time
     wire: Wire
-    tools: Tools
+    context: SinkContext
     intents: list[Intent]
     told: list[Event]
     endings: list[Ending] = field(default_factory=list)
@@ -124,12 +124,12 @@ class Bench:
         """Until it has ended; `intent`: it was found in the ledger."""
         taken = read(key_of(command).encode(), orjson.dumps(command))
         assert isinstance(taken, Command), taken
-        course = Course(taken, self.offset, "", intent, redriven=redriven)
+        execution = Execution(taken, self.offset, "", intent, redriven=redriven)
         self.offset += 1
-        ending = await asyncio.wait_for(Executor(self.tools).carry_out(course), 20)
-        result = result_of(taken, ending, self.tools.clock.stamp())
+        ending = await asyncio.wait_for(Executor(self.context).carry_out(execution), 20)
+        result = result_of(taken, ending, self.context.clock.stamp())
         self.endings.append(ending)
-        self.tools.ledger.write(Done(taken.id, course.offset, taken.digest, valid(result), ending.intent))
+        self.context.ledger.write(Done(taken.id, execution.offset, taken.digest, valid(result), ending.intent))
         return result
 
     def effects(self, name: str) -> list[str]:
@@ -151,7 +151,7 @@ async def benching(
     pos: Sandbox | None = None,
     *,
     timeout: float = 20.0,
-    patience: Patience = PATIENCE,
+    deadlines: Deadlines = DEADLINES,
     through: Callable[[Pos, Time], Pos] = lambda pos, time: pos,
     **options: Any,
 ) -> AsyncIterator[Bench]:
@@ -163,12 +163,12 @@ async def benching(
         client = PosClient(access, InlineDecoder(), told.append, retries=Retries(first=0.001, most=0.01))
         wire = Wire(through(client, time), time)
         try:
-            yield Bench(shop, time, wire, _tools(wire, time, told, intents, patience), intents, told)
+            yield Bench(shop, time, wire, _context(wire, time, told, intents, deadlines), intents, told)
         finally:
             await client.close()
 
 
-def _tools(wire: Wire, time: Time, told: list[Event], intents: list[Intent], patience: Patience) -> Tools:
+def _context(wire: Wire, time: Time, told: list[Event], intents: list[Intent], deadlines: Deadlines) -> SinkContext:
     ledger = Ledger(Place("ledger", 0), {})
 
     async def intend(intent: Intent, coordinates: str) -> None:
@@ -179,4 +179,5 @@ def _tools(wire: Wire, time: Time, told: list[Event], intents: list[Intent], pat
         pass
 
     slots = asyncio.Semaphore(4)
-    return Tools("demo", Calls(wire, time.clock), ledger, intend, prove, slots, set(), patience, told.append, time.clock)
+    calls, missing = Calls(wire), MissingOperations()
+    return SinkContext("demo", calls, ledger, intend, prove, slots, missing, deadlines, told.append, time.clock)

@@ -22,8 +22,8 @@ from connector.mplus.offload import InlineDecoder
 from connector.mplus.soap import Fields
 from connector.sandbox import Sandbox
 from connector.sink.calls import Calls, Pos
+from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.lane import CommandLane, SinkParts
-from connector.sink.lookout import Patience
 from connector.sink.publishing import Topics
 from connector.topics import plan
 from tests.sink.rig import Commands
@@ -31,7 +31,7 @@ from tests.source.rig import configuration, eventually
 
 REAL = Clock()
 SETTINGS: dict[str, Any] = {
-    "patience": Patience(0.5, 0.5, 0.1),
+    "deadlines": Deadlines(0.5, 0.5, 0.1),
     "in_flight": 4,
     "retention": 3600.0,
     "proof": 60.0,
@@ -124,7 +124,7 @@ class Lanes(Commands):
         access = Access(self.prefix, self.pos.url, self.pos.ident, self.pos.secret, tls=False, timeout=20, rate=1000)
         client = PosClient(access, InlineDecoder(), self.told.append, retries=Retries(first=0.001, most=0.01))
         gated = Gated(client)
-        calls = Calls(gated, self.clock)
+        calls = Calls(gated)
         try:
             yield gated, calls
         finally:
@@ -137,7 +137,7 @@ class Lanes(Commands):
         settings = self.settings | settings
         office = Office({"bootstrap_servers": self.bootstrap}, self.told.append, self.clock, Tuning())
         names = Topics(*(f"{self.prefix}.{name}" for name in TOPICS))
-        lane = CommandLane(SinkParts(office, self.prefix, names, calls, set(), **settings))
+        lane = CommandLane(SinkParts(office, self.prefix, names, calls, MissingOperations(), **settings))
         settled = asyncio.Event()
 
         async def work(place: Place, producer: FencedProducer, membership: Membership, _: Settled) -> None:

@@ -6,16 +6,17 @@ from typing import Any
 import orjson
 import pytest
 
-from connector.clock import Clock
 from connector.errors import AccessDenied, Fenced, NotSent, Refused, Retry, Unanswered, UnknownOperation
 from connector.kafka.records import Place
 from connector.mplus.answers import OrderAnswer
 from connector.mplus.soap import Fields
-from connector.sink.calls import MOST_LEFT, SILENCE, Calls, Kind
-from connector.sink.commands import idempotency_key
+from connector.sink.blame import Tally, Trouble
+from connector.sink.calls import MOST_LEFT, Calls
+from connector.sink.commands.spec import idempotency_key
 from connector.sink.intake import Command
 from connector.sink.lane import Proof
 from connector.sink.ledger import Done, Intent, Ledger, decode, encode
+from connector.sink.replies import SILENCE, Kind
 
 PLACE = Place("a.command-ledger", 3)
 BEFORE = {"delivered": {"l-1": "0.5"}, "packingSlipIds": ["s-1"], "references": {"c-1": 2}, "lock": {"changeCounter": 3}}
@@ -131,9 +132,10 @@ KINDS = [
     (Retry("it failed"), Kind.FAILED),
     (Unanswered("no answer"), Kind.SILENT),
     (NotSent("not there"), Kind.NOT_SENT),
-    (AccessDenied("no"), Kind.NOT_SENT),
+    (AccessDenied("no"), Kind.DENIED),
     (Refused("no licence"), Kind.REFUSED),
     (UnknownOperation("not implemented"), Kind.MISSING),
+    (ValueError("a mistake"), Kind.SILENT),
 ]
 
 
@@ -142,16 +144,17 @@ async def test_what_becomes_of_a_call(error: Exception | None, kind: Kind) -> No
     """Every way in which a call can end is a reply."""
     pos = Answering(error)
     pos.opened.set()
-    calls = Calls(pos, Clock())
+    calls = Calls(pos)
     reply = await calls.make("i-1", "c-1", "payOrder", [])
-    assert (kind, str(error) if error else "fine") == (reply.kind, reply.text)
+    text = "the call failed (ValueError)" if isinstance(error, ValueError) else str(error or "fine")
+    assert (kind, text) == (reply.kind, reply.text)
     assert SILENCE == await calls.reply("i-1")
 
 
 async def test_a_call_outlives_who_waits_for_it() -> None:
     """Cancelling the waiting cancels no call; its reply is there for the next who asks, once."""
     pos = Answering()
-    calls = Calls(pos, Clock())
+    calls = Calls(pos)
     waiting = asyncio.create_task(calls.make("i-1", "c-1", "payOrder", []))
     await pos.asked.wait()
     waiting.cancel()
@@ -166,7 +169,7 @@ async def test_a_call_outlives_who_waits_for_it() -> None:
 async def test_calls_end_with_their_worker() -> None:
     """After the moment that they are given they are given up: who comes next must look."""
     pos = Answering()
-    calls = Calls(pos, Clock())
+    calls = Calls(pos)
     waiting = asyncio.create_task(calls.make("i-1", "c-1", "payOrder", []))
     await pos.asked.wait()
     await calls.end(0.0)
@@ -178,7 +181,7 @@ async def test_replies_that_nobody_asks_for_are_bounded() -> None:
     """A partition that does not come back leaves its replies behind: the oldest of them are dropped."""
     pos = Answering()
     pos.opened.set()
-    calls = Calls(pos, Clock())
+    calls = Calls(pos)
     for number in range(MOST_LEFT + 50):
         waiting = asyncio.create_task(calls.make(f"i-{number}", "c-1", "payOrder", []))
         await asyncio.sleep(0)
@@ -188,17 +191,44 @@ async def test_replies_that_nobody_asks_for_are_bounded() -> None:
     assert Kind.ANSWERED == (await calls.reply(f"i-{MOST_LEFT + 49}")).kind
 
 
-async def test_only_others_answers_count() -> None:
-    """A command alone fails while the POS carries others out; its own success long ago says nothing."""
-    pos, now = Answering(), [1.0]
-    pos.opened.set()
-    calls = Calls(pos, Clock(monotonic=lambda: now[0]))
-    assert not calls.others_answered("c-1", 0.0)
-    for moment, command in ((1.0, "c-1"), (2.0, "c-2"), (3.0, "c-1"), (4.0, "c-1")):
-        now[0] = moment
+async def test_calls_of_others_are_counted_apart() -> None:
+    """What the POS made of a command's own calls says nothing of others; once it has ended, they are others' calls."""
+    answering, failing = Answering(), Answering(Retry("it failed"))
+    answering.opened.set()
+    failing.opened.set()
+    calls = Calls(answering)
+    for pos, command in ((answering, "c-1"), (failing, "c-2"), (answering, "c-2"), (answering, "c-2")):
+        calls.pos = pos
         await calls.make("i", command, "payOrder", [])
-    assert [True, False] == [calls.others_answered("c-1", 1.5), calls.others_answered("c-1", 2.0)]
-    assert [True, False] == [calls.others_answered("c-2", 3.5), calls.others_answered("c-2", 4.0)]
+    assert [Tally(2, 1), Tally(1, 0), Tally(3, 1)] == [calls.others(name) for name in ("c-1", "c-2", "c-3")]
+    calls.ended("c-2")
+    assert [Tally(2, 1), Tally(3, 1)] == [calls.others("c-1"), calls.others("c-2")]
+
+
+def trouble(*failures: tuple[float, Tally]) -> Trouble:
+    """A command that failed at these seconds, each with what the POS had done for others by then."""
+    found = Trouble()
+    for at, others in failures:
+        found.failed(at, others)
+    return found
+
+
+def test_an_outage_of_all_is_nobodys_fault() -> None:
+    """However often and long a command fails: while nobody is carried out, nothing of it counts."""
+    found = trouble(*((15.0 * number, Tally(5, number)) for number in range(1000)))
+    assert not found.is_hopeless(Tally(5, 1000), 900.0)
+    found.failed(15_000.0, Tally(6, 1000))
+    assert not found.is_hopeless(Tally(6, 1000), 900.0)
+
+
+@pytest.mark.parametrize(("share", "needed"), [(0, 3), (1, 14), (3, 40)])
+def test_a_command_is_given_up_when_chance_cannot_explain_it(share: int, needed: int) -> None:
+    """The more calls of others fail, the more failures in a row it takes; `share`: of others' calls for each that succeeds."""
+    failures, number = list[tuple[float, Tally]](), 0
+    while not trouble(*failures).is_hopeless(Tally(1000 * number, 1000 * number * share), 10.0):
+        number += 1
+        failures.append((15.0 * number, Tally(1000 * number, 1000 * number * share)))
+    assert needed <= len(failures) <= 2 * needed
 
 
 @pytest.mark.parametrize(

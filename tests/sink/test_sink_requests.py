@@ -10,7 +10,8 @@ from lxml import etree
 
 from connector.mplus.operations import OPERATIONS
 from connector.mplus.soap import Fields, request
-from connector.sink.commands import ROWS, Row, Way
+from connector.sink.commands.spec import CommandSpec, Variant
+from connector.sink.commands.table import SPECS
 from connector.sink.intake import Command, read
 from connector.sink.ledger import Intent
 from tests.mplus.filled import Filled
@@ -18,7 +19,7 @@ from tests.sink.bench import benching
 from tests.sink.rig import cancel, create, deliver, key_of, pay, update
 from tests.xsd import call_in, schema_in
 
-WAYS = [pytest.param(name, row, way, id=f"{name}-{way.operation}") for name, row in ROWS.items() for way in row.ways]
+WAYS = [pytest.param(name, row, way, id=f"{name}-{way.operation}") for name, row in SPECS.items() for way in row.variants]
 SENT = {
     "createOrder": ["createOrderV3", "createOrder"],
     "updateOrder": ["updateOrderV2", "updateOrder"],
@@ -58,10 +59,10 @@ def command_of(body: Mapping[str, Any]) -> Command:
     return taken
 
 
-def intent_of(row: Row, way: Way, command: Command) -> Intent:
+def intent_of(row: CommandSpec, way: Variant, command: Command) -> Intent:
     """What stands in the ledger before the call."""
     order_id = "" if command.name == "createOrder" else "o-1"
-    noted = row.note(command, None if command.name == "createOrder" else SEEN)
+    noted = row.snapshot(command, None if command.name == "createOrder" else SEEN)
     before = orjson.loads(orjson.dumps(noted))
     return Intent("c-1", command.name, "web-1", 0, "d", way.operation, order_id, "web-1", "web-1/c-1", before, 1, "i", "t")
 
@@ -73,14 +74,14 @@ def sent(operation: str, fields: Fields) -> Any:
 
 def test_the_ways_are_these() -> None:
     """Each command's operations, the newer first; none of them is repeated by the client itself."""
-    assert SENT == {name: [way.operation for way in row.ways] for name, row in ROWS.items()}
-    assert not any(OPERATIONS[way.operation].repeatable for row in ROWS.values() for way in row.ways)
+    assert SENT == {name: [way.operation for way in row.variants] for name, row in SPECS.items()}
+    assert not any(OPERATIONS[way.operation].repeatable for row in SPECS.values() for way in row.variants)
 
 
 @pytest.mark.parametrize(("name", "row", "way"), WAYS)
 @pytest.mark.parametrize("chance", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("seed", range(3))
-def test_every_request_is_valid(xsd: Any, name: str, row: Row, way: Way, chance: float, seed: int) -> None:
+def test_every_request_is_valid(xsd: Any, name: str, row: CommandSpec, way: Variant, chance: float, seed: int) -> None:
     """Of every way, from an order with little in it to one with every field."""
     command = command_of(body_of(name, seed, chance))
     call = sent(way.operation, way.request(command, intent_of(row, way, command)))

@@ -1,0 +1,136 @@
+"""payOrder: payments booked, as a deposit or with delivery and invoice. Pure."""
+
+from collections import Counter
+
+from connector.mplus.encode import fields
+from connector.mplus.soap import Fields
+from connector.sink.commands.payments import Payment, asked_payments, automatic, booked, payments_of, perhaps_ours, shown_payments
+from connector.sink.commands.spec import (
+    DONE,
+    NO_ORDER,
+    NOT_DONE,
+    CommandSpec,
+    Evidence,
+    Reconciled,
+    RepeatSafety,
+    Snapshot,
+    Variant,
+    codes,
+    made,
+    new_documents,
+    stands_still,
+    stood,
+    unclear,
+)
+from connector.sink.intake import Command
+from connector.sink.ledger import Intent
+from connector.sink.orders import Order, ids
+
+INVOICED = "PAY-ORDER-RESULT-ORDER-ALREADY-INVOICED"
+A_PART = "only a part of the payments is in the order"
+NO_INVOICE = "the payments are in the order, and no new invoice is"
+NOT_SHOWN = "the order does not show its payments"
+PERHAPS = "a payment was booked since that may be this one: its amount is the same, and its reference does not tell"
+MORE_PAID = "more is paid than the order's payments show"
+PERHAPS_INVOICED = "an invoice was made since that may be this command's"
+
+
+def request(command: Command, intent: Intent) -> Fields:
+    """payOrder."""
+    payments = fields("payOrder", "paymentList")(payments_of(command))
+    return [("orderId", intent.order_id), ("prepay", command.body["prepay"]), ("paymentList", payments)]
+
+
+def request_by_key(command: Command, intent: Intent) -> Fields:
+    """payOrderV2."""
+    return [("idempotencyKey", intent.idempotency_key), *request(command, intent)]
+
+
+def snapshot(command: Command, order: Order | None) -> Snapshot:
+    """The payments and documents that there are, and how much is paid."""
+    payments = shown_payments(order)
+    rows = None if payments is None else [list(row) for row in payments]
+    return stood(order) | {"payments": rows, "prepaidAmount": (order or {}).get("prepaidAmount")}
+
+
+def safety(command: Command, intent: Intent, variant: RepeatSafety) -> RepeatSafety:
+    """How long the POS remembers a key, and what it does with one whose call is still at work, nobody knows.
+
+    An invoice alone may be asked for again: an order that has one is refused.
+    """
+    return RepeatSafety.NONE if command.body["paymentList"] else variant
+
+
+def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
+    """Payments are recognised by reference and amount; what is not recognised may be ours unless something tells otherwise."""
+    order, wanted = evidence.order, len(command.body["paymentList"])
+    if order is None:
+        return NO_ORDER
+    if not wanted:
+        return _reconcile_invoice(intent, order, evidence.code)
+    there = booked(command, order, _payments_before(command, intent))
+    if there == wanted:
+        return _settled(command, intent, order)
+    if there:
+        return unclear(A_PART)
+    return NOT_DONE if stands_still(intent, order) else _unrecognised(command, intent, order, evidence.others)
+
+
+def shows_done(command: Command, order: Order) -> bool:
+    """All payments are there under this command's own reference, and the invoice where one was to be made."""
+    wanted = len(command.body["paymentList"])
+    paid = bool(wanted) and automatic(command) and booked(command, order) == wanted
+    return paid and (command.body["prepay"] or bool(ids(order, "invoiceIds")))
+
+
+def _payments_before(command: Command, intent: Intent) -> list[Payment]:
+    """An INTENT of an older version only knows how often each reference was there: those amounts are taken for ours."""
+    if "references" not in intent.before:
+        return [Payment(*row) for row in intent.before.get("payments") or ()]
+    left = Counter(intent.before["references"])
+    rows = [row._replace(reference=name) for row in asked_payments(command) for name in {row.reference, command.id} if left[name]]
+    return rows[: left.total()]
+
+
+def _settled(command: Command, intent: Intent, order: Order) -> Reconciled:
+    if command.body["prepay"]:
+        return DONE  # documents made after a deposit are others'
+    return made(intent, order) if new_documents(intent, order, "invoiceIds") else unclear(NO_INVOICE)
+
+
+def _unrecognised(command: Command, intent: Intent, order: Order, others: frozenset[str]) -> Reconciled:
+    """None of ours is recognised, and the order has changed: NOT_DONE only where ours would have been seen."""
+    now, paid_before = shown_payments(order), intent.before.get("prepaidAmount")
+    rise = None if paid_before is None or order.get("prepaidAmount") is None else order["prepaidAmount"] - paid_before
+    if now is None or intent.before.get("payments") is None:
+        return NOT_DONE if rise == 0 and new_documents(intent, order, "invoiceIds") == [] else unclear(NOT_SHOWN)
+    new = list((Counter(now) - Counter(_payments_before(command, intent))).elements())
+    if perhaps_ours(command, new, others):
+        return unclear(PERHAPS)
+    if rise is not None and rise != sum(row.amount or 0 for row in new):
+        return unclear(MORE_PAID)
+    if not command.body["prepay"] and not new and new_documents(intent, order, "invoiceIds") != []:
+        return unclear(PERHAPS_INVOICED)
+    return NOT_DONE
+
+
+def _reconcile_invoice(intent: Intent, order: Order, code: str) -> Reconciled:
+    """Nothing was to be paid, only an invoice to be made: whose a new one is, only a replay for the idempotency key tells."""
+    new = new_documents(intent, order, "invoiceIds")
+    if new == [] or (code == INVOICED and intent.attempt == 1):
+        return NOT_DONE
+    return unclear(PERHAPS_INVOICED, ask_again=bool(intent.idempotency_key))
+
+
+SPEC = CommandSpec(
+    (
+        Variant("payOrderV2", RepeatSafety.IDEMPOTENCY_KEY, request_by_key),
+        Variant("payOrder", RepeatSafety.NONE, request),
+    ),
+    ("PAY-ORDER-RESULT-",),
+    codes(["OK"], ["PAYMENT-INSUFFICIENT"]),
+    snapshot,
+    reconcile,
+    shows_done,
+    safety,
+)

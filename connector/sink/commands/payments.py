@@ -1,0 +1,92 @@
+"""Payments of commands, and finding them again in an order. Pure.
+
+A payment carries a reference by which it is recognised. Ours are short ASCII, so that no POS has a reason to cut or recode
+them; whether it stores them is not known, so that a payment without one may be ours.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from connector.sink.intake import Command
+from connector.sink.orders import Order, is_shown
+
+PLAIN = re.compile(r"[A-Za-z0-9._-]{1,20}")
+REFERENCE_CHARS_MAX = 20
+
+
+class Payment(NamedTuple):
+    """A payment as an order shows it; None for what it does not show."""
+
+    reference: str
+    amount: int | None
+    method: str
+
+
+def reference_of(command: Command) -> str:
+    """The reference of payments to which the producer gave none: the commandId, or a digest in the form of one."""
+    if PLAIN.fullmatch(command.id):
+        return command.id
+    return sha256(command.id.encode()).hexdigest()[:REFERENCE_CHARS_MAX]
+
+
+def payments_of(command: Command) -> list[dict[str, Any]]:
+    """The command's payments as they are sent; an empty reference is none."""
+    own = reference_of(command)
+    return [
+        {**payment, "externalReference": payment.get("externalReference") or own}
+        for payment in command.body.get("paymentList", ())
+    ]
+
+
+def asked_payments(command: Command) -> list[Payment]:
+    """The command's payments as the order would show them."""
+    return [Payment(row["externalReference"], row["amount"], row["method"]) for row in payments_of(command)]
+
+
+def shown_payments(order: Order | None) -> list[Payment] | None:
+    """The order's payments; None where the order does not show any list of them."""
+    if order is None or not is_shown(order, "paymentList"):
+        return None
+    rows = [row or {} for row in order["paymentList"] or ()]
+    return [Payment(str(row.get("externalReference") or ""), row.get("amount"), str(row.get("method") or "")) for row in rows]
+
+
+def automatic(command: Command) -> bool:
+    """Whether all payments carry the reference that is this command's alone: no other command, and no cashier, writes it."""
+    return all(not row.get("externalReference") for row in command.body.get("paymentList", ()))
+
+
+def booked(command: Command, order: Order, before: Iterable[Payment] = ()) -> int:
+    """How many of the command's payments are in the order beyond those of before: by reference and amount."""
+    there = Counter((row.reference, row.amount) for row in shown_payments(order) or ())
+    there.subtract(Counter((row.reference, row.amount) for row in before))
+    wanted = Counter((name, row.amount) for row in asked_payments(command) for name in _spellings(command, row.reference))
+    return sum(min(max(0, there[name]), count) for name, count in wanted.items())
+
+
+def perhaps_ours(command: Command, new: Sequence[Payment], others: frozenset[str]) -> bool:
+    """Whether one of these payments, which are not recognised, may be the command's with its reference lost or changed."""
+    asked = asked_payments(command)
+    amounts = {row.amount for row in asked} | {sum(row.amount or 0 for row in asked), None}
+    return any(
+        row.amount in amounts and row.reference not in others and any(_may_be(row.reference, ours.reference) for ours in asked)
+        for row in new
+    )
+
+
+def _may_be(seen: str, ours: str) -> bool:
+    """Whether a reference may be what became of ours: lost, cut, trimmed, or with other characters recoded."""
+    left = _plain(seen)
+    return not left or _plain(ours).startswith(left)
+
+
+def _plain(reference: str) -> str:
+    return "".join(char for char in reference if char.isascii() and char.isalnum()).lower()
+
+
+def _spellings(command: Command, reference: str) -> set[str]:
+    """Also that of an INTENT of an older version, which took the commandId as it was."""
+    return {reference, command.id} if reference == reference_of(command) else {reference}

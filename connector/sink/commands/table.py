@@ -1,0 +1,40 @@
+"""The table of commands. Pure."""
+
+from collections.abc import Mapping
+
+from connector.sink.commands import cancel_order, create_order, deliver_order, pay_order, update_order
+from connector.sink.commands.spec import CommandSpec, Evidence, Reconciled, unclear
+from connector.sink.intake import Command
+from connector.sink.ledger import Intent
+
+STRANGER = "the POS shows another order under this name: look which one this command was for"
+
+SPECS: Mapping[str, CommandSpec] = {
+    "createOrder": create_order.SPEC,
+    "updateOrder": update_order.SPEC,
+    "payOrder": pay_order.SPEC,
+    "deliverOrder": deliver_order.WHOLE,
+    "deliverPart": deliver_order.PART,
+    "cancelOrder": cancel_order.SPEC,
+}
+
+
+def spec_of(command: Command) -> CommandSpec:
+    """The command's spec: delivering a part is another thing than delivering all."""
+    return SPECS["deliverPart" if command.name == "deliverOrder" and "lineList" in command.body else command.name]
+
+
+def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
+    """What the evidence shows about the INTENT's call; nothing, where it is another order's."""
+    if evidence.order is not None and is_stranger(command, intent, evidence.order):
+        return unclear(STRANGER)
+    return spec_of(command).reconcile(command, intent, evidence)
+
+
+def is_stranger(command: Command, intent: Intent | None, order: Mapping[str, object]) -> bool:
+    """Whether the POS shows another order than the command's: ids may be given out anew after a restore."""
+    name, order_id = str(order.get("extOrderId") or ""), str(order.get("orderId") or "")
+    expected = command.ext_order_id or (intent.ext_order_id if intent else "")
+    known_by_name = expected and (name or (intent is not None and intent.before.get("name")))
+    known_by_id = intent is not None and intent.order_id and order_id
+    return bool((known_by_name and name != expected) or (known_by_id and intent is not None and order_id != intent.order_id))

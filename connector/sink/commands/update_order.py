@@ -1,0 +1,88 @@
+"""updateOrder: fields written under the order's own lock, its changeCounter. Pure."""
+
+from connector.mplus.soap import Fields
+from connector.sink.commands.spec import (
+    DONE,
+    FLAGS,
+    LOCK,
+    NO_ORDER,
+    NOT_DONE,
+    CommandSpec,
+    Evidence,
+    Reconciled,
+    RepeatSafety,
+    Snapshot,
+    Variant,
+    codes,
+    stood,
+    unclear,
+    whole_order,
+    without,
+)
+from connector.sink.intake import Command
+from connector.sink.ledger import Intent
+from connector.sink.orders import GIVEN_BY_THE_POS, NOTHING, Order, as_asked, digest
+
+COUNTER = "changeCounter"
+NO_COUNTER = "the order does not show its changeCounter"
+NOT_SHOWN = "the order does not show the fields that were to change"
+BETWEEN = "the order has changed, and its fields are neither as asked nor as they were"
+
+
+def request_with_flags(command: Command, intent: Intent) -> Fields:
+    """updateOrderV2."""
+    flags = [(name, command.body[name]) for name in FLAGS if name in command.body]
+    return [*whole_order(command, intent), *flags]
+
+
+def snapshot(command: Command, order: Order | None) -> Snapshot:
+    """The lock, and how each field stood that is not as asked yet."""
+    asked, now = command.body["order"], order or {}
+    lock = {name: asked.get(name, now.get(name)) for name in LOCK}
+    was = {name: digest(now.get(name)) for name, value in _fields(command).items() if not as_asked(now.get(name), value)}
+    return stood(order) | {"lock": lock, "was": was}
+
+
+def safety(command: Command, intent: Intent, variant: RepeatSafety) -> RepeatSafety:
+    """Without a changeCounter nothing is locked."""
+    return RepeatSafety.NONE if intent.before["lock"].get(COUNTER) is None else variant
+
+
+def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
+    """While the counter stands, nothing happened. Once it moved, the fields that were to change tell who moved it."""
+    order, lock, was = evidence.order, intent.before["lock"], intent.before["was"]
+    if order is None:
+        return NO_ORDER
+    if lock.get(COUNTER) is None or order.get(COUNTER) is None:
+        return unclear(NO_COUNTER, ask_again=lock.get(COUNTER) is not None)
+    if order[COUNTER] == lock[COUNTER]:
+        return NOT_DONE
+    asked = command.body["order"]
+    if all(as_asked(order.get(name), asked[name]) for name in was):
+        return DONE
+    if any(order.get(name) is None and asked[name] not in NOTHING for name in was):
+        return unclear(NOT_SHOWN)
+    return NOT_DONE if all(digest(order.get(name)) == before for name, before in was.items()) else unclear(BETWEEN)
+
+
+def shows_done(command: Command, order: Order) -> bool:
+    """Every field is as asked."""
+    return all(as_asked(order.get(name), value) for name, value in _fields(command).items())
+
+
+def _fields(command: Command) -> dict[str, object]:
+    return {name: value for name, value in command.body["order"].items() if name not in (*LOCK, *GIVEN_BY_THE_POS, "extOrderId")}
+
+
+SPEC = CommandSpec(
+    (
+        Variant("updateOrderV2", RepeatSafety.OPTIMISTIC_LOCK, request_with_flags),
+        Variant("updateOrder", RepeatSafety.OPTIMISTIC_LOCK, whole_order, without(*FLAGS)),
+    ),
+    ("UPDATE-ORDER-RESULT-",),
+    codes(["OK", "NO-CHANGES"], ["NOT-FOUND"]),
+    snapshot,
+    reconcile,
+    shows_done,
+    safety,
+)

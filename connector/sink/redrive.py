@@ -1,0 +1,55 @@
+"""Judging a redriven dead letter by what travels in its headers, when the ledger no longer knows its command. Pure."""
+
+from dataclasses import dataclass
+
+import orjson
+
+from connector.sink.intake import Command
+from connector.sink.ledger import Intent
+from connector.sink.publishing import Message
+
+STAGE, WRITTEN, INTENT = "__connect.errors.stage", "mplus_letter_written", "mplus_intent"
+NEVER_SENT = ("parse", "validate")
+"""Stages of messages that were no valid command: nothing was sent for them."""
+
+REMEMBERED_SHARE = 0.9
+"""Of the ledger's retention: what is younger is certainly still remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class RedrivenLetter:
+    """A dead letter as far as its headers tell. `written`: seconds since 1970; `intent`: the last call of its command."""
+
+    stage: str
+    written: float | None
+    intent: Intent | None
+
+    def is_new(self, now: float, retention: float) -> bool:
+        """Whether its command was never sent: it was invalid, and a redrive since then would be remembered. Seconds."""
+        young = self.written is not None and now - self.written < retention * REMEMBERED_SHARE
+        return self.stage in NEVER_SENT and young
+
+
+def redriven_letter(message: Message, command: Command) -> RedrivenLetter:
+    """What the headers of a redriven message say; whatever cannot be read says nothing."""
+    told = {name: value for name, value in message.headers if value is not None}
+    written = told.get(WRITTEN, b"")
+    return RedrivenLetter(
+        told.get(STAGE, b"").decode(errors="replace"),
+        int(written) / 1000 if written.isdigit() and len(written) < 20 else None,
+        _intent(told.get(INTENT), command),
+    )
+
+
+def intent_header(intent: Intent | None) -> bytes | None:
+    """An INTENT as its dead letter carries it."""
+    return None if intent is None else orjson.dumps(intent)
+
+
+def _intent(value: bytes | None, command: Command) -> Intent | None:
+    try:
+        intent = Intent(**orjson.loads(value or b"null"))
+        known = (intent.command_id, intent.command, intent.digest) == (command.id, command.name, command.digest)
+    except (TypeError, ValueError):
+        return None
+    return intent if known and isinstance(intent.before, dict) and isinstance(intent.attempt, int) else None
