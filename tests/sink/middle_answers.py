@@ -13,6 +13,7 @@ HEAD = (
 TAIL = b"</SOAP-ENV:Envelope>\n"
 HTML = b"<html><head><title>%d</title></head><body><h1>%d</h1><p>nginx & friends<br></body></html>\n"
 XML = "text/xml; charset=utf-8"
+CODES = {"cancelOrder": "CANCEL-ORDER-RESULT-OK", "payOrder": "PAY-ORDER-RESULT-OK"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,10 @@ def _body(*inside: bytes) -> bytes:
 
 
 def _response(operation: str) -> bytes:
-    """A good answer to a payment or a cancellation, as that of `operation`."""
-    code = "CANCEL-ORDER-RESULT-OK" if operation.startswith("cancel") else "PAY-ORDER-RESULT-OK"
-    return _body(f"<ns:{operation}Response><ns:result>{code}</ns:result></ns:{operation}Response>".encode())
+    """A good answer to an operation, as short as one can be."""
+    name = operation[:1].upper() + operation[1:]
+    code = CODES.get(operation, "OK")
+    return _body(f"<ns:{name}Response><ns:result>{code}</ns:result></ns:{name}Response>".encode())
 
 
 def _other(asked: Asked, told: bytes | None) -> Answer:

@@ -69,7 +69,7 @@ async def test_no_answer_of_it_is_the_poss(name: str) -> None:
         status, _, body = await asked(box, "cancelOrder", order)
 
     assert ["cancelled"] == done(box)
-    assert not (status == 200 and _told(body) & {"cancelOrderResponse", "Fault"}), body
+    assert not (status == 200 and _told(body) & {"CancelOrderResponse", "Fault"}), body
 
 
 def _told(body: bytes) -> set[str]:
@@ -93,8 +93,8 @@ async def test_each_answer_says_what_its_name_says() -> None:
     assert {"429", "503"} == {name for name, (_, headers, _) in told.items() if "Retry-After" in headers}
     assert [box.pos.url] * 2 == [told[name][1]["Location"].partition("?")[0] for name in ("302", "307")]
     assert {"closed", "cut connection"} == {name for name, (status, _, _) in told.items() if status == 0}
-    assert {"payOrderResponse"} == _told(told["another operation"][2])
-    assert b"getOrderResponse" in told["cut"][2]
+    assert {"PayOrderResponse"} == _told(told["another operation"][2])
+    assert b"GetOrderResponse" in told["cut"][2]
     assert {"204", "empty"} == {name for name, (status, _, body) in told.items() if status and not body}
 
 
