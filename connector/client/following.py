@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.client.brokers import DEADLINE, Brokers
 from connector.client.reading import consuming
-from connector.errors import ConnectorError, Fatal
+from connector.errors import Fatal
 
 GONE_S = 60.0
 """Seconds without the topic until it is said to be gone: a broker that starts again may not know it at first."""
@@ -17,21 +17,16 @@ GONE_S = 60.0
 async def following(brokers: Brokers, topic: str, partitions: int) -> AsyncGenerator[Sequence[ConsumerRecord], None]:
     """First nothing, as soon as the ends are known; then what comes, in order per partition, or nothing for a second.
 
-    Raises Fatal for whatever goes wrong: who waits for what would come must hear of it.
+    Raises Fatal, also when the topic is gone.
     """
-    try:
-        async with consuming(brokers) as consumer:
-            await _to_the_end(consumer, [TopicPartition(topic, partition) for partition in range(partitions)])
-            yield ()
-            watch = _Watch(topic)
-            while True:
-                await _widen(consumer, topic, watch.partitions(consumer))
-                batches = await consumer.getmany(timeout_ms=1000)
-                yield list(chain.from_iterable(batches.values()))
-    except ConnectorError:
-        raise
-    except Exception as error:
-        raise Fatal(f"{topic} cannot be followed any more: {type(error).__name__}: {error}") from error
+    async with consuming(brokers) as consumer:
+        await _to_the_end(consumer, [TopicPartition(topic, partition) for partition in range(partitions)])
+        yield ()
+        watch = _Watch(topic)
+        while True:
+            await _widen(consumer, topic, watch.partitions(consumer))
+            batches = await consumer.getmany(timeout_ms=1000)
+            yield list(chain.from_iterable(batches.values()))
 
 
 async def _to_the_end(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> None:

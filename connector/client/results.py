@@ -13,7 +13,7 @@ from connector.client.brokers import Brokers
 from connector.client.following import following
 from connector.client.reading import committed, extent
 from connector.client.result import Result, decoded
-from connector.errors import Fatal
+from connector.errors import ConnectorError, Fatal
 from connector.kafka.connection import retrieved
 
 
@@ -137,6 +137,15 @@ class Results:
                     waiter.hear(said)
 
     async def _follow(self, partitions: int, started: "asyncio.Future[None]") -> None:
+        """Whatever ends it is told to all who wait: none of them may wait for ever."""
+        try:
+            await self._tell_all(partitions, started)
+        except ConnectorError:
+            raise
+        except Exception as error:
+            raise Fatal(f"{self._topic} is no longer followed: {type(error).__name__}: {error}; connect again") from error
+
+    async def _tell_all(self, partitions: int, started: "asyncio.Future[None]") -> None:
         async with aclosing(following(self._brokers, self._topic, partitions)) as batches:
             async for records in batches:
                 if not started.done():
