@@ -113,7 +113,15 @@ SANDBOX_USERS = {"cli.sandbox", "demo.stage"}
 HTTP_CLIENTS = {"mplus.streaming", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
-KAFKA_CLIENTS = {"audit.topic", "client.controls", "client.producing", "client.reading", "client.results", "client.seeking"}
+KAFKA_CLIENTS = {
+    "audit.topic",
+    "client.controls",
+    "client.following",
+    "client.producing",
+    "client.reading",
+    "client.results",
+    "client.seeking",
+}
 """Beside the folder kafka/."""
 
 TABLES: set[str] = set()

@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -12,14 +12,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from connector.cli import redrive_plan
 from connector.cli.administrations import chosen
+from connector.cli.letter_intent import intended
 from connector.cli.letter_text import body, row, words
 from connector.cli.options import ConfigFile, Json
 from connector.cli.order_options import AdministrationName
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
 from connector.cli.status import WIDE
-from connector.client.letters import SINK_STAGES, DeadLetters, Later, Letter, in_order
+from connector.client.letters import SINK_STAGES, DeadLetters, Letter, in_order
+from connector.client.redriving import INTENT
 from connector.config import Config, load
 from connector.errors import Misconfigured, Reject
 from connector.kafka.connection import client_arguments
@@ -30,6 +33,9 @@ QUIET = 5.0
 """Seconds of reading before the first plain line about it."""
 
 Stage = Annotated[str | None, typer.Option("--stage", help=f"Only of this one: {', '.join(STAGES)}.", show_default=False)]
+Since = Annotated[str | None, typer.Option("--since", help="A time (ISO 8601), or an age: 30m, 2h, 7d.")]
+Until = Annotated[str | None, typer.Option("--until", help="Only before this time, or age.")]
+Span = tuple[datetime | None, datetime | None]
 Coordinates = Annotated[list[str] | None, typer.Argument(metavar="PARTITION:OFFSET…", help="Letters, as `list` names them.")]
 
 
@@ -46,23 +52,23 @@ def list_letters(
     config: ConfigFile = None,
     administration: AdministrationName = None,
     stage: Stage = None,
-    since: Annotated[str | None, typer.Option("--since", help="A time (ISO 8601), or an age: 30m, 2h, 7d.")] = None,
+    since: Since = None,
+    until: Until = None,
     as_json: Json = False,
 ) -> None:
-    """List the dead letters that there are now."""
-    after = moment(since, datetime.now(UTC))
+    """List the dead letters that there are now, the newest last."""
+    span = _span(since, until)
     _known(stage)
     settings = load(config)
     rows = [chosen(settings, administration)] if administration else settings.administrations
-    until_signalled(
-        _list(settings, [each.administration for each in rows], lambda letter: _wanted(letter, stage, after), as_json)
-    )
+    until_signalled(_list(settings, [each.administration for each in rows], lambda letter: _wanted(letter, stage, span), as_json))
 
 
 async def _list(config: Config, administrations: Sequence[str], wanted: Callable[[Letter], bool], as_json: bool) -> None:
     found: list[Letter] = []
     for name in administrations:
         found += await _all(_letters(config, name), wanted)
+    found.sort(key=lambda letter: (letter.timestamp, letter.place, letter.offset))
     if as_json:
         for letter in found:
             typer.echo(orjson.dumps(row(letter)).decode())
@@ -85,8 +91,10 @@ async def _show(letters: DeadLetters, wanted: Sequence[tuple[int, int]]) -> None
     (letter,) = await _at(letters, wanted)
     typer.echo(f"{letter.place.topic}:{letter.coordinate}  {letter.at.isoformat()}")
     typer.echo(f"key: {words(letter.key)}")
-    for name, value in letter.headers.items():
+    for name, value in letter.pairs:
         typer.echo(f"{words(name.encode())}: {words(value)}")
+    for line in intended(letter.headers.get(INTENT)):
+        typer.echo(line)
     typer.echo()
     typer.echo(body(letter.value))
 
@@ -95,48 +103,47 @@ def redrive(
     coordinates: Coordinates = None,
     stage: Stage = None,
     everything: Annotated[bool, typer.Option("--all", help="All letters of order commands, or all of --stage.")] = False,
+    since: Since = None,
+    until: Until = None,
     apply: Annotated[bool, typer.Option("--apply", help="Do it: without this it is only shown.")] = False,
     config: ConfigFile = None,
     administration: AdministrationName = None,
 ) -> None:
-    """Send dead letters of order commands again. Each runs once: to redrive it twice does no harm."""
-    if bool(coordinates) == everything or (stage and not everything):
-        raise Misconfigured("say which: PARTITION:OFFSET …, or --all, or --stage … --all")
+    """Send dead letters of order commands again.
+
+    A letter runs once while the ledger remembers it; one that is older is only looked up.
+    """
+    if bool(coordinates) == everything or ((stage or since or until) and not everything):
+        raise Misconfigured("say which: PARTITION:OFFSET …, or --all, with --stage …, --since … or --until … for a part of them")
+    span = _span(since, until)
     _known(stage)
     wanted = parsed(coordinates or [])
     settings = load(config)
     letters = _letters(settings, chosen(settings, administration).administration)
-    until_signalled(_redrive(letters, wanted, stage, apply=apply))
-
-
-async def _redrive(letters: DeadLetters, wanted: Sequence[tuple[int, int]], stage: str | None, *, apply: bool) -> None:
     stages = (stage,) if stage else SINK_STAGES
-    found = await _at(letters, wanted) if wanted else await _all(letters, lambda letter: letter.stage in stages)
+    found = _at(letters, wanted) if wanted else _all(letters, lambda letter: letter.stage in stages and _within(letter, span))
+    until_signalled(_redrive(letters, found, settings.connector.ledger_retention, apply=apply))
+
+
+async def _redrive(letters: DeadLetters, finding: Awaitable[list[Letter]], ledger_days: int, *, apply: bool) -> None:
+    found = await finding
     if problems := [problem for letter in found if (problem := letters.problem(letter))]:
         raise Reject("; ".join(problems))
     with progress("reading what was sent since", quiet=QUIET):
         since = await letters.later(found)
     for letter in in_order(found):
-        typer.echo(_plan(letter, since[letter.coordinate]))
+        typer.echo(redrive_plan.line(letter, since[letter.coordinate]))
+    plan = redrive_plan.summary(found, since, datetime.now(UTC), ledger_days)
     if not apply:
-        typer.echo(f"{len(found)} to send again: nothing is done without --apply")
+        typer.echo(f"{plan}: nothing is done without --apply")
         return
+    typer.echo(plan)
     done = 0
     with progress(f"sending {len(found)} again", quiet=QUIET) as tell:
         async for _, _ in letters.redrive(in_order(found)):
             done += 1
             tell(f"sent {done} of {len(found)} again")
-    typer.echo(f"{done} sent again: each runs once, however often it is redriven, and its result comes as any other's")
-
-
-def _plan(letter: Letter, since: Later) -> str:
-    key, origin = words(letter.key), letter.origin
-    text = f"{letter.coordinate}  {letter.stage}  {key}  → {origin.topic}[{origin.partition}] (was offset {origin.offset})"
-    if since.redrives:
-        text += f", redriven before: {since.redrives}"
-    if since.commands:
-        text += f", {since.commands} later command{'s' * (since.commands > 1)} of this key came since: look at the order first"
-    return text
+    typer.echo(redrive_plan.sent(done, ledger_days))
 
 
 async def _at(letters: DeadLetters, wanted: Sequence[tuple[int, int]]) -> list[Letter]:
@@ -172,8 +179,21 @@ def _letters(config: Config, administration: str) -> DeadLetters:
     return DeadLetters(client_arguments(config.kafka), administration)
 
 
-def _wanted(letter: Letter, stage: str | None, after: datetime | None) -> bool:
-    return stage in (None, letter.stage) and (after is None or letter.at >= after)
+def _wanted(letter: Letter, stage: str | None, span: Span) -> bool:
+    return stage in (None, letter.stage) and _within(letter, span)
+
+
+def _within(letter: Letter, span: Span) -> bool:
+    after, before = span
+    return (after is None or letter.at >= after) and (before is None or letter.at < before)
+
+
+def _span(since: str | None, until: str | None) -> Span:
+    now = datetime.now(UTC)
+    after, before = moment(since, now), moment(until, now, "--until")
+    if after and before and after >= before:
+        raise Misconfigured(f"--since {since} is not before --until {until}: no letter is meant")
+    return after, before
 
 
 def _known(stage: str | None) -> None:
@@ -189,7 +209,7 @@ def parsed(coordinates: Sequence[str]) -> list[tuple[int, int]]:
     return list(dict.fromkeys((int(match[1]), int(match[2])) for match in found.values() if match))
 
 
-def moment(text: str | None, now: datetime) -> datetime | None:
+def moment(text: str | None, now: datetime, option: str = "--since") -> datetime | None:
     """A time in ISO 8601 (UTC where it does not say), or an age before now. Raises Misconfigured."""
     if text is None:
         return None
@@ -198,5 +218,5 @@ def moment(text: str | None, now: datetime) -> datetime | None:
     try:
         found = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Misconfigured(f"--since {text}: use a time such as 2026-07-31T10:00:00+02:00, or an age such as 2h") from error
+        raise Misconfigured(f"{option} {text}: use a time such as 2026-07-31T10:00:00+02:00, or an age such as 2h") from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -26,7 +26,10 @@ def create(
     ext_order_id: options.ExtOrderId = None,
     relation: Annotated[str | None, typer.Option("--relation", metavar="NUMBER", help="The customer: required.")] = None,
     line: Annotated[
-        list[str] | None, typer.Option("--line", metavar="ARTICLE:QUANTITY[:PRICE]", help="Price in cents; repeatable.")
+        list[str] | None,
+        typer.Option(
+            "--line", metavar="ARTICLE:QUANTITY[:PRICE]", help="Price in cents; a quantity below 0 comes back; repeatable."
+        ),
     ] = None,
     pay: options.Payments = None,
     prepay: Annotated[bool, typer.Option("--prepay", help="The payments are a deposit.")] = False,
@@ -112,7 +115,10 @@ def deliver(
     ext_order_id: options.ExtOrderId = None,
     order_id: options.OrderId = None,
     line: Annotated[
-        list[str] | None, typer.Option("--line", metavar="LINEID:QUANTITY", help="Only this; repeatable. Default: all of it.")
+        list[str] | None,
+        typer.Option(
+            "--line", metavar="LINEID:QUANTITY", help="Only this; below 0: it comes back; repeatable. Default: all of it."
+        ),
     ] = None,
     file: options.File = None,
     command_id: options.CommandId = None,

@@ -20,6 +20,11 @@ COMMANDS = {
 WITH_ORDER = ("create", "update")
 """Verbs whose command carries an order."""
 
+DIGITS_MAX = 40
+"""More of them are no number that anybody means; whether a number fits into 64 bits is said where commands are judged."""
+
+WHOLE = rf"-?[0-9]{{1,{DIGITS_MAX}}}"
+
 UNNAMED = "no order is named: give {}, where it has none)"
 
 
@@ -89,38 +94,38 @@ def _value(flag: Flag, problems: list[str]) -> Any:
 
 
 def order_line(text: str) -> dict[str, Any]:
-    """`ARTICLE:QUANTITY[:PRICE]` as a line of an order. Raises ValueError."""
-    if not (found := re.fullmatch(r"([0-9]+):([0-9.]+)(?::([0-9]+))?", text)):
-        raise ValueError(f"{text} is not ARTICLE:QUANTITY[:PRICE in cents]")
+    """`ARTICLE:QUANTITY[:PRICE]` as a line of an order; below zero: what comes back. Raises ValueError."""
+    if not (found := re.fullmatch(rf"([0-9]{{1,{DIGITS_MAX}}}):([^:]*)(?::({WHOLE}))?", text)):
+        raise ValueError(f"{text} is not ARTICLE:QUANTITY[:PRICE in cents], such as 20:2, 20:-1 or 20:0.5:425")
     article, quantity, price = found.groups()
-    return {"articleNumber": int(article), "data": _quantity(quantity) | ({"price": int(price)} if price else {})}
+    return {"articleNumber": int(article), "data": _quantity(text, quantity) | ({"price": int(price)} if price else {})}
 
 
 def delivery_line(text: str) -> dict[str, Any]:
     """`LINEID:QUANTITY` as a line to deliver. Raises ValueError."""
     line, colon, quantity = text.rpartition(":")
     if not (line and colon):
-        raise ValueError(f"{text} is not LINEID:QUANTITY")
-    return {"lineId": line} | _quantity(quantity)
+        raise ValueError(f"{text} is not LINEID:QUANTITY, such as 5f0c:1, 5f0c:-1 or 5f0c:0.5")
+    return {"lineId": line} | _quantity(text, quantity)
 
 
 def payment(text: str) -> dict[str, Any]:
     """`METHOD:CENTS`. Raises ValueError."""
-    if not (found := re.fullmatch(r"(.+):(-?[0-9]+)", text)):
-        raise ValueError(f"{text} is not METHOD:CENTS")
+    if not (found := re.fullmatch(rf"(.+):({WHOLE})", text)):
+        raise ValueError(f"{text} is not METHOD:CENTS, such as CASH:1995 or CASH:-100")
     return {"method": found[1], "amount": int(found[2])}
 
 
-def _quantity(text: str) -> dict[str, int]:
-    if not re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
-        raise ValueError(f"{text} is not a quantity")
+def _quantity(line: str, text: str) -> dict[str, int]:
+    if not re.fullmatch(rf"{WHOLE}(\.[0-9]{{1,{DIGITS_MAX}}})?", text):
+        raise ValueError(f"{line} is no line: {text or 'nothing'} is not a quantity, such as 2, -1 or 0.5")
     whole, _, decimals = text.partition(".")
     return {"quantity": int(whole + decimals)} | ({"decimalPlaces": len(decimals)} if decimals else {})
 
 
 def number(text: str) -> int:
     """A whole number. Raises ValueError."""
-    if not re.fullmatch(r"[0-9]+", text):
+    if not re.fullmatch(rf"[0-9]{{1,{DIGITS_MAX}}}", text):
         raise ValueError(f"{text} is not a number")
     return int(text)
 

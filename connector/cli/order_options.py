@@ -16,7 +16,8 @@ File = Annotated[
 ]
 ExtOrderId = Annotated[str | None, typer.Option("--ext-order-id", help="The order's extOrderId.", show_default=False)]
 OrderId = Annotated[
-    str | None, typer.Option("--order-id", help="The order's orderId: alone only where it has no extOrderId.", show_default=False)
+    str | None,
+    typer.Option("--order-id", help="The order's orderId: with --ext-order-id, unless it has none.", show_default=False),
 ]
 Payments = Annotated[list[str] | None, typer.Option("--pay", metavar="METHOD:CENTS", help="A payment; repeatable.")]
 CommandId = Annotated[

@@ -18,7 +18,7 @@ from connector.cli.order_options import Common, Flag
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
 from connector.client import OrderCommands, Result
-from connector.client.commands import order_key
+from connector.client.drafts import order_key
 from connector.config import Config, load
 from connector.errors import Misconfigured, Unanswered
 from connector.kafka.connection import client_arguments

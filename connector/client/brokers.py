@@ -14,12 +14,17 @@ DEADLINE = 30.0
 """Seconds to reach a broker and to learn what topics there are."""
 
 
+METADATA_AGE_MS = 10_000
+"""Milliseconds after which it is seen that a topic has more partitions, or is gone, unless the caller says otherwise."""
+
+
 class Brokers:
     """The arguments of any aiokafka client, and errors in our words."""
 
     def __init__(self, kafka: str | Mapping[str, Any]) -> None:
         """`kafka`: bootstrap servers (`host:port,host:port`), or aiokafka's arguments with security and login."""
-        self.arguments: dict[str, Any] = {"bootstrap_servers": kafka} if isinstance(kafka, str) else dict(kafka)
+        given: Mapping[str, Any] = {"bootstrap_servers": kafka} if isinstance(kafka, str) else kafka
+        self.arguments: dict[str, Any] = {"metadata_max_age_ms": METADATA_AGE_MS, **given}
         # constructed, not validated: the environment would win over what the caller said
         self._named = Kafka.model_construct(
             bootstrap_servers=str(self.arguments.get("bootstrap_servers", "localhost")),

@@ -1,16 +1,14 @@
 """Sending order commands and awaiting their results."""
 
 import asyncio
-import uuid
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from types import TracebackType
-from typing import Any, NamedTuple
-
-import orjson
+from typing import Any
 
 from connector.client.brokers import Brokers
+from connector.client.drafts import Ready, must_be_answerable, ready
 from connector.client.producing import Producing
 from connector.client.result import Result
 from connector.client.results import Results, Waiter
@@ -36,35 +34,6 @@ def results_topic(administration: str) -> str:
     return f"{administration}.order-command-results"
 
 
-class Ready(NamedTuple):
-    """A command as it is written."""
-
-    command_id: str
-    key: str
-    value: bytes
-
-
-def ready(command: Mapping[str, Any]) -> Ready:
-    """The command with a commandId, its key and its JSON. Raises Reject where it names no order or cannot be JSON."""
-    body = {"commandId": str(uuid.uuid4()), **command}
-    key = order_key(body)
-    if not key:
-        raise Reject("the command names no order: give its extOrderId, or its orderId where it has none", "INVALID-COMMAND")
-    if not isinstance(body["commandId"], str) or not body["commandId"]:
-        raise Reject("commandId must be a text, and not empty", "INVALID-COMMAND")
-    try:
-        return Ready(body["commandId"], key, orjson.dumps(body))
-    except TypeError as error:
-        raise Reject(f"the command cannot be written as JSON: {error}", "INVALID-COMMAND") from error
-
-
-def order_key(command: Mapping[str, Any]) -> str:
-    """The key: the order's extOrderId, else its orderId; empty where neither is there."""
-    order = command.get("order")
-    place = order if isinstance(order, Mapping) else command
-    return next((name for name in (place.get("extOrderId"), place.get("orderId")) if isinstance(name, str) and name), "")
-
-
 class OrderCommands:
     """`async with OrderCommands("kafka:9092", "shop") as commands: result = await commands.send({…})`.
 
@@ -78,67 +47,85 @@ class OrderCommands:
         self._topics = commands_topic(administration), results_topic(administration)
         self._results = Results(self._brokers, self._topics[1])
         self._producing = Producing(self._brokers)
-        self._partitions = 0
-        self._submitted: OrderedDict[str, tuple[AsyncExitStack, Waiter]] = OrderedDict()
+        self._open = False
+        self._submitted: OrderedDict[str, tuple[ExitStack, Waiter]] = OrderedDict()
 
     async def __aenter__(self) -> "OrderCommands":
-        self._partitions, results = await self._brokers.partitions(*self._topics)
+        _, results = await self._brokers.partitions(*self._topics)
         try:
             await self._results.start(results)
         except BaseException:
             await self._results.close()
             raise
+        self._open = True
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._open = False
         while self._submitted:
-            await self._forget(next(iter(self._submitted)))
+            self._forget(next(iter(self._submitted)))
         await self._producing.close()
         await self._results.close()
 
-    async def send(self, command: Mapping[str, Any], *, timeout: float | None = None) -> Result:
-        """Write a command and await its result, for at most `timeout` seconds in all (None: for ever)."""
-        row, until = ready(command), _until(timeout)
-        with self._results.awaited(row.command_id) as waiter:
+    async def send(self, command: Mapping[str, Any], *, key: str | None = None, timeout: float | None = None) -> Result:
+        """Write a command and await its result, for at most `timeout` seconds in all (None: for ever).
+
+        `key`: the order's extOrderId, where the command names an order that has one by its orderId only.
+        """
+        row, until = ready(command, key), _until(timeout)
+        self._results.must_follow()
+        with self._results.awaited(Waiter(row.command_id, row.key.encode())) as waiter:
             await self._write(row, until)
             async with _in_time(f"command {row.command_id} {NO_RESULT}", until):
                 return await self._results.first(waiter)
 
-    async def submit(self, command: Mapping[str, Any], *, timeout: float | None = None) -> str:
-        """Write a command; the commandId as soon as Kafka has it. Ask for its `result` when it suits."""
-        row = ready(command)
-        await self._remember(row.command_id)
-        await self._write(row, _until(timeout))
+    async def submit(self, command: Mapping[str, Any], *, key: str | None = None, timeout: float | None = None) -> str:
+        """Write a command; the commandId as soon as Kafka has it. Ask for its `result` when it suits. `key`: as for `send`."""
+        row = ready(command, key)
+        self._remember(row)
+        try:
+            await self._write(row, _until(timeout))
+        except Reject:  # it was not written, and never will be
+            self._forget(row.command_id)
+            raise
         return row.command_id
 
     async def result(self, command_id: str, *, timeout: float | None = None) -> Result:
-        """The result of a command, whoever sent it and when: one that was not submitted here is looked up in the topic."""
+        """The last result of a command that is no duplicate, whoever sent it and when: after a redrive, what became of that.
+
+        A command that was not submitted here is looked up in the topic, all of which is read for it.
+        """
+        must_be_answerable(command_id)
+        _, kept = self._submitted.get(command_id, (None, None))
         async with _in_time(f"command {command_id} {NO_RESULT}", _until(timeout)):
-            if command_id in self._submitted:
-                result = await self._results.first(self._submitted[command_id][1])
-                await self._forget(command_id)
-                return result
-            with self._results.awaited(command_id) as waiter:  # before looking: it may come meanwhile
-                return await self._results.published(command_id) or await self._results.first(waiter)
+            with self._results.awaited(kept or Waiter(command_id)) as waiter:  # before looking: it may come meanwhile
+                if kept is None:
+                    await self._results.published(waiter)
+                result = await self._results.first(waiter)
+        self._forget(command_id)
+        return result
 
     async def _write(self, row: Ready, until: float | None) -> None:
-        if not self._partitions:
+        if not self._open:
             raise Fatal("not connected: use `async with OrderCommands(…) as commands`")
         key, what = row.key.encode(), f"command {row.command_id}"
-        place = Place(self._topics[0], partition_of(key, self._partitions))
         async with _in_time(f"{what} {UNCONFIRMED}", until):
+            count = await self._producing.partitions(self._topics[0], what)
+            place = Place(self._topics[0], partition_of(key, count))
             await self._producing.write(place, Record(place.topic, key, row.value, outgoing()), what)
 
-    async def _remember(self, command_id: str) -> None:
+    def _remember(self, row: Ready) -> None:
+        if row.command_id in self._submitted:
+            return
         if len(self._submitted) >= REMEMBERED:
-            await self._forget(next(iter(self._submitted)))
-        if command_id not in self._submitted:
-            stack = AsyncExitStack()
-            self._submitted[command_id] = stack, stack.enter_context(self._results.awaited(command_id))
+            self._forget(next(iter(self._submitted)))
+        stack, waiter = ExitStack(), Waiter(row.command_id, row.key.encode())
+        self._submitted[row.command_id] = stack, stack.enter_context(self._results.awaited(waiter))
 
-    async def _forget(self, command_id: str) -> None:
+    def _forget(self, command_id: str) -> None:
+        """Whoever awaits it at this moment is told all the same."""
         if command_id in self._submitted:
-            await self._submitted.pop(command_id)[0].aclose()
+            self._submitted.pop(command_id)[0].close()
 
 
 def _until(timeout: float | None) -> float | None:

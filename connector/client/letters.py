@@ -11,12 +11,12 @@ from connector.client.brokers import Brokers
 from connector.client.commands import commands_topic
 from connector.client.producing import Producing
 from connector.client.reading import committed, extent
+from connector.client.redriving import LEFT_OUT, REDRIVE, again
 from connector.errors import Reject
-from connector.kafka.records import Place, Record
+from connector.kafka.records import Place
 
 PREFIX = "__connect.errors."
-REDRIVE = "mplus_redrive"
-SINK_STAGES = ("parse", "validate", "outcome")
+SINK_STAGES = ("parse", "validate", "outcome", "unexpected")
 """Stages of order commands: the letter is the command, and can be sent again."""
 
 
@@ -39,6 +39,8 @@ class Letter:
     key: bytes | None
     value: bytes | None
     headers: Mapping[str, bytes | None]
+    pairs: Sequence[tuple[str, bytes | None]] = ()
+    """The same as they stand in the record: a name may be there more than once."""
 
     @property
     def coordinate(self) -> str:
@@ -52,7 +54,7 @@ class Letter:
 
     @property
     def stage(self) -> str:
-        """`parse`, `validate`, `outcome`; of the source `decode` and `too-large`."""
+        """`parse`, `validate`, `outcome`, `unexpected`; of the source `decode` and `too-large`."""
         return self._text("stage")
 
     @property
@@ -119,6 +121,8 @@ class DeadLetters:
             return (
                 f"letter {letter.coordinate} does not say where in {self._commands} it comes from: send the command itself again"
             )
+        if b"the value" in (letter.headers.get(LEFT_OUT) or b""):
+            return f"letter {letter.coordinate} was too large to keep its body: send the command itself again"
         if letter.key is None and letter.value is None:
             return f"letter {letter.coordinate} is empty: there is nothing to send"
         return ""
@@ -137,15 +141,27 @@ class DeadLetters:
         return counts.found
 
     async def redrive(self, letters: Sequence[Letter]) -> AsyncIterator[tuple[Letter, int]]:
-        """Send letters again, one after the other: each with its new offset. Raises as Producing.write does."""
+        """Send letters again, one after the other, each with its new offset: bytes, key and headers as they were.
+
+        A worker carries out what it has not carried out, as long as its ledger remembers; of what is older it only looks
+        what became of it. Raises as Producing.write does.
+        """
         producing = Producing(self._brokers)
         try:
             for letter in letters:
-                place = Place(self._commands, letter.origin.partition)
-                again = Record(place.topic, letter.key, letter.value, [(REDRIVE, letter.coordinate.encode())])
-                yield letter, await producing.write(place, again, f"letter {letter.coordinate}")
+                yield letter, await self._sent(producing, letter)
         finally:
             await producing.close()
+
+    async def _sent(self, producing: Producing, letter: Letter) -> int:
+        place, refusal = Place(self._commands, letter.origin.partition), Reject("")
+        what = letter.key, letter.value, letter.pairs
+        for record in again(place.topic, what, letter.coordinate, letter.timestamp):
+            try:
+                return await producing.write(place, record, f"letter {letter.coordinate}")
+            except Reject as error:  # too large: with fewer headers, then
+                refusal = error
+        raise refusal
 
 
 def in_order(letters: Iterable[Letter]) -> list[Letter]:
@@ -155,7 +171,8 @@ def in_order(letters: Iterable[Letter]) -> list[Letter]:
 
 def _letter(record: Any) -> Letter:
     place = Place(record.topic, record.partition)
-    return Letter(place, record.offset, record.timestamp, record.key, record.value, dict(record.headers))
+    pairs = tuple(record.headers)
+    return Letter(place, record.offset, record.timestamp, record.key, record.value, dict(pairs), pairs)
 
 
 def _first(span: tuple[int, int], letters: Iterable[Letter]) -> int:

@@ -49,6 +49,11 @@ class Producing:
                 await producer.flush()
         await throw_away(producer)
 
+    async def partitions(self, topic: str, what: str) -> int:
+        """How many partitions a topic has, as of the last minutes. Raises as `write` does."""
+        with self._confirming(what):
+            return len(await (await self._ready()).partitions_for(topic))
+
     async def write(self, place: Place, record: Record, what: str) -> int:
         """Write a record to a partition, and return its offset. `what` names it in errors.
 

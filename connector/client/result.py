@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+OUTCOMES = ("succeeded", "rejected", "unknown")
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -33,6 +35,22 @@ class Result:
         """Whether the command did what it says."""
         return self.outcome == "succeeded"
 
+    def says_more_than(self, before: "Result") -> bool:
+        """Whether this later result of the same command replaces the one before: it does after a redrive.
+
+        A duplicate repeats what was said. The refusal of a message that was never sent is about that message (the id was
+        used again, for something else), where the command itself had been sent or had ended otherwise.
+        """
+        if self.duplicate:
+            return before.duplicate
+        never_sent = before.attempts == 0 and (before.outcome == "unknown" or before.refuses)
+        return before.duplicate or never_sent or not self.refuses
+
+    @property
+    def refuses(self) -> bool:
+        """Whether a message was no valid command, so that nothing was sent for it."""
+        return (self.outcome, self.reason, self.attempts) == ("rejected", "INVALID-COMMAND", 0)
+
 
 def _camel(name: str) -> str:
     first, *rest = name.split("_")
@@ -42,14 +60,19 @@ def _camel(name: str) -> str:
 NAMES = {row.name: _camel(row.name) for row in fields(Result) if row.name != "published"}
 """Attribute → its name in JSON: `ext_order_id` is `extOrderId`."""
 
+TYPES: Mapping[str, type] = {"sync_marker": int, "attempts": int, "reconciled": bool, "duplicate": bool}
+"""Attribute → what it holds, where that is no text."""
+
 
 def decoded(value: bytes | None) -> Result | None:
-    """The result in a record; None where it holds none."""
+    """The result in a record; None where it holds none, or what no worker writes. Never raises."""
     try:
         row = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(row, dict) or not isinstance(row.get("commandId"), str):
+    if not isinstance(row, dict) or row.get("outcome") not in OUTCOMES or row.get("commandId") is None:
         return None
     known = {name: row[word] for name, word in NAMES.items() if row.get(word) is not None}
+    if any(type(found) is not TYPES.get(name, str) for name, found in known.items()):
+        return None
     return Result(**known, published=row)

@@ -2,19 +2,25 @@
 
 import asyncio
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from connector.cli.dead_letters import moment, parsed
+from connector.cli.letter_intent import LOOK_AT, intended
 from connector.cli.letter_text import body, words
 from connector.errors import Misconfigured
+from connector.kafka.records import dead_letter_headers
+from connector.sink.intake import COMMANDS
 from tests.brokers import create_topic
 from tests.cli.program import Ended, at, ended
 from tests.client.desk import commands_of, letter, letters_of, make_topics, publish, sent
 
 ODD = b"\xff\x00\x1b[31m"
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
 
 
 async def run(bootstrap: str, prefix: str, *arguments: str) -> Ended:
@@ -80,10 +86,10 @@ async def test_a_letter_is_shown(bootstrap: str, prefix: str) -> None:
 
 
 async def test_a_redrive_is_shown_and_done_only_when_asked(bootstrap: str, prefix: str) -> None:
-    """The original bytes and key, into the original partition, with the letter's coordinate; twice is said and harmless."""
+    """The original bytes and key, into the original partition, with the letter's coordinate and time; twice is said."""
     await make_topics(bootstrap, prefix)
     await publish(bootstrap, commands_of(prefix), [ODD], b"elsewhere by murmur2", partition=2)
-    await letter(bootstrap, prefix, (2, 0), value=ODD, key=b"elsewhere by murmur2", into=1)
+    await letter(bootstrap, prefix, (2, 0), value=ODD, key=b"elsewhere by murmur2", into=1, timestamp=1785492000123)
     plan = await run(bootstrap, prefix, "redrive", "1:0")
     before = await sent(bootstrap, prefix)
     done = await run(bootstrap, prefix, "redrive", "1:0", "1:0", "--apply")
@@ -96,9 +102,189 @@ async def test_a_redrive_is_shown_and_done_only_when_asked(bootstrap: str, prefi
     assert f"→ {commands_of(prefix)}[2] (was offset 0)" in plan.out
     assert done.out.splitlines()[-1].startswith("1 sent again: each runs once")
     assert "redriven before: 1" in again.out
-    assert [(2, b"elsewhere by murmur2", ODD, (("mplus_redrive", b"1:0"),))] * 2 == [
-        (record.partition, record.key, record.value, tuple(record.headers)) for record in records[1:]
-    ]
+    assert [(2, b"elsewhere by murmur2", ODD)] * 2 == [(record.partition, record.key, record.value) for record in records[1:]]
+    own = (("mplus_redrive", b"1:0"), ("mplus_letter_written", b"1785492000123"))
+    assert [own, own] == [tuple(record.headers)[-2:] for record in records[1:]]
+
+
+BESIDE = [
+    ("traceparent", b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"),
+    ("x", b"1"),
+    ("x", None),
+    ("x", ODD),
+    ("mplus_intent", b'{"operation":"payOrderV2"}'),
+]
+
+
+async def test_a_redriven_letter_has_its_own_headers(bootstrap: str, prefix: str) -> None:
+    """The producer's and the letter's, repeated and odd ones too; a former redrive's are replaced."""
+    await make_topics(bootstrap, prefix)
+    former = [("mplus_redrive", b"9:9"), ("mplus_letter_written", b"5"), ("mplus_redrive", b"8:8")]
+    await letter(bootstrap, prefix, (2, 0), beside=[*former[:2], *BESIDE, former[2]], timestamp=1785492000123)
+    await run(bootstrap, prefix, "redrive", "0:0", "--apply")
+    (record,) = await sent(bootstrap, prefix)
+
+    told = dead_letter_headers((commands_of(prefix), 2, 0), "outcome", "OutcomeUnknown", "nobody knows")
+    own = [("mplus_redrive", b"0:0"), ("mplus_letter_written", b"1785492000123")]
+    assert [*told, *BESIDE, *own] == list(record.headers)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept"),
+    [
+        ({"big": 15_000, "small": 100}, {"big", "small"}),
+        ({"big": 25_000, "small": 100}, {"small"}),
+        ({"big": 15_000, "bigger": 16_000, "small": 100}, {"big", "small"}),
+        ({f"x{n}": 2_000 for n in range(30)}, {f"x{n}" for n in range(7)}),
+        ({"mplus_intent": 6_000, "big": 18_000, "small": 10}, {"mplus_intent", "small"}),
+        ({"mplus_intent": 25_000, "mplus_x": 10, "small": 10}, {"mplus_x"}),
+    ],
+)
+async def test_headers_that_the_topic_does_not_take_are_left_out(
+    bootstrap: str, prefix: str, sizes: dict[str, int], kept: set[str]
+) -> None:
+    """The largest first; what a worker judges by to the last; bytes, key and coordinate never."""
+    await create_topic(bootstrap, commands_of(prefix), 1, max_message_bytes="20000")
+    await create_topic(bootstrap, letters_of(prefix), 1)
+    beside = [(name, b"x" * size) for name, size in sizes.items()]
+    await letter(bootstrap, prefix, (0, 0), value=b"v" * 1000, beside=beside)
+    done = await run(bootstrap, prefix, "redrive", "0:0", "--apply")
+    (record,) = await sent(bootstrap, prefix)
+    names = {name for name, _ in record.headers}
+
+    assert (0, b"v" * 1000, b"web-1") == (done.code, record.value, record.key)
+    assert {"mplus_redrive", "mplus_letter_written", "__connect.errors.stage"} <= names
+    assert kept == names & sizes.keys()
+
+
+async def test_a_letter_that_no_longer_fits_at_all_is_said(bootstrap: str, prefix: str) -> None:
+    """One line; exit code 1."""
+    await create_topic(bootstrap, commands_of(prefix), 1, max_message_bytes="20000")
+    await create_topic(bootstrap, letters_of(prefix), 1)
+    await letter(bootstrap, prefix, (0, 0), value=b"v" * 20_000, beside=[("x", b"x")])
+    done = await run(bootstrap, prefix, "redrive", "0:0", "--apply")
+
+    assert 1 == done.code
+    assert "error: letter 0:0 is larger than the topic takes (max.message.bytes)" == done.errors[-1]
+
+
+async def test_what_will_be_sent_is_summed_up_first(bootstrap: str, prefix: str) -> None:
+    """How many, the oldest, those that the ledger has forgotten, those that later commands overtook; before anything is sent."""
+    await make_topics(bootstrap, prefix)
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    await publish(bootstrap, commands_of(prefix), [b"0", b"1"], b"web-1", partition=0)
+    await letter(bootstrap, prefix, (0, 0), timestamp=now - 29 * DAY_MS)
+    await letter(bootstrap, prefix, (0, 1), timestamp=now - 31 * DAY_MS)
+    await letter(bootstrap, prefix, (1, 1), timestamp=1609502400000, stage="unexpected")
+    plan = await run(bootstrap, prefix, "redrive", "--all")
+    done = await run(bootstrap, prefix, "redrive", "--all", "--apply")
+
+    summary = (
+        "3 to send again (the oldest of 2021-01-01T12:00:00+00:00; 2 older than the ledger's 30 days: only looked up, never "
+        "carried out; 1 with later commands of the same key: look at those orders first)"
+    )
+    assert f"{summary}: nothing is done without --apply" == plan.out.splitlines()[-1]
+    assert summary == done.out.splitlines()[-2]
+    assert "30 days that the ledger remembers" in done.out.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("flags", "values"),
+    [
+        (("--since", "150m"), [b"2", b"1"]),
+        (("--until", "90m"), [b"3", b"2"]),
+        (("--since", "150m", "--until", "90m"), [b"2"]),
+        (("--since", "150m", "--stage", "parse"), [b"1"]),
+        (("--until", "2020-01-01"), []),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+async def test_a_part_can_be_chosen_by_time(bootstrap: str, prefix: str, flags: tuple[str, ...], values: list[bytes]) -> None:
+    """From a time on, before one, or both, with a stage."""
+    await make_topics(bootstrap, prefix)
+    now = int(datetime.now(UTC).timestamp() * 1000)
+    for age, stage in ((1, "parse"), (2, "outcome"), (3, "outcome")):
+        more = {"stage": stage, "value": b"%d" % age}
+        await letter(bootstrap, prefix, (0, 9 - age), timestamp=now - age * HOUR_MS, **more)
+    done = await run(bootstrap, prefix, "redrive", "--all", *flags, "--apply")
+
+    assert 0 == done.code
+    assert sorted(values) == sorted(record.value for record in await sent(bootstrap, prefix))
+
+
+async def test_the_list_ends_with_the_newest(bootstrap: str, prefix: str) -> None:
+    """By time over all partitions, in words as in JSON."""
+    await make_topics(bootstrap, prefix)
+    for time, into in ((5, 0), (3, 2), (4, 1), (1, 1), (2, 0), (3, 0)):
+        await letter(bootstrap, prefix, (0, 1), into=into, timestamp=1785492000000 + time)
+    machine = await run(bootstrap, prefix, "list", "--json")
+    shown = await run(bootstrap, prefix, "list")
+
+    expected = ["1:1", "0:1", "0:2", "2:0", "1:0", "0:0"]
+    assert expected == [f"{row['partition']}:{row['offset']}" for row in map(json.loads, machine.out.splitlines())]
+    assert expected == re.findall(rf"{letters_of(prefix)}:(\d:\d)", shown.out)
+
+
+async def test_a_letter_whose_body_was_left_out_is_not_sent(bootstrap: str, prefix: str) -> None:
+    """There is nothing to do again."""
+    await make_topics(bootstrap, prefix)
+    beside = [("__connect.errors.left.out", b"2 headers: a, b; the value")]
+    await letter(bootstrap, prefix, (0, 0), value=None, beside=beside)
+    outcome = await run(bootstrap, prefix, "redrive", "0:0", "--apply")
+
+    assert ["error: letter 0:0 was too large to keep its body: send the command itself again"] == outcome.errors
+    assert [] == await sent(bootstrap, prefix)
+
+
+INTENT = {
+    "command": "payOrder", "operation": "payOrderV2", "order_id": "o-1", "ext_order_id": "web-1", "attempt": 2,
+    "at": "2026-07-31T10:00:00+02:00", "before": {"references": {"a\u001b[31m": 1}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("value", [INTENT, {"type": "INTENT", "entry": INTENT}], ids=["alone", "as the ledger has it"])
+def test_what_was_sent_is_told_in_words(value: dict[str, Any]) -> None:
+    """Which operation, when, how often, for which order, how it stood, and what to look at."""
+    assert [
+        "sent to the POS: payOrderV2 at 2026-07-31T10:00:00+02:00, call 2, for the order with orderId o-1, extOrderId web-1",
+        r'how it stood before: {"references":{"a\u001b[31m":1}}',
+        "look at: " + LOOK_AT["payOrder"],
+    ] == intended(json.dumps(value).encode())
+
+
+@pytest.mark.parametrize(
+    ("value", "lines"),
+    [
+        (None, []),
+        (b"", []),
+        (ODD, []),
+        (b"[" * 9999, []),
+        (b"7", []),
+        (b'{"entry":[]}', []),
+        (b'{"entry":{"operation":null}}', []),
+        (b'{"operation":{"a":[1]},"at":7,"command":["x"]}', ['sent to the POS: {"a":[1]} at 7, call ?']),
+    ],
+)
+def test_any_bytes_may_stand_for_an_intent(value: bytes | None, lines: list[str]) -> None:
+    """What cannot be read is passed over."""
+    assert lines == intended(value)
+
+
+async def test_a_letter_says_what_was_sent(bootstrap: str, prefix: str) -> None:
+    """Below its headers, of which repeated ones are all shown; whatever bytes they are."""
+    await make_topics(bootstrap, prefix)
+    await letter(bootstrap, prefix, (0, 0), beside=[("x", b"1"), ("x", None), ("mplus_intent", json.dumps(INTENT).encode())])
+    await letter(bootstrap, prefix, (0, 0), beside=[("mplus_intent", ODD)])
+    shown, odd = await run(bootstrap, prefix, "show", "0:0"), await run(bootstrap, prefix, "show", "0:1")
+
+    assert ["x: 1", "x: –"] == [line for line in shown.out.splitlines() if line.startswith("x:")]
+    assert any(line.startswith("sent to the POS: payOrderV2 at ") for line in shown.out.splitlines())
+    assert (0, [], False) == (odd.code, odd.errors, "sent to the POS" in odd.out)
+
+
+def test_every_command_says_what_to_look_at() -> None:
+    """All that there are."""
+    assert set(COMMANDS) == LOOK_AT.keys()
 
 
 async def test_all_of_a_stage_go_in_their_original_order(bootstrap: str, prefix: str) -> None:
@@ -184,6 +370,10 @@ async def test_missing_topics_are_one_line(bootstrap: str, prefix: str) -> None:
         ("redrive", "0:1", "--all"),
         ("redrive", "--stage", "outcome"),
         ("redrive", "--stage", "nonsense", "--all"),
+        ("redrive", "0:1", "--since", "2h"),
+        ("redrive", "--until", "2h"),
+        ("redrive", "--all", "--since", "1h", "--until", "2h"),
+        ("redrive", "--all", "--until", "never"),
         ("redrive", "0-1"),
         ("show", "one"),
         ("show",),

@@ -101,5 +101,6 @@ async def letter(bootstrap: str, prefix: str, place: tuple[int, int], **more: An
             more.get("value", b"{}"),
             more.get("key", b"web-1"),
             partition=more.get("into", 0),
-            headers=more.get("headers", headers),
+            headers=[*more.get("headers", headers), *more.get("beside", ())],
+            timestamp_ms=more.get("timestamp"),
         )
