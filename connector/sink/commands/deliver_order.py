@@ -108,10 +108,10 @@ def _may_be_a_part(lines: Amounts, wanted: Amounts) -> bool:
 
 
 def _of_order(slip: Order, intent: Intent) -> Amounts | None:
-    """How much of the order's lines a slip delivers; whatever else is on it is the POS's. None where it names none of them."""
+    """How much of the order's lines a slip delivers; whatever else is on it is the POS's. None where it shows none of them."""
     lines = slip_lines(slip)
     known = {line: amount for line, amount in lines.items() if line in intent.before["delivered"] and amount}
-    return known if known or not any(lines.values()) else None
+    return known or None
 
 
 def _moved(intent: Intent, order: Order, wanted: Amounts) -> Amounts | None:
