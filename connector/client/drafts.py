@@ -12,7 +12,10 @@ from connector.errors import Reject
 NAME_CHARACTERS_MAX = 255
 """Characters of a commandId, a key, an extOrderId and an orderId, at most."""
 
-ANSWERABLE = re.compile("(?!(?:redrive|lane):)[^\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]*")
+RESERVED = ("redrive:", "lane:")
+"""How no commandId may begin."""
+
+ANSWERABLE = re.compile("[^\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]*")
 """What a commandId may hold: a result is published and remembered under it. As schemas/commands have it."""
 
 
@@ -50,11 +53,10 @@ def must_be_answerable(command_id: object) -> None:
         raise _none("commandId must be a text, and not empty")
     if len(command_id) > NAME_CHARACTERS_MAX:
         raise _none(f"commandId is longer than {NAME_CHARACTERS_MAX} characters: no result could be published under it")
+    if command_id.startswith(RESERVED):
+        raise _none(f"commandId {command_id!a} begins with {' or '.join(RESERVED)}, which the ledger keeps for itself")
     if not ANSWERABLE.fullmatch(command_id):
-        raise _none(
-            f"commandId {command_id!a} begins with redrive: or lane:, or holds a character that no XML can carry: "
-            "no result could be published under it"
-        )
+        raise _none(f"commandId {command_id!a} holds a character that XML cannot carry: no result could be published under it")
 
 
 def order_key(command: Mapping[str, Any]) -> str:

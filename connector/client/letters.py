@@ -155,7 +155,7 @@ class DeadLetters:
 
     async def _sent(self, producing: Producing, letter: Letter) -> int:
         place, refusal = Place(self._commands, letter.origin.partition), Reject("")
-        what = letter.key, letter.value, letter.pairs
+        what = letter.key, letter.value, letter.pairs or tuple(letter.headers.items())
         for record in again(place.topic, what, letter.coordinate, letter.timestamp):
             try:
                 return await producing.write(place, record, f"letter {letter.coordinate}")

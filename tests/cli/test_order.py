@@ -50,6 +50,22 @@ SENT = [
             "expiresAt": "2099-01-01T00:00:00+01:00",
         },
     ),
+    (
+        "create --ext-order-id web-2 --relation 7 --line 20:-1 --line 10:-0.5:425 --line 10:1:-425 --pay CASH:-100",
+        {
+            "command": "createOrder",
+            "order": {
+                "extOrderId": "web-2",
+                "relationNumber": 7,
+                "lineList": [
+                    {"articleNumber": 20, "data": {"quantity": -1}},
+                    {"articleNumber": 10, "data": {"quantity": -5, "decimalPlaces": 1, "price": 425}},
+                    {"articleNumber": 10, "data": {"quantity": 1, "price": -425}},
+                ],
+            },
+            "paymentList": [{"method": "CASH", "amount": -100}],
+        },
+    ),
     ("deliver --ext-order-id web-1", {"command": "deliverOrder", "extOrderId": "web-1"}),
     (
         "deliver --ext-order-id web-1 --line l:1:2 --line m:1.5",
@@ -57,6 +73,15 @@ SENT = [
             "command": "deliverOrder",
             "extOrderId": "web-1",
             "lineList": [{"lineId": "l:1", "quantity": 2}, {"lineId": "m", "quantity": 15, "decimalPlaces": 1}],
+        },
+    ),
+    (
+        "deliver --ext-order-id web-1 --order-id o-1 --line l:-1 --line m:-0.05",
+        {
+            "command": "deliverOrder",
+            "extOrderId": "web-1",
+            "orderId": "o-1",
+            "lineList": [{"lineId": "l", "quantity": -1}, {"lineId": "m", "quantity": -5, "decimalPlaces": 2}],
         },
     ),
 ]
@@ -168,6 +193,17 @@ WRONG = [
     ("update", ["no order is named: give --file"]),
     ("pay --ext-order-id w", ["--pay is missing", "--prepay (a deposit) or --invoice"]),
     ("deliver --ext-order-id w --line l", ["--line l is not LINEID:QUANTITY"]),
+    (
+        "create --ext-order-id w --relation 7 --line 20:- --line 20:--1 --line 20:.5 --line 20:1:x --pay CASH:--1",
+        [
+            "20:- is no line: - is",
+            "20:--1 is no line",
+            "20:.5 is no line: .5 is not a quantity",
+            "20:1:x is not",
+            "CASH:--1 is not",
+        ],
+    ),
+    ("deliver --ext-order-id w --line l:x --line l:", ["l:x is no line: x is not a quantity", "l: is no line: nothing is"]),
     ("cancel --ext-order-id w --command-id redrive:1 --expires-at soon", ["commandId", "expiresAt"]),
     ("cancel --file no-such.json", ["no-such.json cannot be read", "no order is named"]),
     ("create --ext-order-id w --relation 7 --line 20:2 --pay CASH:99999999999999999999", ["64"]),

@@ -1,8 +1,11 @@
 """docs/commands.md says what the code does."""
 
+import asyncio
 import json
 import re
 import shlex
+import sys
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import typer.main
 from connector.cli.main import application
 from connector.client.result import NAMES, decoded
 from connector.sink.intake import COMMANDS, Command, read
+from tests.client.desk import answering, make_topics
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "docs" / "commands.md").read_text()
@@ -73,8 +77,19 @@ def test_the_example_calls_are_right() -> None:
         assert {word for word in words if word.startswith("--")} <= known, line
 
 
-def test_the_python_example_compiles() -> None:
-    """As the body of a coroutine."""
+async def test_the_python_example_runs_as_it_stands(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """Pasted into a file, with nothing changed but where Kafka is and what the administration is called."""
     (example,) = blocks("python")
-    body = "".join(f"    {line}\n" for line in example.splitlines())
-    compile(f"async def example():\n{body}", "commands.md", "exec")
+    for place, here in (('"localhost:9092"', repr(bootstrap)), ('"mplus"', repr(prefix))):
+        assert 1 == example.count(place)
+        example = example.replace(place, here)
+    path = tmp_path / "example.py"
+    path.write_text(example)
+    await make_topics(bootstrap, prefix)
+    async with answering(bootstrap, prefix) as seen:
+        program = await asyncio.create_subprocess_exec(sys.executable, "-W", "error", path, stdout=PIPE, stderr=PIPE)
+        out, err = await asyncio.wait_for(program.communicate(), 60)
+
+    assert (0, "") == (program.returncode, err.decode())
+    assert ["cancelOrder", "deliverOrder"] == [command["command"] for command in seen]
+    assert ["succeeded None 17", "Result(command_id="] == [line[:18].strip() for line in out.decode().splitlines()]

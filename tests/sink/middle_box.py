@@ -69,7 +69,7 @@ class Reply:
 class MiddleBox:
     """`async with MiddleBox(pos) as box:` listens on `box.url` and hands every call on, until `answer` says otherwise.
 
-    What is "later" and has not come by the end of the block never comes: await `settled` before looking at effects.
+    Before looking at effects, await `release` and `settled`: a block that ends while something is still to come is an error.
     """
 
     def __init__(self, pos: Sandbox, *, seed: int = 1) -> None:
@@ -132,11 +132,13 @@ class MiddleBox:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        left = len(self._held) + sum(not task.done() for task in self._later)
         for task in self._later:
             task.cancel()
         await asyncio.gather(*self._later, return_exceptions=True)
         await self._runner.cleanup()
         await self._http.close()
+        assert error is not None or not left, f"{left} calls are still to come: await release() and settled()"
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         asked = Asked(_operation(request), await request.read(), request.path_qs, dict(request.headers), self.pos.url)

@@ -113,6 +113,19 @@ async def test_later_is_after_the_answer(seconds: float | None) -> None:
     assert ([], [] if seconds is None else ["cancelled"], ["cancelled"]) == (at_once, settled, done(box))
 
 
+@pytest.mark.parametrize("seconds", [60.0, None])
+async def test_nothing_is_to_come_when_it_ends(seconds: float | None) -> None:
+    """A test that looks at effects too early fails, instead of passing for the wrong reason."""
+
+    async def too_early() -> None:
+        async with boxed() as box:
+            box.answer("504", forward="later", seconds=seconds)
+            await asked(box)
+
+    with pytest.raises(AssertionError, match="1 calls are still to come"):
+        await too_early()
+
+
 async def test_never_is_never() -> None:
     """The POS hears nothing of it."""
     async with boxed() as box:
