@@ -44,13 +44,18 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A command that has ended with `result`, which was published for the record at `offset`. `intent`: of an unknown outcome."""
+    """A command that has ended with `result`, which was published for the record at `offset`.
+
+    `intent`: of an unknown outcome. `forgotten`: the ledger had forgotten the command when its dead letter was redriven, so that
+    it may only be looked for.
+    """
 
     command_id: str
     offset: int
     digest: str
     result: Mapping[str, Any]
     intent: Intent | None = None
+    forgotten: bool = False
 
 
 Entry = Intent | Done

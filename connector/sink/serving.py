@@ -94,7 +94,7 @@ class Desk:
             await self._commit(message, [])  # delivered once more: everything about it is published
         elif isinstance(entry, Done) and again_asked and _lettered(entry):
             execution.intent, execution.redriven = entry.intent, entry.intent is not None
-            await self._carry_out(message, execution)
+            await self._carry_out(message, execution, forgotten=entry.forgotten)
         elif isinstance(entry, Done):
             await self._repeat(message, command, entry)
 
@@ -112,7 +112,7 @@ class Desk:
         context.tell(CommandTaken(context.administration, command.name))
         try:
             ending, stage = await self._ending(execution, forgotten=forgotten)
-            await self._end(message, command, ending, stage)
+            await self._end(message, command, ending, stage, forgotten=forgotten)
         except BaseException:
             context.tell(CommandDropped(context.administration, command.name, command.id))
             raise
@@ -130,9 +130,9 @@ class Desk:
         stage = "outcome" if ending.outcome is Outcome.UNKNOWN else "validate" if ending.reason == INVALID else ""
         return ending, stage
 
-    async def _end(self, message: Message, command: Command, ending: Ending, stage: str) -> None:
+    async def _end(self, message: Message, command: Command, ending: Ending, stage: str, *, forgotten: bool) -> None:
         result = result_of(command, ending, self._context.clock.stamp())
-        done = Done(command.id, message.offset, command.digest, result, ending.intent)
+        done = Done(command.id, message.offset, command.digest, result, ending.intent, forgotten)
         records = [*self._context.ledger.write(done, message.coordinates), result_record(self._topics, message, result)]
         if stage:
             intent = intent_header(ending.intent)

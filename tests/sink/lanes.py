@@ -26,7 +26,7 @@ from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.lane import CommandLane, SinkParts
 from connector.sink.publishing import Topics
 from connector.topics import plan
-from tests.sink.rig import Commands
+from tests.sink.rig import Commands, create, pay
 from tests.source.rig import configuration, eventually
 
 REAL = Clock()
@@ -209,3 +209,19 @@ async def laning(bootstrap: str, prefix: str, pos: Sandbox, clock: Clock = REAL)
     wanted = [topic for topic in plan(config, []) if topic.name.removeprefix(f"{prefix}.") in TOPICS]
     assert [] == await ensure({"bootstrap_servers": bootstrap}, wanted)
     yield Lanes(bootstrap, prefix, pos, 1, clock)
+
+
+UNSEEN = frozenset({"getOrder", "findOrder"})
+
+
+async def unknown(lanes: Lanes, pos: Gated, kind: str) -> tuple[bytes, dict[str, Any]]:
+    """A payment whose answer is lost where looking is refused, so that nobody knows; its bytes, and its result."""
+    command, gate = pay("c-2", "web-1", 5), pos.hold("prepay")
+    await lanes.send(create("c-1", "web-1"), command)
+    await asyncio.wait_for(gate.reached.wait(), 10)
+    lanes.pos.faults.switch(kind, count=1, operations=["payOrderV2"])
+    lanes.pos.faults.unlicensed_operations = UNSEEN
+    gate.opened.set()
+    _, result = await lanes.results(2)
+    lanes.pos.faults.unlicensed_operations = frozenset()
+    return orjson.dumps(command), result

@@ -16,7 +16,7 @@ from connector.sink.context import Deadlines
 from connector.sink.execution import Execution
 from tests.brokers import admin, end_offsets
 from tests.sink.bench import Time
-from tests.sink.lanes import Gated, Lanes, laning
+from tests.sink.lanes import UNSEEN, Lanes, laning, unknown
 from tests.sink.rig import cancel, commanding, create, outcomes, pay, update
 from tests.source.rig import eventually
 
@@ -315,9 +315,6 @@ async def test_an_older_way_has_an_intent_of_its_own(lanes: Lanes) -> None:
     ] == [(row["command_id"], row["operation"], row["attempt"], row["idempotency_key"]) for row in intents]
 
 
-UNSEEN = frozenset({"getOrder", "findOrder"})
-
-
 @pytest.fixture
 async def timed(bootstrap: str, prefix: str, pos: Sandbox) -> AsyncIterator[tuple[Lanes, Time]]:
     """An administration whose workers wait in no time."""
@@ -325,19 +322,6 @@ async def timed(bootstrap: str, prefix: str, pos: Sandbox) -> AsyncIterator[tupl
     async with laning(bootstrap, prefix, pos, time.clock) as found:
         found.settings["deadlines"] = Deadlines()
         yield found, time
-
-
-async def unknown(lanes: Lanes, pos: Gated, kind: str) -> tuple[bytes, dict[str, Any]]:
-    """A payment whose answer is lost where looking is refused, so that nobody knows; its bytes, and its result."""
-    command, gate = pay("c-2", "web-1", 5), pos.hold("prepay")
-    await lanes.send(create("c-1", "web-1"), command)
-    await asyncio.wait_for(gate.reached.wait(), 10)
-    lanes.pos.faults.switch(kind, count=1, operations=["payOrderV2"])
-    lanes.pos.faults.unlicensed_operations = UNSEEN
-    gate.opened.set()
-    _, result = await lanes.results(2)
-    lanes.pos.faults.unlicensed_operations = frozenset()
-    return orjson.dumps(command), result
 
 
 async def test_an_unknown_outcome_is_a_result_and_a_dead_letter(timed: tuple[Lanes, Time]) -> None:
