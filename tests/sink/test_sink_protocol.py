@@ -82,7 +82,7 @@ async def test_a_result_is_one_transaction_with_its_done(lanes: Lanes) -> None:
     async with lanes.worker() as (_, calls), lanes.owning(calls):
         await lanes.send(create("c-1", "web-1"))
         await lanes.results(1)
-    intent, result = lanes.transactions
+    _, intent, result = lanes.transactions
     ledger, results = f"{lanes.prefix}.command-ledger", f"{lanes.prefix}.order-command-results"
     assert [(ledger, b"c-1"), (ledger, b"lane:0")] == [(row.topic, row.key) for row in intent]
     assert {"offset": 0, "finished": []} == orjson.loads(intent[-1].value or b"")
