@@ -164,6 +164,12 @@ def ledger_room(settings: Connector) -> int:
     return settings.max_event_bytes + RESULT_ROOM
 
 
+def sink_limits(administration: str, settings: Connector) -> dict[str, int]:
+    """Bytes of the largest batch that each topic takes that the sink writes to."""
+    rooms = {results_topic: RESULT_ROOM, ledger_topic: ledger_room(settings), dead_letters_topic: DEAD_LETTER_ROOM}
+    return {topic(administration): settings.max_event_bytes + room for topic, room in rooms.items()}
+
+
 def _of_views(administration: str, settings: Connector) -> Iterable[Topic]:
     """All with as many partitions as the commands: one worker has the same partitions of all."""
     for name in (by_document_topic, by_journey_topic, figures_topic):

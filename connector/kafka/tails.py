@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import TopicAuthorizationFailedError
 
+from connector.errors import Blocked
 from connector.kafka.connection import begin, close
 from connector.kafka.reading import DEADLINE, PATIENCE, high_watermark
 from connector.kafka.records import Place
@@ -19,7 +21,8 @@ Wanted = Callable[[ConsumerRecord], bool]
 async def newest(arguments: Mapping[str, Any], places: Iterable[Place], wanted: Wanted) -> dict[Place, list[ConsumerRecord]]:
     """The last committed records of each partition that are wanted, in order: at least one where there is any.
 
-    A transaction that is open now is not waited for. Raises aiokafka's errors, and TimeoutError.
+    A transaction that is open now is not waited for. Raises Blocked where reading is denied, else aiokafka's errors, and
+    TimeoutError.
     """
     consumer = AIOKafkaConsumer(
         **arguments, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest"
@@ -28,6 +31,8 @@ async def newest(arguments: Mapping[str, Any], places: Iterable[Place], wanted: 
         async with asyncio.timeout(DEADLINE):
             await begin(consumer.start, DEADLINE)
             return await _Tails(consumer, wanted).read([TopicPartition(*place) for place in places])
+    except TopicAuthorizationFailedError as error:
+        raise Blocked(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
     finally:
         await close(consumer, PATIENCE)
 

@@ -143,7 +143,7 @@ class Lanes(Commands):
         async def work(place: Place, producer: FencedProducer, membership: Membership, _: Settled) -> None:
             await lane(place, Spied(producer, self), membership, settled.set)
 
-        tenure = Tenures(office, lambda place: f"{place.topic}.{place.partition}", work)
+        tenure = Tenures(office, lambda place: f"{settings.get('group', '')}.{place.topic}.{place.partition}", work)
         task = asyncio.create_task(tenure(self.place, self.member))
         try:
             await asyncio.wait_for(settled.wait(), 20)
