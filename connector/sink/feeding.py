@@ -1,7 +1,7 @@
 """Reading an owned command partition: in slices, with what Kafka deleted or holds back noticed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +30,16 @@ class Post:
 
 
 class Feed:
-    """The commands of a partition, from where its reader stands on. `finished`: offsets that need no reading."""
+    """The commands of a partition, from where its reader stands on.
 
-    def __init__(self, reader: PartitionReader, post: Post, finished: Finished) -> None:
+    `finished`: offsets that need no reading. `gone`: is told the offset that follows on those that are lost, once they are told.
+    """
+
+    def __init__(self, reader: PartitionReader, post: Post, finished: Finished, gone: Callable[[int], Awaitable[None]]) -> None:
         self._reader = reader
         self._post = post
         self._finished = finished
+        self._gone = gone
         self._held = HeldBack(post)
         self._at = reader.start
         self._largest = SLICE_BYTES
@@ -63,13 +67,14 @@ class Feed:
             return
         upto = records[0].offset if records else position
         if upto > self._at and (start := await self._reader.log_start()) is not None:
-            self._passed(self._at, min(upto, start))
+            await self._passed(self._at, min(upto, start))
         self._at = position
         self._held.seen(position, self._reader.stable)
 
-    def _passed(self, first: int, following: int) -> None:
+    async def _passed(self, first: int, following: int) -> None:
         if first < following and (lost := lost_between(self._post, first, following, self._finished)) is not None:
             self._post.tell(lost)
+            await self._gone(following)
 
 
 def size_of(record: Any) -> int:

@@ -123,7 +123,7 @@ class InHand:
             before = self._progress.next
             try:
                 async with self._reading(current) as current:
-                    await self._feed(Feed(current, self._parts.post(self._place), self._begun.finished), desk)
+                    await self._feed(self._fed(current, writer), desk)
             except ConnectorError:
                 raise
             except Exception as error:
@@ -139,6 +139,14 @@ class InHand:
         async with reading_from(self._parts.office.arguments, self._place, self._progress.next) as again:
             again.start = self._progress.next
             yield again
+
+    def _fed(self, reader: PartitionReader, writer: Outbox) -> Feed:
+        async def gone(following: int) -> None:
+            """Once told, it is told no more: where the work stands is written at once."""
+            self._progress.skip(following)
+            await writer.submit([])
+
+        return Feed(reader, self._parts.post(self._place), self._begun.finished, gone)
 
     async def _feed(self, feed: Feed, desk: Desk) -> None:
         while True:

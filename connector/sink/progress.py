@@ -50,6 +50,10 @@ class Progress:
         self._open[offset] = None
         self._next = offset + 1
 
+    def skip(self, following: int) -> None:
+        """What was not begun before this offset is gone: it counts as finished."""
+        self._next = max(self._next, following)
+
     def finish(self, offset: int) -> None:
         """What it asks for is done."""
         self._open.pop(offset, None)
