@@ -17,7 +17,7 @@ from connector.sink.progress import Finished
 from connector.sink.vanished import Vanished, unknown
 from tests.brokers import admin, create_topic, end_offsets, topic_settings
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import cancel, create, deliver, outcomes, pay, valid
+from tests.sink.rig import cancel, create, deliver, large, outcomes, pay, valid
 from tests.source.rig import eventually
 
 OK = ("succeeded", "CREATE-ORDER-RESULT-OK")
@@ -66,8 +66,7 @@ async def test_commands_deleted_while_the_lane_runs_are_told(lanes: Lanes) -> No
         gate = pos.hold("web-1")
         await lanes.send(create("c-0", "web-1"), *[cancel(f"x-{number}", "web-1") for number in range(WINDOW - 1)])
         await asyncio.wait_for(gate.reached.wait(), 10)
-        large = "x" * 200_000  # more than the client has fetched
-        await lanes.send(*[create(f"b-{number}", f"web-b{number}", memo=large) for number in range(40)], create("last", "web-l"))
+        await lanes.send(*[large(f"b-{number}", f"web-b{number}", 200_000) for number in range(40)], create("last", "web-l"))
         await delete(lanes, await end(lanes) - 1)
         gate.opened.set()
         await lanes.result("last")
@@ -83,7 +82,7 @@ async def test_commands_deleted_to_the_last_are_told_without_another_coming(lane
         gate = pos.hold("web-1")
         await lanes.send(create("c-0", "web-1"), *[cancel(f"x-{number}", "web-1") for number in range(WINDOW - 1)])
         await asyncio.wait_for(gate.reached.wait(), 10)
-        await lanes.send(*[create(f"b-{number}", f"web-b{number}", memo="x" * 200_000) for number in range(20)])
+        await lanes.send(*[large(f"b-{number}", f"web-b{number}", 200_000) for number in range(20)])
         await delete(lanes, WINDOW + 20)
         gate.opened.set()
         await eventually(lambda: lost(lanes), 30)
