@@ -9,7 +9,6 @@ import orjson
 
 from connector.config import Administration, Config
 from connector.errors import AccessDenied, ConnectorError, Refused
-from connector.fleet import foreign_positions
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.latest import last_records
 from connector.kafka.records import partition_of
@@ -21,6 +20,8 @@ from connector.source.entities import Choices, Entity
 from connector.source.reader import Reader
 from connector.topics import commands_topic, control_topic, ledger_topic, plan, work_topic
 from connector.wiring import access, chosen_entities
+from connector.wiring.deployment import foreign
+from connector.wiring.deployment import problems as problems_of_owners
 
 PROBE_LIMIT = 20
 """Items asked for to see what syncMarkerLimit counts."""
@@ -62,7 +63,7 @@ async def _kafka(config: Config) -> AsyncIterator[Finding]:
                 there = await existing(arguments)
                 wrong = await problems(arguments, topics)
                 wrong += await denied(arguments, topics, _groups(config), f"{config.connector.group}.check")
-        wrong += await foreign_positions(config)
+        wrong += problems_of_owners(await foreign(config))
     except ConnectorError as error:
         yield Finding("problem", str(error))
         return

@@ -11,7 +11,8 @@ ConnectorError
 ├── TransactionLost    drop the bundles in hand, replace the producer, read the positions back
 ├── Fenced             another worker owns this now: let go and rejoin
 └── Fatal              stop and say what to do
-    └── Misconfigured      wrong usage or configuration: exit code 2
+    ├── Misconfigured      wrong usage or configuration: exit code 2
+    └── Blocked            only the work on one partition cannot go on until somebody acts: it is told, and tried again
 
 Messages are one line: what is wrong, what to do. They never hold a URL: the POS secret is in its query.
 """
@@ -67,6 +68,10 @@ class Fenced(ConnectorError):
 
 class Fatal(ConnectorError):
     """The connector must not go on."""
+
+
+class Blocked(Fatal):
+    """The work on one partition cannot go on until somebody acts. A worker waits and tries again; its other work goes on."""
 
 
 class Misconfigured(Fatal):

@@ -164,6 +164,16 @@ class PartitionLost(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PartitionFailed(Event):
+    """Work on one partition failed as nobody foresaw. It alone waits `seconds` and tries again; everything else goes on."""
+
+    topic: str
+    partition: int
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Rejoining(Event):
     """The worker joins its consumer group again."""
 
@@ -227,12 +237,44 @@ class MessageRefused(Event):
 
 @dataclass(frozen=True, slots=True)
 class CommandsLost(Event):
-    """Kafka deleted commands before they were read."""
+    """Kafka deleted commands before they were read: offsets from `first` to before `following`.
+
+    `kept` of them are accounted for: they were finished, or get a result from their INTENT. Offsets that were no command
+    (markers of transactions, records of aborted ones) can no longer be told apart: `count` is a bound from above.
+    """
 
     administration: str
     partition: int
     first: int
     following: int
+    kept: int = 0
+
+    @property
+    def count(self) -> int:
+        """Commands that are lost, at most."""
+        return self.following - self.first - self.kept
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsRemade(Event):
+    """A partition of the command topic ends before `offset`, where its work stood: it was made anew, or cut.
+
+    It is read from its start.
+    """
+
+    administration: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommandsHeldBack(Event):
+    """Commands behind `offset` cannot be read for so many `seconds`: a producer's transaction is open there. 0: no longer."""
+
+    administration: str
+    partition: int
+    offset: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,6 @@ from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading import read_back
 from connector.kafka.topics import existing
 from connector.source.entities import named
-from connector.source.positions import Deployment
 from connector.topics import positions_topic, status_topic
 
 SILENT = 20.0
@@ -29,16 +28,6 @@ async def rows(config: Config, now: datetime) -> dict[tuple[str, str], dict[str,
             key = entity.name.encode()
             found[name, entity.name] = _row(statuses.get(key), positions.get(key), now)
     return found
-
-
-async def foreign_positions(config: Config) -> list[str]:
-    """Problems with positions that this deployment did not write."""
-    deployment = Deployment(config.connector.group, config.connector.work_partitions)
-    found: set[str] = set()
-    for administration in config.administrations:
-        for value in (await _read(config, positions_topic(administration.administration))).values():
-            found.add(deployment.foreign(orjson.loads(value)))
-    return sorted(found - {""})
 
 
 async def _read(config: Config, topic: str) -> Mapping[bytes, bytes]:

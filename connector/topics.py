@@ -11,6 +11,9 @@ DAY = 24 * 3600 * 1000
 DEAD_LETTER_ROOM = 64 << 10
 """Bytes that a dead letter may be larger than what it holds."""
 
+RESULT_ROOM = 64 << 10
+"""Bytes above the largest command: a result holds its key and a few bounded texts."""
+
 CONTROL_RETENTION = 7
 """Days: to see who asked what; a request is carried out soon, or never."""
 
@@ -147,9 +150,24 @@ def _of_commands(administration: str, settings: Connector) -> Iterable[Topic]:
     count = settings.command_partitions
     arrival = {"message.timestamp.type": "LogAppendTime", "segment.ms": str(DAY), **_kept(settings.commands_retention)}
     yield _topic(settings, commands_topic(administration), "delete", partitions=count, fixed=True, room=0, more=arrival)
-    yield _topic(settings, results_topic(administration), "delete", partitions=count, more=_kept(settings.results_retention))
+    kept = _kept(settings.results_retention)
+    yield _topic(settings, results_topic(administration), "delete", partitions=count, room=RESULT_ROOM, more=kept)
     kept = SMALL_SEGMENTS | _kept(settings.ledger_retention)
-    yield _topic(settings, ledger_topic(administration), "compact,delete", partitions=count, fixed=True, more=kept)
+    room = ledger_room(settings)
+    yield _topic(settings, ledger_topic(administration), "compact,delete", partitions=count, fixed=True, room=room, more=kept)
+
+
+def ledger_room(settings: Connector) -> int:
+    """Bytes above the largest command that a ledger entry may have: of an order it holds what was before, and of a command
+    that ended unknown also the result.
+    """
+    return settings.max_event_bytes + RESULT_ROOM
+
+
+def sink_limits(administration: str, settings: Connector) -> dict[str, int]:
+    """Bytes of the largest batch that each topic takes that the sink writes to."""
+    rooms = {results_topic: RESULT_ROOM, ledger_topic: ledger_room(settings), dead_letters_topic: DEAD_LETTER_ROOM}
+    return {topic(administration): settings.max_event_bytes + room for topic, room in rooms.items()}
 
 
 def _of_views(administration: str, settings: Connector) -> Iterable[Topic]:

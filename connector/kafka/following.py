@@ -8,7 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
-from connector.errors import Fatal
+from connector.errors import Blocked
 from connector.kafka.connection import begin, close
 from connector.kafka.reading import DEADLINE, PATIENCE
 from connector.kafka.records import Place
@@ -36,7 +36,7 @@ async def following(
 ) -> AsyncIterator[Follower]:
     """Records from these offsets on, committed ones by default; from the first where the partition ends before: it was made anew.
 
-    Raises Fatal where reading is denied, else aiokafka's errors.
+    Raises Blocked where reading is denied, else aiokafka's errors.
     """
     consumer = AIOKafkaConsumer(
         **arguments,
@@ -55,6 +55,6 @@ async def following(
         yield Follower(consumer, ends)
     except TopicAuthorizationFailedError as error:
         topics = ", ".join(sorted({place.topic for place in starts}))
-        raise Fatal(f"Kafka denies reading {topics}: grant this user the rights that docs/configuration.md lists") from error
+        raise Blocked(f"Kafka denies reading {topics}: grant this user the rights that docs/configuration.md lists") from error
     finally:
         await close(consumer, PATIENCE)

@@ -10,19 +10,25 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from random import random
 from typing import Any, Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import KafkaError
 
-from connector.errors import Fenced, Retry
-from connector.events import Listener, PartitionLost, PartitionsAssigned, Rejoining
+from connector.backoff import backoff
+from connector.errors import Fatal, Fenced, Retry
+from connector.events import Listener, PartitionFailed, PartitionLost, PartitionsAssigned, Rejoining
 from connector.kafka.connection import close, only_we_cancel
 from connector.kafka.records import Place
+from connector.kafka.walls import in_a_line, spreads
 
 REJOIN_PAUSE = 1.0
 """Seconds before joining again, so that two workers that fence each other come apart."""
+
+FORGOTTEN = 60.0
+"""Seconds of work after which an earlier failure no longer counts."""
 
 
 class Membership(Protocol):
@@ -39,7 +45,10 @@ class Membership(Protocol):
 
 
 Tenure = Callable[[Place, Membership], Awaitable[None]]
-"""Runs while a partition is owned; cancelled when it is revoked. Raises Fenced to let go, Fatal to stop everything."""
+"""Runs while a partition is owned; cancelled when it is revoked. Raises Fenced to let go of all, Fatal to stop everything.
+
+Whatever else it raises costs its own partition only; see kafka.walls.
+"""
 
 
 class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -68,13 +77,21 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def run(self) -> None:
         """Own partitions until cancelled. Raises Fatal when a tenure does."""
+        failures = 0
         while True:
+            started = time.monotonic()
             try:
                 with only_we_cancel():
                     await self._join_and_work()
+            except Fatal:
+                raise
             except (Fenced, Retry, KafkaError, TimeoutError, OSError) as error:
                 self._tell(Rejoining(self.group, str(error)))
-            await asyncio.sleep(REJOIN_PAUSE)
+                await asyncio.sleep(REJOIN_PAUSE)
+            except Exception as error:  # of the Kafka client itself: the other role, and HTTP, go on
+                failures = _again(failures, started)
+                self._tell(Rejoining(self.group, in_a_line(error)))
+                await asyncio.sleep(REJOIN_PAUSE + backoff(failures, random()))
 
     async def _join_and_work(self) -> None:
         self._ended = asyncio.get_running_loop().create_future()
@@ -115,14 +132,28 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         places = [Place(*where) for where in assigned]
         if self._consumer is not None:
             self._consumer.pause(*(TopicPartition(*place) for place in places))  # whoever reads one has a reader of its own
-        self._tell(PartitionsAssigned(self.group, len(places)))
         for place in places:
             before = self._tasks.pop(place, None)
             self._tasks[place] = asyncio.create_task(self._own(place, before))
+        self._tell(PartitionsAssigned(self.group, len(places)))
 
     async def _own(self, place: Place, before: asyncio.Task[None] | None) -> None:
+        """Work on a partition until it is revoked; whatever goes wrong with it alone is waited out and tried again here."""
         if before is not None:
             await asyncio.wait([before])  # one task per partition at a time, also when the old one ends slowly
+        failures = 0
+        while True:
+            started = time.monotonic()
+            error = await self._worked(place)
+            if spreads(error):
+                break
+            failures = _again(failures, started)
+            pause = backoff(failures, random())
+            self._tell(PartitionFailed(*place, in_a_line(error), pause))
+            await asyncio.sleep(pause)
+
+    async def _worked(self, place: Place) -> Exception:
+        """The error that ended a tenure."""
         try:
             with only_we_cancel():
                 await self._tenure(place, self)
@@ -130,9 +161,11 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
             self._tell(PartitionLost(*place, self._reasons.get(place, "the connector ends")))
             raise
         except Exception as error:
+            if spreads(error) and self._ended is not None and not self._ended.done():
+                self._ended.set_result(error)  # first: a listener that fails must not keep it back
             self._tell(PartitionLost(*place, str(error)))
-            if self._ended is not None and not self._ended.done():
-                self._ended.set_result(error)
+            return error
+        return RuntimeError("the work on the partition ended by itself")
 
     async def _end(self, places: list[Place], reason: str) -> None:
         tasks = {place: self._tasks[place] for place in places if place in self._tasks}
@@ -175,3 +208,8 @@ async def watch(membership: Membership, place: Place, interval: float, offset: C
         started = time.monotonic()
         await membership.prove(place, offset())
         await asyncio.sleep(max(0.0, interval - (time.monotonic() - started)))
+
+
+def _again(failures: int, started: float) -> int:
+    """How many failures in a row, this one included, of what was started then."""
+    return failures + 1 if time.monotonic() - started < FORGOTTEN else 1

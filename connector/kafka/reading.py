@@ -1,7 +1,7 @@
 """Reading a partition up to now: all committed records, or the latest value of every key."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -70,14 +70,42 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
 class PartitionReader:
     """Reads a partition from an offset on, as fast as it is asked to."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, where: TopicPartition, first: int, polls: int = POLLS) -> None:
+    def __init__(
+        self, consumer: AIOKafkaConsumer, where: TopicPartition, first: int, polls: int = POLLS, start: int | None = None
+    ) -> None:
         self._consumer = consumer
         self._where = where
         self._polls = polls
         self._empty = 0
         self._seen: tuple[int, int] | None = None
         self.first = first
-        """The lowest offset that Kafka still has."""
+        """The lowest offset that Kafka still has, when this began."""
+        self.start = first if start is None else start
+        """Where it began."""
+
+    @property
+    def stable(self) -> tuple[int, int] | None:
+        """The end of what is decided, and the end of everything, as the last fetch said; None before the first one."""
+        stable, end = self._consumer.last_stable_offset(self._where), self._consumer.highwater(self._where)
+        return None if stable is None or end is None else (int(stable), int(end))
+
+    async def position(self) -> int | None:
+        """The offset of the next record to come, markers of transactions passed over; None while the broker is away."""
+        found = await self._asked(self._consumer.position(self._where))
+        return None if found is None else int(found)
+
+    async def log_start(self) -> int | None:
+        """The lowest offset that Kafka still has; None while the broker is away."""
+        found = await self._asked(self._consumer.beginning_offsets([self._where]))
+        return None if found is None else int(found[self._where])
+
+    async def _asked(self, question: Awaitable[Any]) -> Any:
+        try:
+            with only_we_cancel(), transacting(self._where.partition):
+                async with asyncio.timeout(LOOK):
+                    return await question
+        except (Retry, TransactionLost):
+            return None
 
     async def next(self, most: int) -> Sequence[ConsumerRecord]:
         """The next committed records, at most so many; none after half a second without any.
@@ -102,20 +130,19 @@ class PartitionReader:
 
     async def _look(self) -> tuple[int, int] | None:
         """Where the client stands, and the end of what is committed; None while the broker is away: then nothing can come."""
-        try:
-            with only_we_cancel(), transacting(self._where.partition):
-                async with asyncio.timeout(LOOK):
-                    end = (await self._consumer.end_offsets([self._where]))[self._where]
-                    return await self._consumer.position(self._where), int(end)
-        except (Retry, TransactionLost):
-            return None
+        ends = await self._asked(self._consumer.end_offsets([self._where]))
+        at = None if ends is None else await self.position()
+        return None if at is None else (at, int(ends[self._where]))
 
 
 @asynccontextmanager
 async def reading_from(
     arguments: Mapping[str, Any], place: Place, offset: int, polls: int = POLLS
 ) -> AsyncIterator[PartitionReader]:
-    """Committed records of a partition from an offset on, or from its first where that is higher. Raises TransactionLost."""
+    """Committed records of a partition from an offset on, or from its first where that is higher. Raises TransactionLost.
+
+    Also from its first where the partition ends before the offset: it was made anew, or cut.
+    """
     where = TopicPartition(*place)
     consumer = AIOKafkaConsumer(
         **arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False
@@ -125,8 +152,9 @@ async def reading_from(
             await begin(consumer.start, DEADLINE)
             consumer.assign([where])
             first = int((await consumer.beginning_offsets([where]))[where])
-            consumer.seek(where, max(first, offset))
-        yield PartitionReader(consumer, where, first, polls)
+            start = first if offset > first and offset > await high_watermark(arguments, where) else max(first, offset)
+            consumer.seek(where, start)
+        yield PartitionReader(consumer, where, first, polls, start)
     finally:
         await close(consumer, PATIENCE)
 

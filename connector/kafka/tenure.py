@@ -32,7 +32,10 @@ class Office:
 
 Settled = Callable[[], None]
 Work = Callable[[Place, FencedProducer, Membership, Settled], Awaitable[None]]
-"""Reads back, says that it has settled, and works until cancelled. Raises Fenced, TransactionLost or Fatal."""
+"""Reads back, says that it has settled, and works until cancelled. Raises Fenced, TransactionLost or Fatal.
+
+Anything else it raises ends this tenure only: kafka.ownership tells it, and begins another one.
+"""
 
 
 class Tenures:

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -59,15 +59,26 @@ class FencedProducer:
         self._ended = 0.0
         self._counts: dict[str, int] = {}
 
-    async def transaction(self, records: Iterable[Record]) -> None:
-        """Send all records and commit. Raises Fenced or TransactionLost; then this producer is of no more use."""
+    async def transaction(self, records: Iterable[Record], agreed: Callable[[], Awaitable[None]] | None = None) -> None:
+        """Send all records and commit, unless `agreed`, asked when they lie there and are not decided, raises.
+
+        Raises Fenced or TransactionLost, or what `agreed` does; then this producer is of no more use.
+        """
         await asyncio.sleep(max(0.0, self._ended + PAUSE - time.monotonic()))
         with transacting(self._partition):
             async with asyncio.timeout(self._deadline):
                 await self._producer.begin_transaction()
                 await self._send(records)
+                if agreed is not None:
+                    await agreed()
                 await self._producer.commit_transaction()
         self._ended = time.monotonic()
+
+    def size_of(self, record: Record) -> int:
+        """Bytes of a batch with nothing but this record, compressed."""
+        batch = self._producer.create_batch()
+        _append(batch, record, int(time.time() * 1000))
+        return len(batch._build())
 
     async def _send(self, records: Iterable[Record]) -> None:
         sent = []

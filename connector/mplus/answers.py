@@ -50,9 +50,13 @@ def read_answer(body: bytes, response: str) -> OrderAnswer:
     )
 
 
+TEXT_CHARS_MAX = 1000
+"""What a POS says goes into results and the ledger: as much of it as a reader needs."""
+
+
 def _text(element: Element, *path: str) -> str:
     found = element.findtext("/".join(NAMESPACE + name for name in path))
-    return " ".join((found or "").split())
+    return " ".join((found or "").split())[:TEXT_CHARS_MAX]
 
 
 def _order(element: Element | None) -> Mapping[str, Any] | None:

@@ -3,7 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from connector.events import CallRetried, DeadLettered, Event, MessageRefused, Rejoining, StateChanged, TransactionEnded
+from connector.events import (
+    CallRetried,
+    CommandsHeldBack,
+    DeadLettered,
+    Event,
+    MessageRefused,
+    PartitionFailed,
+    Rejoining,
+    StateChanged,
+    TransactionEnded,
+)
 from connector.ops.log import Line, line_of, write
 
 EVERY = 60.0
@@ -20,6 +30,8 @@ ALIKE: Mapping[type[Event], tuple[str, ...]] = {
     DeadLettered: ("administration", "entity", "stage"),
     CallRetried: ("administration",),
     TransactionEnded: ("topic",),
+    PartitionFailed: ("topic", "partition"),
+    CommandsHeldBack: ("administration", "partition"),
     Rejoining: ("group",),
     MessageRefused: ("administration", "stage"),
 }

@@ -11,12 +11,15 @@ import structlog
 from connector.events import (
     CallRetried,
     CommandEnded,
+    CommandsHeldBack,
     CommandsLost,
+    CommandsRemade,
     ControlAnswered,
     DeadLettered,
     Event,
     MessageRefused,
     PageCommitted,
+    PartitionFailed,
     PartitionLost,
     PartitionOwned,
     Rejoining,
@@ -114,6 +117,21 @@ def _command_ended(event: CommandEnded) -> Line:
     return level, f"command {event.outcome}", _fields(event, *names, *told)
 
 
+def _commands_lost(event: CommandsLost) -> Line:
+    fields = {"administration": event.administration, "partition": event.partition, "first": event.first}
+    return "error", "commands deleted unread", {**fields, "following": event.following, "most": event.count}
+
+
+def _held_back(event: CommandsHeldBack) -> Line:
+    if not event.seconds:
+        return "info", "commands no longer held back", _fields(event, "administration", "partition", "offset")
+    return (
+        "error",
+        "commands held back by an open transaction",
+        _fields(event, "administration", "partition", "offset", "seconds"),
+    )
+
+
 def _message_refused(event: MessageRefused) -> Line | None:
     if event.stage == "outcome":  # the command's own line says it
         return None
@@ -130,9 +148,12 @@ LINES: Mapping[type[Event], Callable[[Any], Line | None]] = {
     TransactionEnded: _transaction_ended,
     PartitionOwned: _always("info", "partition taken", "topic", "partition", "seconds"),
     PartitionLost: _always("info", "partition released", "topic", "partition", "reason"),
+    PartitionFailed: _always("error", "partition fails", "topic", "partition", "reason", "seconds"),
     Rejoining: _always("warning", "joining the group again", "group", "reason"),
     CommandEnded: _command_ended,
     MessageRefused: _message_refused,
-    CommandsLost: _always("error", "commands deleted unread", "administration", "partition", "first", "following"),
+    CommandsLost: _commands_lost,
+    CommandsRemade: _always("error", "command topic made anew", "administration", "partition", "offset"),
+    CommandsHeldBack: _held_back,
 }
 """What is written of each event; of any other, nothing."""

@@ -11,6 +11,7 @@ from connector.events import (
     CallMade,
     CallRetried,
     CommandEnded,
+    CommandsHeldBack,
     CommandsLost,
     CommandTaken,
     DeadLettered,
@@ -20,6 +21,7 @@ from connector.events import (
     PageCommitted,
     PageDecoded,
     PageRead,
+    PartitionFailed,
     PartitionLost,
     PartitionOwned,
     ShardStarted,
@@ -79,6 +81,7 @@ class Metrics:
             self._gauges["shared"].labels(topic).set(count)
             self._gauges["partitions"].labels(topic).set(0)
             self._counters["lost"].labels(topic)
+            self._counters["failed"].labels(topic)
         for shard in share.shards:
             self._gauges["configured"].labels(*shard).set(1)
             self._begin("letters", shard, LETTERS)
@@ -154,11 +157,19 @@ class Metrics:
         owned = sum(topic == event.topic for topic, _ in self._board.partitions)
         self._gauges["partitions"].labels(event.topic).set(owned)
         if isinstance(event, PartitionLost) and event.topic.endswith(COMMANDS):
-            with contextlib.suppress(KeyError):  # it may not have been read back yet
-                self._gauges["ledger"].remove(event.topic.removesuffix(COMMANDS), str(event.partition))
+            for name in ("ledger", "held back"):
+                with contextlib.suppress(KeyError):  # it may not have been read back yet
+                    self._gauges[name].remove(event.topic.removesuffix(COMMANDS), str(event.partition))
 
     def _ledger(self, event: LedgerCounted) -> None:
         self._gauges["ledger"].labels(event.administration, event.partition).set(event.entries)
+        self._gauges["held back"].labels(event.administration, event.partition)
+
+    def _held_back(self, event: CommandsHeldBack) -> None:
+        self._gauges["held back"].labels(event.administration, event.partition).set(event.seconds)
+
+    def _failed(self, event: PartitionFailed) -> None:
+        self._counters["failed"].labels(event.topic).inc()
 
     def _taken(self, event: CommandTaken) -> None:
         self._counters["received"].labels(event.administration, event.command).inc()
@@ -176,7 +187,7 @@ class Metrics:
         self._counters["letters"].labels(event.administration, ORDER_COMMAND, event.stage).inc()
 
     def _commands_lost(self, event: CommandsLost) -> None:
-        self._counters["commands lost"].labels(event.administration).inc(event.following - event.first)
+        self._counters["commands lost"].labels(event.administration).inc(event.count)
 
 
 COUNTED: Mapping[type[Event], Callable[[Metrics, Any], None]] = {
@@ -193,6 +204,8 @@ COUNTED: Mapping[type[Event], Callable[[Metrics, Any], None]] = {
     PartitionOwned: Metrics._owned,
     PartitionLost: Metrics._owned,
     LedgerCounted: Metrics._ledger,
+    CommandsHeldBack: Metrics._held_back,
+    PartitionFailed: Metrics._failed,
     CommandTaken: Metrics._taken,
     CommandEnded: Metrics._ended,
     MessageRefused: Metrics._refused,

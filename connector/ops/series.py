@@ -21,6 +21,7 @@ GAUGES = {
     "in flight": ("mplus_connector_commands_in_flight", "Commands being worked on by this worker", COMMAND),
     "waiting": ("mplus_connector_commands_waiting", "Of them, those that had to wait for the POS", COMMAND),
     "ledger": ("mplus_connector_ledger_entries", "Ledger entries of a partition owned by this worker", PARTITION),
+    "held back": ("mplus_connector_commands_held_back_seconds", "How long an open transaction holds commands back", PARTITION),
     "configured": ("mplus_connector_shard_configured", "1: this worker's settings name it, whoever reads it", SHARD),
     "shared": ("mplus_connector_partitions", "Partitions that the workers share", TOPIC),
     "info": ("mplus_connector_info", "1: this worker's version and digest of its settings", ("version", "digest")),
@@ -33,13 +34,14 @@ COUNTERS = {
     "faults": ("mplus_connector_pos_faults", "Failed calls by kind", (*CALL, "kind")),
     "retries": ("mplus_connector_pos_retries", "Repeated calls, by what had failed", (*CALL, "kind")),
     "lost": ("mplus_connector_transactions_lost", "Kafka transactions aborted or of unknown outcome", TOPIC),
+    "failed": ("mplus_connector_partition_failures", "Unforeseen failures of work on a partition, which is tried again", TOPIC),
     "received": ("mplus_connector_commands_received", "Valid commands that work was begun on", COMMAND),
     "outcomes": ("mplus_connector_command_outcomes", "Commands that ended, repeated ones apart", (*COMMAND, "outcome")),
     "reconciled": ("mplus_connector_commands_reconciled", "Of them, those that looking at the order decided", COMMAND),
     "duplicates": ("mplus_connector_commands_duplicate", "Repeated commands, answered with the first result", COMMAND),
     "commands lost": (
         "mplus_connector_commands_lost",
-        "Offsets of the command topic that Kafka deleted before they were read",
+        "Commands, at most, that Kafka deleted before they were read",
         ("administration",),
     ),
 }

@@ -119,6 +119,8 @@ class Ledger:
         self._lane = LANE + b"%d" % place.partition
         lane = orjson.loads(rows.get(self._lane, b'{"offset": 0, "finished": []}'))
         self.offset: int = lane["offset"]
+        self.begun = self._lane in rows
+        self.group: str = lane.get("group", "")
         self.finished = Finished(lane["finished"])
         self._values = {key: value for key, value in rows.items() if key != self._lane}
         self._now = now
@@ -160,14 +162,13 @@ class Ledger:
         """The record that says that a dead letter was redriven; none without coordinates."""
         return [self._record(REDRIVE + coordinates.encode(), b"{}")] if coordinates else []
 
-    def lane(self, offset: int, finished: Sequence[Range]) -> Record:
-        """The record that says where the partition's work stands: the lowest unfinished offset, and what is finished above it."""
-        return Record(
-            self.place.topic,
-            self._lane,
-            orjson.dumps({"offset": offset, "finished": finished}),
-            partition=self.place.partition,
-        )
+    def lane(self, offset: int, finished: Sequence[Range], group: str = "") -> Record:
+        """The record that says where the partition's work stands: the lowest unfinished offset, and what is finished above it.
+
+        `group`: the deployment whose work it is.
+        """
+        stands = {"offset": offset, "finished": finished, **({"group": group} if group else {})}
+        return Record(self.place.topic, self._lane, orjson.dumps(stands), partition=self.place.partition)
 
     def aged(self, now: float, retention: float) -> None:
         """Forget what the topic forgets, too. Seconds of a monotonic clock; to be called now and then.

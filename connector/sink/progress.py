@@ -19,6 +19,10 @@ class Finished:
         place = bisect_right(self._firsts, offset) - 1
         return place >= 0 and offset <= self.ranges[place][1]
 
+    def within(self, first: int, following: int) -> int:
+        """How many of the offsets from `first` to before `following` are in a range."""
+        return sum(max(0, min(last + 1, following) - max(low, first)) for low, last in self.ranges)
+
 
 class Progress:
     """Offsets are begun in rising order and finished in any; some beyond the start may be finished from `before`."""
@@ -32,14 +36,31 @@ class Progress:
         """How many are begun and not finished."""
         return len(self._open)
 
+    def __contains__(self, offset: int) -> bool:
+        """Whether it is begun and not finished."""
+        return offset in self._open
+
+    @property
+    def next(self) -> int:
+        """The offset after the last that was begun."""
+        return self._next
+
     def begin(self, offset: int) -> None:
         """An offset was read."""
         self._open[offset] = None
         self._next = offset + 1
 
+    def skip(self, following: int) -> None:
+        """What was not begun before this offset is gone: it counts as finished."""
+        self._next = max(self._next, following)
+
     def finish(self, offset: int) -> None:
         """What it asks for is done."""
-        del self._open[offset]
+        self._open.pop(offset, None)
+
+    def reopen(self, offset: int) -> None:
+        """It was not, after all: nothing was written since."""
+        self._open = dict.fromkeys(sorted({*self._open, offset}))
 
     @property
     def lowest(self) -> int:

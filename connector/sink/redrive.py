@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import orjson
-
 from connector.sink.intake import Command
-from connector.sink.ledger import Intent
+from connector.sink.ledger import Intent, decode, encode
 from connector.sink.publishing import Message
 
 STAGE, WRITTEN, INTENT = "__connect.errors.stage", "mplus_letter_written", "mplus_intent"
@@ -43,13 +41,14 @@ def redriven_letter(message: Message, command: Command) -> RedrivenLetter:
 
 def intent_header(intent: Intent | None) -> bytes | None:
     """An INTENT as its dead letter carries it."""
-    return None if intent is None else orjson.dumps(intent)
+    return None if intent is None else encode(intent)
 
 
 def _intent(value: bytes | None, command: Command) -> Intent | None:
     try:
-        intent = Intent(**orjson.loads(value or b"null"))
-        known = (intent.command_id, intent.command, intent.digest) == (command.id, command.name, command.digest)
-    except (TypeError, ValueError):
+        intent = decode(value or b"null")
+    except (TypeError, ValueError, KeyError, AttributeError):
         return None
-    return intent if known and isinstance(intent.before, dict) and isinstance(intent.attempt, int) else None
+    if not isinstance(intent, Intent) or not isinstance(intent.before, dict) or not isinstance(intent.attempt, int):
+        return None
+    return intent if (intent.command_id, intent.command, intent.digest) == (command.id, command.name, command.digest) else None

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from weakref import WeakValueDictionary
 
 from connector.errors import Fenced, Retry, TransactionLost
@@ -13,12 +14,14 @@ from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.intake import Command, Invalid, read
 from connector.sink.ledger import Done, Intent
+from connector.sink.outbox import TooLarge
 from connector.sink.publishing import Message, Topics, dead_letter, result_record
 from connector.sink.redrive import intent_header, redriven_letter
-from connector.sink.results import INVALID, OUTCOME_UNKNOWN, Ending, Outcome, again, refusal, result_of
+from connector.sink.results import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, Ending, Outcome, again, refusal, result_of
 from connector.tracing import continued, note
 
 PROBLEM_CHARS_MAX = 1000
+ORDER_TOO_LARGE = "the order is larger than the ledger can note: it must be changed at the POS"
 UNEXPECTED = "unexpected"
 """The stage of what failed by a mistake of ours."""
 
@@ -125,6 +128,8 @@ class Desk:
             ending = await work(execution)
         except (Fenced, TransactionLost, Retry):
             raise
+        except TooLarge:
+            return _too_large(execution), "" if execution.unsent else "outcome"
         except Exception as error:  # as in serve: here the INTENT is known
             return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, _failed(error)), UNEXPECTED
         stage = "outcome" if ending.outcome is Outcome.UNKNOWN else "validate" if ending.reason == INVALID else ""
@@ -186,6 +191,12 @@ class Desk:
 
 def _failed(error: Exception) -> str:
     return f"the connector failed on this command: {type(error).__name__}: {error}"[:PROBLEM_CHARS_MAX]
+
+
+def _too_large(execution: Execution) -> Ending:
+    """How the order stands cannot be noted, so that nothing may be sent for it."""
+    outcome, reason = (Outcome.REJECTED, CLIENT_FAULT) if execution.unsent else (Outcome.UNKNOWN, OUTCOME_UNKNOWN)
+    return replace(execution.ends(outcome, reason, ORDER_TOO_LARGE), intent=None)
 
 
 def _lettered(done: Done) -> bool:

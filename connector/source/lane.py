@@ -56,11 +56,7 @@ class Lane:
         return {topic: await read_back(self._parts.office.arguments, topic, partition) for topic in topics}
 
     def _seat(self, shard: Shard, positions: Mapping[bytes, bytes], pen: Pen) -> Seat:
-        deployment, written = self._parts.deployment, positions.get(shard.entity.encode())
-        seat = Seat(shard, deployment.decode(written), pen)
-        if deployment.adopt and written is not None:
-            seat.adopt()
-        return seat
+        return Seat(shard, self._parts.deployment.decode(positions.get(shard.entity.encode())), pen)
 
     async def _hear(self, seats: Sequence[Seat], partition: int) -> None:
         """Tell the seats what operators ask, from what each did not apply yet."""

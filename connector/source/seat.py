@@ -99,10 +99,6 @@ class Seat:
         if self.shard.hears(request.entity) and (request.where.offset >= self._unheard or self._accepted(request)):
             self._asked_for.put_nowait(request)
 
-    def adopt(self) -> None:
-        """Ours from now on: the deployment that wrote the position refuses to go on."""
-        self._submit(self._position)
-
     async def run(self) -> None:
         """Poll until cancelled, and between do what is asked."""
         try:

@@ -33,6 +33,7 @@ from connector.source.entities import Entity
 from connector.source.seat import Shard
 from connector.topics import commands_topic, plan, status_topic, work_topic
 from connector.wiring.clients import access, clients
+from connector.wiring.deployment import settle
 from connector.wiring.sink import commanding
 from connector.wiring.source import chosen_entities, kept, polling
 
@@ -57,6 +58,7 @@ async def run(
     settings, clock = config.connector, Clock()
     arguments = client_arguments(config.kafka)
     await prepare_topics(config, chosen_entities(config))
+    await settle(config, roles, adopt=adopt)
     board = Board(clock, owner_name(), digest(config))
     metrics = Metrics(board)
     metrics.expect(share(config, roles))
@@ -70,7 +72,7 @@ async def run(
         works = []
         if "source" in roles:
             lane = await stack.enter_async_context(
-                polling(config, pos, office, lambda owned: status_records(board, owned), owner=owner_name(), adopt=adopt)
+                polling(config, pos, office, lambda owned: status_records(board, owned), owner=owner_name())
             )
             works.append(_ownership(config, office, "pollers", [work_topic(settings.group)], lane))
         if "commands" in roles:

@@ -12,8 +12,10 @@ from connector.mplus.client import PosClient
 from connector.sink.calls import Calls
 from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.lane import CommandLane, SinkParts
+from connector.sink.outbox import Limits
 from connector.sink.publishing import Topics
-from connector.topics import commands_topic, dead_letters_topic, ledger_topic, results_topic
+from connector.sink.window import Window
+from connector.topics import commands_topic, dead_letters_topic, ledger_topic, results_topic, sink_limits
 
 DAY = 24 * 3600.0
 GRACE = 5.0
@@ -36,14 +38,16 @@ class Commanding:
 async def commanding(config: Config, clients: Mapping[str, PosClient], office: Office) -> AsyncIterator[Commanding]:
     """Calls that are under way at the end get a moment to end."""
     calls = {name: Calls(client) for name, client in clients.items()}
+    window = Window(config.connector.bytes_in_flight)
     try:
-        yield Commanding({commands_topic(name): CommandLane(_parts(config, name, calls[name], office)) for name in clients})
+        parts = {name: _parts(config, name, calls[name], office, window) for name in clients}
+        yield Commanding({commands_topic(name): CommandLane(parts[name]) for name in clients})
     finally:
         for each in calls.values():
             await each.end(GRACE)
 
 
-def _parts(config: Config, name: str, calls: Calls, office: Office) -> SinkParts:
+def _parts(config: Config, name: str, calls: Calls, office: Office, window: Window) -> SinkParts:
     settings = config.connector
     return SinkParts(
         office,
@@ -56,4 +60,7 @@ def _parts(config: Config, name: str, calls: Calls, office: Office) -> SinkParts
         retention=settings.ledger_retention * DAY,
         proof=settings.session_timeout / 2,
         linger=min(1.5, settings.session_timeout / 5),  # the rebalance waits for it
+        group=settings.group,
+        limits=Limits(sink_limits(name, settings)),
+        window=window,
     )

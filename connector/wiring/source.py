@@ -30,7 +30,7 @@ Status = Callable[[Sequence[Shard]], Sequence[Record]]
 
 @asynccontextmanager
 async def polling(
-    config: Config, clients: Mapping[str, PosClient], office: Office, status: Status, *, owner: str, adopt: bool
+    config: Config, clients: Mapping[str, PosClient], office: Office, status: Status, *, owner: str
 ) -> AsyncIterator[Lane]:
     """What is done on a work partition."""
     settings, budget = config.connector, Budget(config.connector.bytes_in_flight)
@@ -43,7 +43,7 @@ async def polling(
             shared = (client, heads, budget, office.tell, office.clock)
             places = {entity: shard_partition(name, entity.number, settings.work_partitions) for entity in entities}
             shards += [(_shard(config, name, entity, shared), place) for entity, place in places.items()]
-        deployment = Deployment(settings.group, settings.work_partitions, adopt)
+        deployment = Deployment(settings.group, settings.work_partitions)
         mine = lambda owned: [shard for shard, number in shards if number == owned]  # noqa: E731
         yield Lane(LaneParts(office, owner, deployment, mine, status))
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import TopicAuthorizationFailedError
 
-from connector.errors import Fatal, Fenced
-from connector.events import Event, PartitionLost, Rejoining
+from connector.errors import Blocked, Fatal, Fenced, NotSent
+from connector.events import Event, PartitionFailed, PartitionLost, Rejoining
 from connector.kafka.ownership import Membership, Ownership, watch
 from connector.kafka.records import Place
 from tests.brokers import create_topic
@@ -192,3 +193,51 @@ async def test_the_watchdog_raises_what_proving_raises() -> None:
     with pytest.raises(Fenced):
         await watch(lost, Place("work", 5), 0.01)
     assert 3 == lost.proofs
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        KeyError("identity"),
+        OSError("[SSL: CERTIFICATE_UNKNOWN] https://pos:1/?ident=me&secret=s3cret"),
+        NotSent("the POS is away"),
+        TopicAuthorizationFailedError("shop.orders"),
+        Blocked("topic shop.orders was made anew: resync it"),
+        MemoryError(),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_what_goes_wrong_with_one_partition_costs_that_one(bootstrap: str, prefix: str, error: Exception) -> None:
+    """It is told in one line without an address, waited out and tried again; the others, and the membership, notice nothing."""
+    failing = iter([error, error, None])
+    tenures = Tenures(lambda partition: next(failing, None) if partition == 1 else None)
+    async with member(bootstrap, prefix, tenures):
+        await eventually(lambda: tenures.log.count(("began", 1)) == 3 and tenures.owned == {0, 1, 2, 3})
+
+    failed = [told for told in tenures.told if isinstance(told, PartitionFailed)]
+    assert [(f"{prefix}.work", 1)] * 2 == [(told.topic, told.partition) for told in failed]
+    for told in failed:
+        assert told.reason.startswith(type(error).__name__)
+        assert 0 < told.seconds <= 30
+        assert "\n" not in told.reason
+        assert "s3cret" not in told.reason
+    assert [1, 3, 1, 1] == [tenures.log.count(("began", partition)) for partition in range(4)]
+    assert [] == [told for told in tenures.told if isinstance(told, Rejoining)]
+
+
+async def test_a_failing_listener_keeps_no_partition_from_its_owner(bootstrap: str, prefix: str) -> None:
+    """Telling comes after doing: a full disk under the log must not leave partitions without work."""
+    tenures = Tenures()
+
+    def tell(event: Event) -> None:
+        raise OSError("no space left on device")
+
+    await create_topic(bootstrap, f"{prefix}.work", 2)
+    arguments: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
+    ownership = Ownership(arguments, [f"{prefix}.work"], prefix, tenures, session_timeout=SESSION, tell=tell)
+    task = asyncio.create_task(ownership.run())
+    try:
+        await eventually(lambda: tenures.owned == {0, 1})
+    finally:
+        task.cancel()
+        await asyncio.wait([task])

@@ -1,7 +1,7 @@
 """A lane on a real broker, without a group: who owns the partition is what the test says."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -143,7 +143,7 @@ class Lanes(Commands):
         async def work(place: Place, producer: FencedProducer, membership: Membership, _: Settled) -> None:
             await lane(place, Spied(producer, self), membership, settled.set)
 
-        tenure = Tenures(office, lambda place: f"{place.topic}.{place.partition}", work)
+        tenure = Tenures(office, lambda place: f"{settings.get('group', '')}.{place.topic}.{place.partition}", work)
         task = asyncio.create_task(tenure(self.place, self.member))
         try:
             await asyncio.wait_for(settled.wait(), 20)
@@ -190,13 +190,16 @@ class Spied(FencedProducer):
         self._inner = producer
         self._lanes = lanes
 
-    async def transaction(self, records: Iterable[Record]) -> None:
+    async def transaction(self, records: Iterable[Record], agreed: Callable[[], Awaitable[None]] | None = None) -> None:
         whole = list(records)
         if self._lanes.losing and self._lanes.losing in (whole[0].key or b"") + (whole[0].value or b""):
             self._lanes.losing = b""
             raise TransactionLost("the broker is gone")
-        await self._inner.transaction(whole)
+        await self._inner.transaction(whole, agreed)
         self._lanes.transactions.append(whole)
+
+    def size_of(self, record: Record) -> int:
+        return self._inner.size_of(record)
 
 
 TOPICS = ("order-commands", "order-command-results", "command-ledger", "dead-letters")

@@ -146,6 +146,12 @@ def create(command_id: str, name: str, *articles: int, **more: Any) -> dict[str,
     return {"commandId": command_id, "command": "createOrder", "order": order, **more}
 
 
+def large(command_id: str, name: str, size: int) -> dict[str, Any]:
+    """createOrder with a text of so many characters."""
+    command = create(command_id, name)
+    return {**command, "order": {**command["order"], "reference": "x" * size}}
+
+
 def pay(command_id: str, name: str, amount: int, *, prepay: bool = True, **more: Any) -> dict[str, Any]:
     """payOrder in cash."""
     payments = [{"method": "CASH", "amount": amount}]

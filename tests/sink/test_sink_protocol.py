@@ -82,7 +82,7 @@ async def test_a_result_is_one_transaction_with_its_done(lanes: Lanes) -> None:
     async with lanes.worker() as (_, calls), lanes.owning(calls):
         await lanes.send(create("c-1", "web-1"))
         await lanes.results(1)
-    intent, result = lanes.transactions
+    _, intent, result = lanes.transactions
     ledger, results = f"{lanes.prefix}.command-ledger", f"{lanes.prefix}.order-command-results"
     assert [(ledger, b"c-1"), (ledger, b"lane:0")] == [(row.topic, row.key) for row in intent]
     assert {"offset": 0, "finished": []} == orjson.loads(intent[-1].value or b"")
@@ -342,7 +342,7 @@ async def test_an_unknown_outcome_is_a_result_and_a_dead_letter(timed: tuple[Lan
         "exception.message": result["message"],
     }
     value, headers = letter
-    intent = orjson.loads(headers.pop("mplus_intent"))
+    intent = orjson.loads(headers.pop("mplus_intent"))["entry"]
     assert (original, {f"__connect.errors.{name}": text for name, text in told.items()}) == (value, headers)
     assert ("c-2", "payOrderV2", 1) == (intent["command_id"], intent["operation"], intent["attempt"])
 

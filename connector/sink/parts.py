@@ -1,0 +1,43 @@
+"""What all command lanes of an administration in a worker share."""
+
+from dataclasses import dataclass, field
+
+from connector.kafka.records import Place
+from connector.kafka.tenure import Office
+from connector.sink.calls import Calls
+from connector.sink.context import Deadlines, MissingOperations
+from connector.sink.feeding import Post
+from connector.sink.outbox import Limits
+from connector.sink.publishing import Topics
+from connector.sink.window import Window
+
+WINDOW_BYTES = 24 << 20
+"""Bytes of commands in hand in a worker, where nobody says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinkParts:
+    """Durations in seconds; `in_flight`: calls of one partition at once; `proof`: how long a proof of membership is good;
+    `linger`: for calls under way when the partition is left.
+
+    `group`: the deployment whose commands they are; empty: whose they are is not judged. `window`: of all lanes of the worker.
+    """
+
+    office: Office
+    administration: str
+    topics: Topics
+    calls: Calls
+    missing: MissingOperations
+    deadlines: Deadlines
+    in_flight: int
+    retention: float
+    proof: float
+    linger: float
+    watch_interval: float = 1.0
+    group: str = ""
+    limits: Limits = field(default_factory=Limits)
+    window: Window = field(default_factory=lambda: Window(WINDOW_BYTES))
+
+    def post(self, place: Place) -> Post:
+        """Where it is told what happens to the commands of a partition."""
+        return Post(self.administration, place.partition, self.office.tell, self.office.clock.monotonic)

@@ -1,0 +1,78 @@
+"""Taking over what another deployment wrote: its name is replaced by ours, and its writers are fenced."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from connector.errors import Fatal, Fenced, TransactionLost
+from connector.kafka.reading import read_back
+from connector.kafka.records import Place, Record
+from connector.kafka.tails import newest
+from connector.kafka.transactions import fenced_producer
+from connector.sink.claims import owner
+
+TRIES = 5
+"""Times that the other one may write again after it was fenced: it takes a second to come back, and then finds our name."""
+
+
+@dataclass(slots=True)
+class Move:
+    """Partitions that one of our writers takes over: its transactional id, and those that wrote them before.
+
+    `places`: each with the one key in it that names the owner; None: all its records do.
+    """
+
+    ours: str
+    theirs: set[str] = field(default_factory=set)
+    places: dict[Place, bytes | None] = field(default_factory=dict)
+
+
+async def moved(arguments: Mapping[str, Any], move: Move, group: str) -> None:
+    """Everything in these partitions is ours, and whoever wrote it before has read that, or will before it goes on.
+
+    Raises Fatal where somebody writes them all the same.
+    """
+    for _ in range(TRIES):
+        for theirs in move.theirs:
+            await _fence(arguments, theirs)
+        try:
+            if not await _renamed(arguments, move, group):
+                return
+        except TransactionLost:
+            continue  # their transaction was open: it is decided now
+    raise Fatal(
+        f"{', '.join(map(str, move.places))}: the deployment that owns it goes on writing: stop it, then start with --adopt"
+    )
+
+
+async def _fence(arguments: Mapping[str, Any], transactional_id: str) -> None:
+    """Whoever writes with this id has to read everything back first. Where that is not allowed, it must have been stopped."""
+    try:
+        async with fenced_producer(arguments, transactional_id, 0):
+            pass
+    except (Fenced, TransactionLost):
+        pass
+
+
+async def _renamed(arguments: Mapping[str, Any], move: Move, group: str) -> bool:
+    """Whether there was anything to replace. Read by the writer that is the only one of ours from then on."""
+    async with fenced_producer(arguments, move.ours, 0) as producer:
+        records: list[Record] = []
+        for place, key in move.places.items():
+            rows = await read_back(arguments, *place) if key is None else await _one(arguments, place, key)
+            records += [_ours(place, *row, group) for row in rows.items() if owner(row[1]) not in ("", group)]
+        if records:
+            await producer.transaction(records)
+    return bool(records)
+
+
+async def _one(arguments: Mapping[str, Any], place: Place, key: bytes) -> dict[bytes, bytes]:
+    """The latest record of a key in a partition that may be too large to read back."""
+    found = await newest(arguments, [place], lambda record: record.key == key and record.value is not None)
+    return {record.key: record.value for record in found.get(place, [])}
+
+
+def _ours(place: Place, key: bytes, value: bytes, group: str) -> Record:
+    return Record(place.topic, key, orjson.dumps({**orjson.loads(value), "group": group}), partition=place.partition)

@@ -1,0 +1,108 @@
+"""One deployment per administration: whose positions and command ledgers these are, before anything is joined or taken."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from connector.config import Config
+from connector.errors import Blocked, Fatal
+from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.records import Place
+from connector.kafka.tails import newest
+from connector.kafka.topics import existing
+from connector.sink.claims import lane_key, owner, said
+from connector.topics import commands_topic, ledger_topic, positions_topic
+from connector.wiring.adopting import Move, moved
+
+
+@dataclass(frozen=True, slots=True)
+class Half:
+    """One of the two things that a deployment owns in an administration, and the role that writes it.
+
+    `key`: the one key in a partition that names the owner; None: all do. `id`: the transactional id that a group writes a
+    partition of an administration with.
+    """
+
+    name: str
+    role: str
+    topic: Callable[[str], str]
+    key: Callable[[int], bytes | None]
+    id: Callable[[str, str, int], str]
+
+
+HALVES = (
+    Half("positions", "source", positions_topic, lambda _: None, lambda group, _, number: f"{group}.{number}"),
+    Half(
+        "order commands",
+        "commands",
+        ledger_topic,
+        lane_key,
+        lambda group, name, number: f"{group}.{commands_topic(name)}.{number}",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """A partition that another deployment wrote last."""
+
+    half: Half
+    administration: str
+    place: Place
+    group: str
+
+
+async def settle(config: Config, roles: Sequence[str], *, adopt: bool) -> None:
+    """Make sure that all of it is ours; with `adopt` it becomes ours. Raises Fatal with every problem."""
+    theirs = await foreign(config, roles)
+    if theirs and not adopt:
+        raise Fatal("; ".join(problems(theirs)))
+    moves: dict[str, Move] = {}
+    for row in theirs:
+        group, name, number = config.connector.group, row.administration, row.place.partition
+        move = moves.setdefault(row.half.id(group, name, number), Move(row.half.id(group, name, number)))
+        move.theirs.add(row.half.id(row.group, name, number))
+        move.places[row.place] = row.half.key(number)
+    arguments = client_arguments(config.kafka)
+    with reaching(config.kafka):
+        await asyncio.gather(*(moved(arguments, move, config.connector.group) for move in moves.values()))
+
+
+def problems(theirs: Sequence[Theirs]) -> list[str]:
+    """One line for each administration and deployment."""
+    found: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
+    for row in theirs:
+        found[row.administration, row.group][row.half.name] = None
+    return [said(f"the {' and '.join(halves)} of {name}", group) for (name, group), halves in found.items()]
+
+
+async def foreign(config: Config, roles: Sequence[str] = ()) -> list[Theirs]:
+    """The partitions that another deployment wrote last, of both halves whatever is to be run.
+
+    Raises Fatal; a half that may not be read is passed over, unless one of `roles` needs it.
+    """
+    with reaching(config.kafka):
+        counts = await existing(client_arguments(config.kafka))
+    found: list[Theirs] = []
+    for half in HALVES:
+        try:
+            found += await _foreign(config, half, counts)
+        except Blocked:
+            if half.role in roles:
+                raise
+    return found
+
+
+async def _foreign(config: Config, half: Half, counts: Mapping[str, int]) -> list[Theirs]:
+    names = {half.topic(row.administration): row.administration for row in config.administrations}
+    places = [Place(topic, number) for topic in names for number in range(counts.get(topic, 0))]
+    wanted = lambda record: record.value is not None and half.key(record.partition) in (None, record.key)  # noqa: E731
+    with reaching(config.kafka):
+        found = await newest(client_arguments(config.kafka), places, wanted) if places else {}
+    group, theirs = config.connector.group, []
+    for place, records in found.items():
+        latest = {record.key: record.value for record in records}
+        groups = sorted({owner(value) for value in latest.values()} - {"", group})
+        theirs += [Theirs(half, names[place.topic], place, other) for other in groups]
+    return theirs
