@@ -281,7 +281,7 @@ def test_the_example_ledger_records_are_ones() -> None:
 
     assert json.loads(encode_entry(example)) == intent
     assert json.loads(encode_entry(Done(**done["entry"]))) == done
-    assert {"offset", "finished"} == lane.keys()
+    assert {"offset", "finished", "group"} == lane.keys()
     for name in intent["entry"]:
         assert re.search(rf"^\| [^|]*`{name}`[^|]* \|", text, re.MULTILINE), name
 

@@ -22,7 +22,7 @@ from connector.wiring import run as run_worker
 def run(
     config: ConfigFile = None,
     roles: Annotated[str, typer.Option(help=f"Parts to run, comma-separated, of: {', '.join(ROLES)}.")] = ",".join(ROLES),
-    adopt: Annotated[bool, typer.Option("--adopt", help="Take over positions that another deployment wrote.")] = False,
+    adopt: Annotated[bool, typer.Option("--adopt", help="Take over what another deployment wrote.")] = False,
 ) -> None:
     """Read every change of the POS into Kafka, and carry order commands out there.
 

@@ -10,7 +10,7 @@ from connector.errors import Fatal
 from connector.kafka.topics import Topic, ensure, judge, problems
 from connector.sandbox import Sandbox
 from connector.source.entities import ENTITIES
-from connector.topics import plan
+from connector.topics import plan, sink_limits
 from connector.wiring import prepare_topics
 from tests.brokers import create_topic, partition_count, topic_settings
 from tests.source.rig import configuration
@@ -126,3 +126,31 @@ async def test_what_the_broker_refuses_to_create_is_said(arguments: Mapping[str,
     """Here: more copies than there are brokers."""
     with pytest.raises(Fatal, match=f"topic {prefix}.x cannot be created: .*replication"):
         await ensure(arguments, [Topic(f"{prefix}.x", 1, 9, {})])
+
+
+async def test_results_and_ledger_hold_whatever_they_may_have_to(config: Config, bootstrap: str, prefix: str) -> None:
+    """Whatever the broker's own limit is: a command of any size that is taken has a result, an INTENT and a dead letter."""
+    await prepare_topics(config, ENTITIES)
+    sizes = {}
+    for name in ("order-commands", "order-command-results", "command-ledger", "dead-letters"):
+        sizes[name] = int((await topic_settings(bootstrap, f"{prefix}.{name}"))["max.message.bytes"])
+
+    room = 64 << 10
+    assert {
+        "order-commands": LARGEST,
+        "order-command-results": LARGEST + room,
+        "command-ledger": 2 * LARGEST + room,
+        "dead-letters": LARGEST + room,
+    } == sizes
+    limits = sink_limits(prefix, config.connector)
+    assert limits == {f"{prefix}.{name}": size for name, size in sizes.items() if name != "order-commands"}
+
+
+@pytest.mark.parametrize(("topic", "policy"), [("order-command-results", "delete"), ("command-ledger", "compact,delete")])
+async def test_results_and_ledger_of_an_older_version_are_refused(
+    config: Config, bootstrap: str, prefix: str, topic: str, policy: str
+) -> None:
+    """They have the broker's own limit: the line says what to set."""
+    await create_topic(bootstrap, f"{prefix}.{topic}", 2, cleanup_policy=policy, max_message_bytes="1048588")
+    with pytest.raises(Fatal, match=rf"topic {prefix}\.{topic} has max\.message\.bytes=1048588, .*set it to \d+"):
+        await prepare_topics(config, ENTITIES)
