@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 from connector.errors import Fenced, Retry
 from connector.events import Listener, PartitionLost, PartitionsAssigned, Rejoining
 from connector.kafka.connection import close, only_we_cancel
+from connector.kafka.fetching import Consumer
 from connector.kafka.records import Place
 
 REJOIN_PAUSE = 1.0
@@ -89,7 +90,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._leave(self._consumer)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
+        return Consumer(
             **self._arguments,
             group_id=self.group,
             enable_auto_commit=False,
