@@ -13,7 +13,7 @@ from connector.sink.calls import Calls
 from connector.sink.lane import CommandLane, SinkParts
 from connector.sink.lookout import Patience
 from connector.sink.publishing import Topics
-from connector.topics import commands_topic, dead_letters_topic, ledger_topic, results_topic
+from connector.topics import DEAD_LETTER_ROOM, commands_topic, dead_letters_topic, ledger_topic, results_topic
 
 DAY = 24 * 3600.0
 GRACE = 5.0
@@ -48,7 +48,7 @@ def _parts(config: Config, name: str, calls: Calls, office: Office) -> SinkParts
     return SinkParts(
         office,
         name,
-        Topics(commands_topic(name), results_topic(name), ledger_topic(name), dead_letters_topic(name)),
+        _topics(name, settings.max_event_bytes + DEAD_LETTER_ROOM),
         calls,
         missing=set(),
         patience=Patience(settings.answer_deadline, settings.unknown_after),
@@ -57,3 +57,7 @@ def _parts(config: Config, name: str, calls: Calls, office: Office) -> SinkParts
         proof=settings.session_timeout / 2,
         linger=min(1.5, settings.session_timeout / 5),  # the rebalance waits for it
     )
+
+
+def _topics(name: str, letter_bytes: int) -> Topics:
+    return Topics(commands_topic(name), results_topic(name), ledger_topic(name), dead_letters_topic(name), letter_bytes)
