@@ -12,11 +12,11 @@ from connector.client.commands import commands_topic
 from connector.client.producing import Producing
 from connector.client.reading import committed, extent
 from connector.errors import Reject
-from connector.kafka.records import Place, Record
+from connector.kafka.records import Place, Record, number
 
 PREFIX = "__connect.errors."
 REDRIVE = "mplus_redrive"
-SINK_STAGES = ("parse", "validate", "outcome")
+SINK_STAGES = ("parse", "validate", "outcome", "unexpected")
 """Stages of order commands: the letter is the command, and can be sent again."""
 
 
@@ -47,12 +47,15 @@ class Letter:
 
     @property
     def at(self) -> datetime:
-        """When it was written."""
-        return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+        """When it was written; a moment that no calendar knows is the first that it knows."""
+        try:
+            return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(0, UTC)
 
     @property
     def stage(self) -> str:
-        """`parse`, `validate`, `outcome`; of the source `decode` and `too-large`."""
+        """`parse`, `validate`, `outcome`, `unexpected`; of the source `decode` and `too-large`."""
         return self._text("stage")
 
     @property
@@ -75,7 +78,7 @@ class Letter:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() else -1
+    return number(text.encode(), -1)
 
 
 class Later(NamedTuple):
