@@ -85,8 +85,13 @@ def dead_letter(topics: Topics, message: Message, stage: str, kind: str, reason:
     told = dead_letter_headers((topics.commands, message.partition, message.offset), stage, kind, reason)
     told += [(INTENT_HEADER, intent)] if intent is not None else []
     own = [(name, value) for name, value in message.headers if not _of_former(name)]
-    whole = Record(topics.dead_letters, message.key, message.value, (*own, *told))
+    whole = Record(topics.dead_letters, message.key, message.value, (*own, *told), _place(message.key))
     return whole if whole.size <= topics.letter_bytes else _fitting(whole, own, told, topics.letter_bytes)
+
+
+def _place(key: bytes | None) -> int | None:
+    """A key of megabytes would be hashed for a second, while everything else stands still."""
+    return None if len(key or b"") <= LONGEST_NAME_BYTES else 0
 
 
 def _of_former(name: str) -> bool:
