@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import CorruptRecordException
-from aiokafka.record._crc32c import crc
+from aiokafka.record.util import calc_crc32c
 from hypothesis import given
 from hypothesis import strategies as some
 
@@ -94,7 +95,8 @@ async def test_the_name_is_readable_and_the_others_are_as_they_were(bootstrap: s
         record = await consumer.getone()
 
     assert (("n\\xe9", None), ("", b""), ("naïve", NO_UTF8), ("n\\xe9", b"2")) == record.headers
-    assert (None, None, 1_700_000_000_000) == (record.key, record.value, record.timestamp)
+    assert (None, None) == (record.key, record.value)
+    assert abs(record.timestamp / 1000 - time.time()) < 60
 
 
 def spoiled(content: bytes) -> bytes:
@@ -134,7 +136,7 @@ def test_a_codec_that_nobody_knows_is_such_an_error() -> None:
     """Kafka may learn new ones."""
     content = bytearray(batch([good(b"a")], "zstd"))
     content[22] = 7
-    content[17:21] = crc(bytes(content[21:])).to_bytes(4, "big")
+    content[17:21] = calc_crc32c(bytes(content[21:])).to_bytes(4, "big")
 
     with pytest.raises(CorruptRecordException, match="t, partition 3"):
         list(partition_of(bytes(content)))
