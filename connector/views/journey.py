@@ -98,12 +98,12 @@ def _newest(kept: Kept, name: str, rows: Mapping[str, Json], fact: Json, which: 
     count, upto = kept.get("left", {}).get(name, (0, BEFORE - 1))
     if fact["commandId"] not in kept.get(name, {}) and _place(fact) <= upto:
         return kept
+    if len(rows) <= MOST_COMMANDS:
+        return {**kept, name: rows}
     created = [each for each, row in rows.items() if row["command"] == CREATE]
     spared = which(created, key=lambda each: (_instant(rows[each]["at"]), each)) if created else ""
     ordered = sorted((each for each in rows if each != spared), key=lambda each: (_place(rows[each]), each))
-    gone = ordered[: max(0, len(rows) - MOST_COMMANDS)]
-    if not gone:
-        return {**kept, name: rows}
+    gone = ordered[: len(rows) - MOST_COMMANDS]
     left = [count + len(gone), max(upto, *(_place(rows[each]) for each in gone))]
     return {
         **kept,

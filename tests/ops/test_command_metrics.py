@@ -142,9 +142,9 @@ def test_dead_letters_lost_commands_and_the_ledger_are_shown() -> None:
 
     letters = {
         stage: ops.sample("dead_letters_total", administration="shop", entity="orderCommand", stage=stage)
-        for stage in ("parse", "validate", "outcome")
+        for stage in ("parse", "validate", "outcome", "unexpected")
     }
-    assert {"parse": 1, "validate": 2, "outcome": 1} == letters
+    assert {"parse": 1, "validate": 2, "outcome": 1, "unexpected": 0} == letters
     assert 30 == ops.sample("commands_lost_total", administration="shop")
     assert 12 == ops.sample("ledger_entries", administration="shop", partition="1")
 
