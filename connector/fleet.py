@@ -17,6 +17,12 @@ from connector.topics import positions_topic, status_topic
 SILENT = 20.0
 """Seconds after which a row that no worker renewed is called silent: workers publish at least every 5 s."""
 
+NO_POSITION = "{} holds a record that is no position of this connector: somebody else writes there"
+
+NUMBER = int | float | None
+KINDS = {"head": int | None, "backlog": int | None, "age": NUMBER, "rate": NUMBER, "state": str, "reason": str}
+"""What is shown of a report."""
+
 
 async def rows(config: Config, now: datetime) -> dict[tuple[str, str], dict[str, Any]]:
     """A row per administration and entity. Raises Fatal when Kafka cannot be reached."""
@@ -44,21 +50,13 @@ async def _read(config: Config, topic: str) -> Mapping[bytes, bytes]:
 
 
 def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "head": None,
-        "position": None,
-        "backlog": None,
-        "age": None,
-        "rate": None,
-        "state": "unowned",
-        "reason": "",
-    }
-    if position is not None:
-        row["position"] = max(0, orjson.loads(position)["syncMarker"])
-    if status is None:
+    row: dict[str, Any] = dict.fromkeys(("head", "position", "backlog", "age", "rate"))
+    row |= {"state": "unowned", "reason": "", "position": _position(position)}
+    told, at = _told(status)
+    if at is None:
         return row
-    row |= {name: value for name, value in orjson.loads(status).items() if name not in ("administration", "entity", "position")}
-    silent = (now - datetime.fromisoformat(row["at"])).total_seconds()
+    row |= told
+    silent = (now - at).total_seconds()
     if silent > SILENT:
         row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": 0.0}
     if row["head"] is not None and row["position"] is not None:
@@ -66,3 +64,29 @@ def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[st
             row["head"] = max(row["head"], row["position"])  # the position is newer than the published head
         row["backlog"] = max(0, row["head"] - row["position"])
     return row
+
+
+def _position(written: bytes | None) -> int | None:
+    marker = _object(written).get("syncMarker")
+    return max(0, marker) if isinstance(marker, int) else None
+
+
+def _told(status: bytes | None) -> tuple[dict[str, Any], datetime | None]:
+    """What a worker reported, and when; nothing where the record is not a worker's."""
+    row = _object(status)
+    try:
+        at = datetime.fromisoformat(row["at"])
+    except (KeyError, TypeError, ValueError):
+        return {}, None
+    if at.tzinfo is None or not all(isinstance(row.get(name), kind) for name, kind in KINDS.items()):
+        return {}, None
+    return {name: value for name, value in row.items() if name not in ("administration", "entity", "position")}, at
+
+
+def _object(value: bytes | None) -> dict[str, Any]:
+    """Of a record that anybody may have written; empty where it is no JSON object."""
+    try:
+        found = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -12,14 +12,15 @@ from contextvars import ContextVar
 from typing import Any, Protocol
 
 Value = str | int | float | bool
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
+Carried = Sequence[tuple[str, bytes]]
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 VALID = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 LONGEST_STATE = 512
 
 _TRACER: ContextVar["Tracer | None"] = ContextVar("tracer", default=None)
-_PARENT: ContextVar[Headers] = ContextVar("parent", default=())
+_PARENT: ContextVar[Carried] = ContextVar("parent", default=())
 
 
 class Tracer(Protocol):
@@ -51,7 +52,7 @@ def traced_by(tracer: Tracer | None) -> Iterator[None]:
         _TRACER.reset(token)
 
 
-def carried(headers: Headers) -> Headers:
+def carried(headers: Headers) -> Carried:
     """Of a record's headers those that carry its trace, where they are valid: as they came."""
     found = dict(headers)
     parent, state = found.get(TRACEPARENT) or b"", found.get(TRACESTATE) or b""
@@ -108,7 +109,7 @@ def request_id() -> str:
     return told or next((value.decode() for name, value in _PARENT.get() if name == TRACEPARENT), "")
 
 
-def outgoing() -> Headers:
+def outgoing() -> Carried:
     """Headers of a record that is written within a trace: the connector's, or of the program that uses the client."""
     if (told := request_id()) or (told := _foreign()):
         return ((TRACEPARENT, told.encode()),)

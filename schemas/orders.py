@@ -14,11 +14,13 @@ from schemas.xsd import Field, Types
 BITS = {"byte": 8, "short": 16, "int": 32, "long": 64, "integer": 64}
 UNSIGNED_BITS = {"unsignedByte": 8, "unsignedShort": 16, "unsignedInt": 32}
 DECIMAL = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)$"
-WHOLE_SECONDS = r"^[^.]*(\.0+)?(Z|[+-][0-9:]+)$"  # the vendor's own date and time has no fractions
 XML_TEXT = r"^[^\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]*$"
 RESERVED_IDS = {"type": "string", "pattern": "^(redrive|lane):"}  # keys that the ledger gives to something else
 TEXT: Schema = {"type": "string"}
-NAME: Schema = {"type": "string", "minLength": 1}
+LONGEST_NAME = 255
+"""Characters of what an order is called: of its commands' key too."""
+
+NAME: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME}
 TEXT_OR_NULL: Schema = {"type": ["string", "null"]}
 
 
@@ -35,7 +37,7 @@ SCALARS: dict[str, Schema] = {
     "date": {"type": "string", "format": "date"},
     "dateTime": {"type": "string", "format": "date-time"},
     "SoapMplusDate": {"type": "string", "format": "date", "x-mplus": "SoapMplusDate"},
-    "SoapMplusDateTime": {"type": "string", "format": "date-time", "pattern": WHOLE_SECONDS, "x-mplus": "SoapMplusDateTime"},
+    "SoapMplusDateTime": {"type": "string", "format": "date-time", "x-mplus": "SoapMplusDateTime"},
     **{name: _integer(-(1 << bits - 1), (1 << bits - 1) - 1) for name, bits in BITS.items()},
     **{name: _integer(0, (1 << bits) - 1) for name, bits in UNSIGNED_BITS.items()},
     "unsignedLong": _integer(0, (1 << 63) - 1),  # JSON beyond that is refused
@@ -87,8 +89,15 @@ class Command(NamedTuple):
 
 NAMES = {"orderId": NAME, "extOrderId": NAME}
 NAMED: Schema = {"anyOf": [{"required": [field]} for field in NAMES]}
-NEW_ORDER: Schema = {"required": ["extOrderId", "relationNumber"], "properties": {"extOrderId": {"minLength": 1}}}
-OLD_ORDER: Schema = {"anyOf": [{"required": [field], "properties": {field: {"minLength": 1}}} for field in NAMES]}
+NOT_GIVEN: Schema = {"enum": [""]}  # the POS gives a new order its orderId: one that a copied order brings is another's
+NEW_ORDER: Schema = {
+    "required": ["extOrderId", "relationNumber"],
+    "properties": {"extOrderId": {"minLength": 1, "maxLength": LONGEST_NAME}, "orderId": NOT_GIVEN},
+}
+OLD_ORDER: Schema = {
+    "anyOf": [{"required": [field], "properties": {field: {"minLength": 1}}} for field in NAMES],
+    "properties": {field: {"maxLength": LONGEST_NAME} for field in NAMES},
+}
 COMMANDS = {
     "createOrder": Command("CreateOrderV3Request", ("CreateOrderResult",), ("order",), {"order": NEW_ORDER}, named_in_order=True),
     "updateOrder": Command("UpdateOrderV2Request", ("UpdateOrderResult",), ("order",), {"order": OLD_ORDER}, named_in_order=True),
@@ -118,7 +127,7 @@ def command(types: Types, name: str) -> Schema:
 
 
 def _envelope(name: str) -> Schema:
-    id_: Schema = {"type": "string", "minLength": 1, "maxLength": 255, "pattern": XML_TEXT, "not": RESERVED_IDS}
+    id_: Schema = {"type": "string", "minLength": 1, "maxLength": LONGEST_NAME, "pattern": XML_TEXT, "not": RESERVED_IDS}
     return {"commandId": id_, "command": {"const": name}, "expiresAt": {"type": "string", "format": "date-time"}}
 
 

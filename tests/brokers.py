@@ -9,6 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
+from connector.kafka.fetching import Consumer
+
 MAX_FETCH = 32 << 20
 
 
@@ -96,7 +98,7 @@ async def _until(consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int]) ->
 
 @asynccontextmanager
 async def _reader(bootstrap: str, isolation: str) -> AsyncIterator[AIOKafkaConsumer]:
-    consumer = AIOKafkaConsumer(
+    consumer = Consumer(
         bootstrap_servers=bootstrap,
         isolation_level=isolation,
         enable_auto_commit=False,

@@ -10,8 +10,9 @@ from connector.audit.source import Tell, content_version
 from connector.audit.versions import NONE, UNKNOWN, Versions
 from connector.client.brokers import Brokers
 from connector.client.reading import committed, extent
-from connector.kafka.records import partition_of
+from connector.kafka.records import header, header_text, number, partition_of
 from connector.source.entities import Entity
+from connector.source.wanted import LONGEST_IDENTITY
 
 STEP = 5000
 """Records between two signs of progress."""
@@ -51,10 +52,11 @@ class TopicReading:
         return self._begins[partition] > 0 and marker < self._lowest.get(partition, marker + 1)
 
     def _take(self, record: ConsumerRecord) -> None:
-        headers = dict(record.headers)
-        marker = _number(headers.get("ce_syncmarker"))
-        removed = record.value is None or headers.get("ce_type", b"").endswith(b".deleted")
-        identity = (record.key or b"").decode(errors="replace")
+        identity = _identity(record.key)
+        if identity is None:
+            return
+        marker = number(header(record.headers, "ce_syncmarker"), UNKNOWN)
+        removed = record.value is None or header_text(record.headers, "ce_type").endswith(".deleted")
         name = self._entity.name_of(identity, marker).encode()
         if not removed and marker >= 0:
             self._lowest[record.partition] = min(marker, self._lowest.get(record.partition, marker))
@@ -66,8 +68,13 @@ class TopicReading:
         return content_version(record.value) if self._entity.listed else marker
 
 
-def _number(text: bytes | None) -> int:
-    return int(text) if text is not None and text.isdigit() and len(text) < 19 else UNKNOWN
+def _identity(key: bytes | None) -> str | None:
+    """None for what no item of the POS can be called: a record of somebody else's."""
+    try:
+        found = None if key is None else key.decode()
+    except UnicodeDecodeError:
+        return None
+    return found if found is not None and len(found) <= LONGEST_IDENTITY else None
 
 
 async def letters(brokers: Brokers, topic: str, entity: str, of: Sequence[str]) -> Counter[int]:
@@ -75,7 +82,6 @@ async def letters(brokers: Brokers, topic: str, entity: str, of: Sequence[str]) 
     found: Counter[int] = Counter()
     async with aclosing(committed(brokers, topic, await extent(brokers, topic))) as records:
         async for record in records:
-            headers = dict(record.headers)
-            if record.key == entity.encode() and headers.get("__connect.errors.topic", b"").decode() in of:
-                found[_number(headers.get("ce_syncmarker"))] += 1
+            if record.key == entity.encode() and header_text(record.headers, "__connect.errors.topic") in of:
+                found[number(header(record.headers, "ce_syncmarker"), UNKNOWN)] += 1
     return found

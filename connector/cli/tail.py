@@ -1,18 +1,21 @@
 """`tail`: events of an entity as they come."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
 import typer
 from rich.console import Console
 
+from connector.cli.letter_text import words
 from connector.cli.options import ConfigFile, Json
 from connector.cli.signals import until_signalled
 from connector.config import Config, load
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading import follow
+from connector.kafka.records import header, header_text, number
 from connector.source.entities import named
+
+NO_MARKER = -1
 
 
 def tail(
@@ -33,27 +36,43 @@ async def _tail(config: Config, topics: list[str], from_marker: int | None, as_j
     show = _json_line if as_json else _line
     with reaching(config.kafka):
         async for record in follow(client_arguments(config.kafka), topics, from_start=from_marker is not None):
-            headers = {name: value.decode() for name, value in record.headers}
-            if from_marker is None or int(headers.get("ce_syncmarker", -1)) >= from_marker:
-                show(record, headers)
+            if from_marker is None or _marker(record) >= from_marker:
+                show(record)
 
 
-def _json_line(record: Any, headers: Mapping[str, str]) -> None:
-    data = None if record.value is None else orjson.Fragment(record.value)
+def _marker(record: Any) -> int:
+    return number(header(record.headers, "ce_syncmarker"), NO_MARKER)
+
+
+def _json_line(record: Any) -> None:
+    """A record that is none of ours has its value as text, under `text`."""
     row = {
         "topic": record.topic,
         "partition": record.partition,
         "offset": record.offset,
-        "key": record.key.decode(),
-        "headers": headers,
+        "key": _text(record.key),
+        "headers": {name: _text(value) for name, value in record.headers},
     }
-    typer.echo(orjson.dumps({**row, "data": data}).decode())
+    data = {"data": None} if record.value is None else _data(record.value)
+    typer.echo(orjson.dumps({**row, **data}).decode())
 
 
-def _line(record: Any, headers: Mapping[str, str]) -> None:
-    what = "tombstone" if record.value is None else headers.get("ce_type", "").rpartition(".")[2]
+def _data(value: bytes) -> dict[str, Any]:
+    try:
+        orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return {"data": None, "text": _text(value)}
+    return {"data": orjson.Fragment(value.replace(b"\n", b" ").replace(b"\r", b" "))}  # in JSON they are only layout
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode(errors="backslashreplace")
+
+
+def _line(record: Any) -> None:
+    kind = header_text(record.headers, "ce_type").rpartition(".")[2]
+    what = "tombstone" if record.value is None else kind or "no event"
     where = f"{record.topic}[{record.partition}]@{record.offset}"
-    text = (record.value or b"").decode()
-    Console(soft_wrap=True, highlight=False).print(
-        f"{where} marker {headers.get('ce_syncmarker')} {what} {record.key.decode()} {text}", markup=False
-    )
+    marker = words(header(record.headers, "ce_syncmarker"))
+    text = f"{where} marker {marker} {words(what.encode())} {words(record.key)} {words(record.value or b'')}"
+    Console(soft_wrap=True, highlight=False).print(text, markup=False)

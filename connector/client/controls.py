@@ -15,6 +15,9 @@ from connector.client.producing import Producing
 from connector.client.reading import consuming
 from connector.kafka.records import Place, Record
 
+ANSWERED = ("action", "entity", "status", "reason", "owner")
+"""What every answer says, in words."""
+
 
 class Wish(NamedTuple):
     """What shall be done: pause, resume or resync, from a marker on (None: as the entity's state says); or repair.
@@ -75,9 +78,19 @@ async def _news(consumer: AIOKafkaConsumer, request: str, entity: str) -> AsyncI
 
 
 def _told(record: ConsumerRecord, request: str, entity: str) -> News | None:
-    if record.value is None or record.key != entity.encode():
-        return None
-    row = orjson.loads(record.value)
+    """None for what is about something else, or no record of the connector's."""
+    row = _object(record.value) if record.key == entity.encode() else {}
     if record.topic.endswith(".sync-markers"):
-        return News(None, row["syncMarker"])
-    return News(row, -1) if row["id"] == request else None
+        marker = row.get("syncMarker")
+        return News(None, marker) if isinstance(marker, int) else None
+    if row.get("id") != request or not isinstance(row.get("status"), str):
+        return None
+    return News({**row, **{name: str(row.get(name) or "") for name in ANSWERED}}, -1)
+
+
+def _object(value: bytes | None) -> dict[str, Any]:
+    try:
+        found = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -13,7 +13,7 @@ from connector.client.producing import Producing
 from connector.client.reading import committed, extent
 from connector.client.redriving import LEFT_OUT, REDRIVE, again
 from connector.errors import Reject
-from connector.kafka.records import Place
+from connector.kafka.records import Place, number
 
 PREFIX = "__connect.errors."
 SINK_STAGES = ("parse", "validate", "outcome", "unexpected")
@@ -49,8 +49,11 @@ class Letter:
 
     @property
     def at(self) -> datetime:
-        """When it was written."""
-        return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+        """When it was written; a moment that no calendar knows is the first that it knows."""
+        try:
+            return datetime.fromtimestamp(self.timestamp / 1000, UTC)
+        except (ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(0, UTC)
 
     @property
     def stage(self) -> str:
@@ -77,7 +80,7 @@ class Letter:
 
 
 def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() else -1
+    return number(text.encode(), -1)
 
 
 class Later(NamedTuple):

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from connector.client.brokers import DEADLINE, Brokers
 from connector.errors import Fatal
 from connector.kafka.connection import begin, close
+from connector.kafka.fetching import Consumer
 from connector.kafka.reading import HANGING, PATIENCE
 
 STALLED = 40.0
@@ -22,7 +23,7 @@ Spans = Mapping[int, tuple[int, int]]
 async def consuming(brokers: Brokers, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group, started; closed for certain. What is raised within is in our words, too."""
     with brokers.reaching():
-        consumer = AIOKafkaConsumer(
+        consumer = Consumer(
             **brokers.arguments, isolation_level=isolation, auto_offset_reset="earliest", enable_auto_commit=False
         )
         try:

@@ -9,6 +9,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from connector.client.brokers import Brokers
 from connector.client.reading import Spans, committed, extent
 from connector.kafka import groups
+from connector.kafka.records import header, number
 
 STEP = 1000
 """Offsets between two signs of progress."""
@@ -41,7 +42,8 @@ async def _first(brokers: Brokers, topic: str, span: Spans, marker: int, tell: T
 
 
 def _marker(record: ConsumerRecord) -> int:
-    return int(dict(record.headers).get("ce_syncmarker", b"-1"))
+    """Below all others where it is no event: then nothing is missed without it."""
+    return number(header(record.headers, "ce_syncmarker"), -1)
 
 
 async def move(kafka: str | Mapping[str, Any], group: str, topic: str, offsets: Mapping[int, int]) -> None:

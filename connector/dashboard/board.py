@@ -61,7 +61,7 @@ class Board:
         kind, administration = self._where[record.topic]
         try:
             self._fold(kind, administration, record)
-        except (ValueError, KeyError, TypeError, AttributeError):
+        except Exception:  # whatever a record does to us: it must not stop those behind it
             self._unreadable += 1
             self.shown.put("unreadable", self._unreadable)
 

@@ -13,7 +13,7 @@ from connector.topics import journeys_topic
 PATIENCE = 10.0
 """Seconds for reading one, waiting for others' turns included."""
 SHOWN = (
-    *("key", "orderId", "extOrderId", "state", "steps", "commands", "total", "paid"),
+    *("key", "orderId", "extOrderId", "state", "steps", "commands", "commandsLeftOut", "documentsLeftOut", "total", "paid"),
     *("syncMarker", "relationNumber", "relationName", "updatedAt"),
 )
 """What a viewer gets of a journey: `views` keeps more in it."""
@@ -39,8 +39,15 @@ class Finder:
             record = await self._picker.pick(place, spot.offset, self._cluster.outages, PATIENCE)
         if record.key != key or not record.value:
             return None
-        journey = orjson.loads(record.value)
-        return {name: journey.get(name) for name in SHOWN}
+        return _shown(record.value)
 
     async def aclose(self) -> None:
         await self._picker.aclose()
+
+
+def _shown(value: bytes) -> dict[str, Any] | None:
+    try:
+        journey = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    return {name: journey.get(name) for name in SHOWN} if isinstance(journey, dict) else None

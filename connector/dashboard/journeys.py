@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.dashboard.shown import Shown
+from connector.dashboard.shown import LONGEST_NAME, Shown, text
 
 MOST = 500_000
 """Orders of an administration that can be found: the last that moved. About 250 bytes each."""
@@ -13,6 +13,8 @@ LATEST = 10
 """Orders shown per administration."""
 SHOWN = ("key", "orderId", "extOrderId", "state", "total", "updatedAt")
 OFFSET_BITS = 48
+LONGEST_KEY = 4 * LONGEST_NAME
+"""Bytes: no order is called anything longer."""
 
 
 class Spot(NamedTuple):
@@ -67,7 +69,7 @@ class Journeys:
 
     def take(self, administration: str, key: bytes | None, value: bytes | None, spot: Spot) -> None:
         """A record of the journeys' topic. Raises ValueError, AttributeError."""
-        if key is None:
+        if key is None or len(key) > LONGEST_KEY:
             return
         if value is None:
             self.indexes[administration].drop(key)
@@ -76,7 +78,7 @@ class Journeys:
         journey = orjson.loads(value)
         self.indexes[administration].put(key, journey.get("orderId"), spot)
         latest = self._latest[administration]
-        latest[key] = {name: journey.get(name) for name in SHOWN}
+        latest[key] = {name: _shown(journey.get(name)) for name in SHOWN}
         if len(latest) > LATEST:
             del latest[min(latest, key=lambda each: str(latest[each]["updatedAt"]))]
 
@@ -85,3 +87,7 @@ class Journeys:
         for name, index in self.indexes.items():
             latest = sorted(self._latest[name].values(), key=lambda row: str(row["updatedAt"]), reverse=True)
             self._shown.put(f"orders/{name}", {"count": len(index), "latest": latest})
+
+
+def _shown(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else text(value)

@@ -5,14 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from connector.client.letters import SINK_STAGES, Letter
-from connector.dashboard.shown import Shown
+from connector.dashboard.shown import LONGEST, Shown, text
 
 DAY = 24
 """Hours that are counted."""
 MOST = 20
 """Letters shown per administration."""
-LONGEST = 500
-"""Characters of a reason."""
 
 
 class Letters:
@@ -44,10 +42,10 @@ class Letters:
         return {
             "at": letter.timestamp / 1000,
             "coordinate": letter.coordinate,
-            "stage": letter.stage,
-            "key": (letter.key or b"").decode(errors="replace"),
-            "topic": letter.origin.topic,
-            "reason": letter.message[:LONGEST],
+            "stage": text(letter.stage),
+            "key": text(letter.key),
+            "topic": text(letter.origin.topic),
+            "reason": text(letter.message, LONGEST),
             "show": verb.format("show"),
             "redrive": verb.format("redrive") if letter.stage in SINK_STAGES else None,
         }

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.client.result import Result, decoded
 from connector.dashboard.advice import for_result
-from connector.dashboard.shown import Shown
+from connector.dashboard.shown import LONGEST, Shown, text
 
 HOUR = 60
 """Minutes that are counted."""
@@ -28,7 +28,7 @@ class Outcomes:
         result = decoded(value)
         if result is None or result.duplicate:
             return
-        self._minutes[administration][timestamp // 60_000][str(result.command), result.outcome] += 1
+        self._minutes[administration][timestamp // 60_000][text(str(result.command)), text(result.outcome)] += 1
         if not result.succeeded:
             failures = [*self._failures[administration], _failure(result, timestamp, key)]
             self._failures[administration] = sorted(failures, key=lambda row: -row["at"])[:MOST]
@@ -56,11 +56,11 @@ def _by_command(minutes: Iterable[Counts]) -> dict[str, dict[str, int]]:
 def _failure(result: Result, timestamp: int, key: bytes | None) -> dict[str, Any]:
     return {
         "at": timestamp / 1000,
-        "commandId": result.command_id,
-        "command": result.command,
-        "order": (key or b"").decode(errors="replace"),
-        "outcome": result.outcome,
-        "reason": result.reason,
-        "message": result.message,
-        "advice": for_result(result.outcome, result.reason or ""),
+        "commandId": text(result.command_id),
+        "command": text(result.command),
+        "order": text(key),
+        "outcome": text(result.outcome),
+        "reason": text(result.reason),
+        "message": text(result.message, LONGEST),
+        "advice": for_result(text(result.outcome), text(result.reason)),
     }

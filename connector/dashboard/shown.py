@@ -7,6 +7,27 @@ from typing import Any
 Parts = Mapping[str, Any]
 """Name of a part → its JSON value; None where it is gone."""
 
+LONGEST, LONGEST_NAME = 500, 255
+"""Characters of a text on the page, and of a name."""
+
+LARGEST = 1 << 52
+"""Of a number: thousands of them still add up to one that JSON can carry."""
+
+
+def text(value: object, most: int = LONGEST_NAME) -> str:
+    """What a record says, which may be anything and of any length; None is empty."""
+    if value is None:
+        return ""
+    found = value[: 4 * most].decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return found if len(found) <= most else found[: most - 1] + "…"
+
+
+def whole(value: object) -> int:
+    """A whole number of a sensible size. Raises ValueError for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
+        raise ValueError("not a whole number of a sensible size")
+    return value
+
 
 class Shown:
     """`version` is that of the last change of any part."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from connector.dashboard.shown import Shown
+from connector.dashboard.shown import LONGEST, Shown, text, whole
 
 STEP = 10
 """Seconds per point of a chart."""
@@ -35,8 +35,9 @@ class Statuses:
             return
         row = orjson.loads(value)
         where, at = f"{administration}/{entity}", datetime.fromisoformat(row["at"]).timestamp()
-        self._shown.put(f"row/{where}", {**{name: row.get(name) for name in FIELDS}, "at": at})
-        self._drawn(where, (int(at // STEP), float(row["rate"] or 0), int(row["backlog"] or 0)))
+        point = (int(at // STEP), float(row["rate"] or 0), whole(row["backlog"] or 0))
+        self._shown.put(f"row/{where}", {**{name: _shown(row.get(name)) for name in FIELDS}, "at": at})
+        self._drawn(where, point)
 
     def _drawn(self, where: str, point: Point) -> None:
         """One point a step: the last that was reported in it."""
@@ -46,6 +47,10 @@ class Statuses:
             return
         points.append(point)
         self._shown.put(f"trend/{where}", _trend(points))
+
+
+def _shown(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else text(value, LONGEST)
 
 
 def _trend(points: Iterable[Point]) -> dict[str, Any]:

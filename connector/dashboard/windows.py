@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.dashboard.shown import Shown
+from connector.dashboard.shown import Shown, text, whole
 
 MINUTE, HOUR = 60, 3600
 MINUTES, HOURS = 60, 24
@@ -75,8 +75,8 @@ class Windows:
         size, start, rest = (key or b"").decode().split("|", 2)
         measure, _, partition = rest.rpartition("|")
         row = {"count": 0} if value is None else orjson.loads(value)
-        told = Sum(int(row["count"]), int(row.get("amount") or 0))
-        self._tables[administration].put(Window(int(size), int(start), measure), partition, told)
+        told = Sum(whole(row["count"]), whole(row.get("amount") or 0))
+        self._tables[administration].put(Window(int(size), int(start), text(measure)), text(partition), told)
 
     def tick(self, now: float) -> None:
         """Show the windows up to now (epoch seconds), and forget what is too old."""

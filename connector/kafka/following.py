@@ -10,6 +10,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from connector.errors import Blocked
 from connector.kafka.connection import begin, close
+from connector.kafka.fetching import Consumer
 from connector.kafka.reading import DEADLINE, PATIENCE
 from connector.kafka.records import Place
 
@@ -38,7 +39,7 @@ async def following(
 
     Raises Blocked where reading is denied, else aiokafka's errors.
     """
-    consumer = AIOKafkaConsumer(
+    consumer = Consumer(
         **arguments,
         isolation_level=isolation,
         auto_offset_reset="earliest",

@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.kafka.connection import begin, close
+from connector.kafka.fetching import Consumer
 from connector.kafka.reading import PATIENCE
 
 WITHIN = 15.0
@@ -19,7 +20,7 @@ async def last_records(arguments: Mapping[str, Any], topic: str, partitions: int
     Raises aiokafka's errors, also where there is nothing to read and reading is denied, and TimeoutError.
     """
     places = [TopicPartition(topic, partition) for partition in range(partitions)]
-    consumer = AIOKafkaConsumer(**arguments, isolation_level="read_uncommitted", enable_auto_commit=False)
+    consumer = Consumer(**arguments, isolation_level="read_uncommitted", enable_auto_commit=False)
     try:
         async with asyncio.timeout(WITHIN):
             await begin(consumer.start, WITHIN)

@@ -21,6 +21,7 @@ from connector.backoff import backoff
 from connector.errors import Fatal, Fenced, Retry
 from connector.events import Listener, PartitionFailed, PartitionLost, PartitionsAssigned, Rejoining
 from connector.kafka.connection import close, only_we_cancel
+from connector.kafka.fetching import Consumer
 from connector.kafka.records import Place
 from connector.kafka.walls import in_a_line, spreads
 
@@ -106,7 +107,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
             await self._leave(self._consumer)
 
     def _new_consumer(self) -> AIOKafkaConsumer:
-        return AIOKafkaConsumer(
+        return Consumer(
             **self._arguments,
             group_id=self.group,
             enable_auto_commit=False,

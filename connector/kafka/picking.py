@@ -8,6 +8,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.kafka.connection import begin, close
+from connector.kafka.fetching import Consumer
 from connector.kafka.records import Place
 
 CLOSING = 2.0
@@ -54,7 +55,7 @@ class Picker:
         if self._consumer is not None and self._era == era:
             return self._consumer
         await self.aclose()
-        self._consumer, self._era = AIOKafkaConsumer(**self._arguments, **READING), era
+        self._consumer, self._era = Consumer(**self._arguments, **READING), era
         await begin(self._consumer.start, within)
         return self._consumer
 

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal, Retry, TransactionLost
 from connector.kafka.connection import begin, close, only_we_cancel, transacting
+from connector.kafka.fetching import Consumer
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
 
@@ -53,9 +55,7 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
     end = await high_watermark(arguments, where)
     if not end:
         return
-    consumer = AIOKafkaConsumer(
-        **arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False
-    )
+    consumer = Consumer(**arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False)
     try:
         await begin(consumer.start, DEADLINE)
         consumer.assign([where])
@@ -110,9 +110,10 @@ class PartitionReader:
     async def next(self, most: int) -> Sequence[ConsumerRecord]:
         """The next committed records, at most so many; none after half a second without any.
 
-        Raises TransactionLost when there are some, and the client does not move: a new one is needed.
+        Raises TransactionLost when there are some, and the client does not move, or cannot read them: a new one is needed.
         """
-        found = await self._consumer.getmany(self._where, timeout_ms=500, max_records=most)
+        with transacting(self._where.partition):
+            found = await self._consumer.getmany(self._where, timeout_ms=500, max_records=most)
         records: Sequence[ConsumerRecord] = found.get(self._where, [])
         if records:
             self._empty, self._seen = 0, None
@@ -144,9 +145,7 @@ async def reading_from(
     Also from its first where the partition ends before the offset: it was made anew, or cut.
     """
     where = TopicPartition(*place)
-    consumer = AIOKafkaConsumer(
-        **arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False
-    )
+    consumer = Consumer(**arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False)
     try:
         with transacting(place.partition):
             await begin(consumer.start, DEADLINE)
@@ -164,20 +163,19 @@ async def follow(arguments: Mapping[str, Any], topics: Sequence[str], *, from_st
     if missing := sorted(set(topics) - set(await existing(arguments))):
         raise Fatal(f"topic {', '.join(missing)} does not exist: `run` creates it")
     reset = "earliest" if from_start else "latest"
-    consumer = AIOKafkaConsumer(
-        *topics, **arguments, isolation_level="read_committed", auto_offset_reset=reset, enable_auto_commit=False
-    )
+    consumer = Consumer(*topics, **arguments, isolation_level="read_committed", auto_offset_reset=reset, enable_auto_commit=False)
     try:
         await begin(consumer.start, DEADLINE)
-        async for record in consumer:
-            yield record
+        while True:  # not the consumer's own iterator: that tries again for ever, in silence, what cannot be read
+            for record in chain.from_iterable((await consumer.getmany(timeout_ms=1000)).values()):
+                yield record
     finally:
         await close(consumer, PATIENCE)
 
 
 async def high_watermark(arguments: Mapping[str, Any], where: TopicPartition) -> int:
     """The offset after the last record, committed or not."""
-    consumer = AIOKafkaConsumer(**arguments, isolation_level="read_uncommitted")
+    consumer = Consumer(**arguments, isolation_level="read_uncommitted")
     try:
         await begin(consumer.start, DEADLINE)
         return int((await consumer.end_offsets([where]))[where])

@@ -1,14 +1,22 @@
 """What is written to Kafka: records, CloudEvents headers, partitions. Pure."""
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from aiokafka.partitioner import murmur2
 
-Headers = Sequence[tuple[str, bytes]]
+Headers = Sequence[tuple[str, bytes | None]]
+"""As Kafka has them: a name may stand there more than once, and a value be null or any bytes. Of equal names the last counts."""
+
+NUMBER = re.compile(rb"-?[0-9]{1,18}")
 
 OVERHEAD = 512
 """Bytes of a batch and record frame, at most, beside key, value and headers."""
+
+
+LONGEST_TOLD = 1000
+"""Characters of what a dead letter says about an error."""
 
 
 class Place(NamedTuple):
@@ -33,8 +41,33 @@ class Record(NamedTuple):
     @property
     def size(self) -> int:
         """Bytes in a batch of its own, at most: lz4 can make what cannot be compressed 1/255 larger."""
-        content = len(self.key or b"") + len(self.value or b"") + sum(len(name) + len(text) for name, text in self.headers)
+        content = len(self.key or b"") + len(self.value or b"") + size_of(self.headers)
         return content + content // 255 + OVERHEAD
+
+
+def size_of(headers: Headers) -> int:
+    """Bytes of headers in a record."""
+    return sum(_field(len(name.encode())) + _field(len(value or b"")) for name, value in headers)
+
+
+def _field(length: int) -> int:
+    """Bytes with those that tell the length: seven bits each, of twice as much."""
+    return length + max(1, ((length << 1).bit_length() + 6) // 7)
+
+
+def header(headers: Headers, name: str) -> bytes | None:
+    """The last header of this name, as Kafka's own clients tell it; None where there is none, or it is null."""
+    return next((value for each, value in reversed(headers) if each == name), None)
+
+
+def header_text(headers: Headers, name: str) -> str:
+    """The same as text, on which nobody can rely: what is no UTF-8 is replaced; "" where there is none, or it is null."""
+    return (header(headers, name) or b"").decode(errors="replace")
+
+
+def number(value: bytes | None, otherwise: int) -> int:
+    """A whole number in a header, of at most 18 digits; `otherwise` for anything else."""
+    return int(value) if value is not None and NUMBER.fullmatch(value) else otherwise
 
 
 def partition_of(key: bytes | None, partitions: int) -> int:
@@ -90,6 +123,16 @@ def dead_letter_headers(origin: tuple[str, int, int], stage: str, kind: str, mes
         ("__connect.errors.partition", b"%d" % partition),
         ("__connect.errors.offset", b"%d" % offset),
         ("__connect.errors.stage", stage.encode()),
-        ("__connect.errors.exception.class.name", kind.encode()),
-        ("__connect.errors.exception.message", message.encode()),
+        ("__connect.errors.exception.class.name", _told(kind)),
+        ("__connect.errors.exception.message", _told(message)),
     ]
+
+
+def _told(text: str) -> bytes:
+    """An error's text may hold anything, and much of it."""
+    return cut(text, LONGEST_TOLD).encode(errors="backslashreplace")
+
+
+def cut(text: str, most: int) -> str:
+    """At most so many characters, the last of which says that there were more."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
@@ -17,6 +17,7 @@ from aiokafka.errors import (
 )
 
 from connector.kafka.connection import close
+from connector.kafka.fetching import Consumer
 from connector.kafka.topics import Topic
 
 DENIED = (
@@ -55,7 +56,7 @@ async def _refused(look: Callable[[], Awaitable[object]]) -> bool:
 
 
 async def _group(arguments: Mapping[str, Any], group: str, topic: str) -> None:
-    consumer = AIOKafkaConsumer(**arguments, group_id=group, enable_auto_commit=False)
+    consumer = Consumer(**arguments, group_id=group, enable_auto_commit=False)
     try:
         await consumer.start()
         await consumer.committed(TopicPartition(topic, 0))

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 
 from connector.kafka.connection import begin, close
+from connector.kafka.fetching import Consumer
 from connector.kafka.reading import DEADLINE, PATIENCE
 from connector.kafka.records import Place
 
@@ -16,7 +17,7 @@ async def since(arguments: Mapping[str, Any], places: Iterable[Place], moment: f
     Raises aiokafka's errors.
     """
     wanted = [TopicPartition(*place) for place in places]
-    consumer = AIOKafkaConsumer(**arguments, enable_auto_commit=False)
+    consumer = Consumer(**arguments, enable_auto_commit=False)
     try:
         await begin(consumer.start, DEADLINE)
         found = await consumer.offsets_for_times(dict.fromkeys(wanted, int(moment * 1000)))

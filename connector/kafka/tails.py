@@ -4,11 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from connector.errors import Blocked
 from connector.kafka.connection import begin, close
+from connector.kafka.fetching import Consumer
 from connector.kafka.reading import DEADLINE, PATIENCE, high_watermark
 from connector.kafka.records import Place
 
@@ -24,9 +25,7 @@ async def newest(arguments: Mapping[str, Any], places: Iterable[Place], wanted: 
     A transaction that is open now is not waited for. Raises Blocked where reading is denied, else aiokafka's errors, and
     TimeoutError.
     """
-    consumer = AIOKafkaConsumer(
-        **arguments, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest"
-    )
+    consumer = Consumer(**arguments, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest")
     try:
         async with asyncio.timeout(DEADLINE):
             await begin(consumer.start, DEADLINE)
@@ -45,9 +44,7 @@ async def end_of(arguments: Mapping[str, Any], place: Place) -> int:
 async def lying_since(arguments: Mapping[str, Any], place: Place, offset: int) -> list[ConsumerRecord]:
     """What lies in a partition from an offset on, also what is not decided or was aborted. Raises as newest."""
     where, found = TopicPartition(*place), list[ConsumerRecord]()
-    consumer = AIOKafkaConsumer(
-        **arguments, isolation_level="read_uncommitted", enable_auto_commit=False, auto_offset_reset="earliest"
-    )
+    consumer = Consumer(**arguments, isolation_level="read_uncommitted", enable_auto_commit=False, auto_offset_reset="earliest")
     try:
         async with asyncio.timeout(DEADLINE):
             await begin(consumer.start, DEADLINE)
@@ -64,7 +61,7 @@ async def lying_since(arguments: Mapping[str, Any], place: Place, offset: int) -
 class _Tails:
     """Looks back further and further, only in those partitions where nothing was found yet."""
 
-    def __init__(self, consumer: AIOKafkaConsumer, wanted: Wanted) -> None:
+    def __init__(self, consumer: Consumer, wanted: Wanted) -> None:
         self._consumer = consumer
         self._wanted = wanted
         self._found: dict[Place, list[ConsumerRecord]] = {}

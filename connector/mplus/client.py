@@ -201,7 +201,7 @@ async def _refuse_faults(answer: Answer) -> None:
     if answer.status == 200:
         return
     if answer.status in (401, 403):
-        raise AccessDenied(DENIED, str(answer.status))
+        raise AccessDenied(f"{DENIED} (HTTP {answer.status}, if not from something between)", str(answer.status))
     if answer.status == 413:
         raise Refused("the request is larger than the POS takes (HTTP 413)", "413")
     if answer.status in (429, 503):

@@ -16,7 +16,7 @@ from connector.mplus.values import DAY_PARTS, MOMENT_PARTS, InvalidValue, shop_z
 ENVELOPE = frozenset({"commandId", "command", "expiresAt", "extOrderId"})
 REMEMBERED = 4096
 DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-MOMENT = re.compile(DAY.pattern + r"T[0-9:]{8}(\.[0-9]+)?(Z|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)")
+MOMENT = re.compile(DAY.pattern + r"[Tt][0-9:]{8}(\.[0-9]+)?([Zz]|[+-](0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)")
 KINDS: Mapping[str, type] = {"integer": int, "boolean": bool, "string": str, "array": list, "object": dict}
 NAMES = {int: "an integer", bool: "a boolean", str: "a string", list: "an array", dict: "an object"}
 
@@ -55,7 +55,7 @@ def day(text: str) -> date:
 def moment(text: str) -> datetime:
     """A date and time with offset, RFC 3339. Raises InvalidValue, also for a leap second: the POS knows none."""
     try:
-        return datetime.fromisoformat(text if MOMENT.fullmatch(text) else "")
+        return datetime.fromisoformat(text.upper() if MOMENT.fullmatch(text) else "")
     except ValueError:
         raise InvalidValue(f"{shown(text)} is not a date and time with offset") from None
 
@@ -68,9 +68,8 @@ def _soap_date(text: str) -> Fields:
 
 @lru_cache(REMEMBERED)
 def _soap_date_time(text: str) -> Fields:
+    """The POS knows whole seconds: a fraction is cut off."""
     value = moment(text)
-    if value.microsecond:
-        raise InvalidValue(f"{shown(text)} has a fraction of a second")
     offset = value.utcoffset()
     minutes = int(offset.total_seconds() // 60) if offset else 0
     clock = (value.second, value.minute, value.hour, value.day, value.month, value.year)
@@ -84,9 +83,11 @@ def _is_summer(value: datetime) -> bool:
 
 
 def _same(read: Callable[[str], object]) -> Encode:
+    """In the capitals that XML wants."""
+
     def encode(text: str) -> str:
         read(text)
-        return text
+        return text.upper()
 
     return encode
 

@@ -55,7 +55,7 @@ HISTOGRAMS = {
 BUCKETS = {"command": LONG_SECONDS}
 OF_A_SHARD = ("head", "position", "backlog", "age", "regressed", "running")
 LETTERS = ("decode", "too-large")
-LETTERS_OF_COMMANDS = ("parse", "validate", "outcome")
+LETTERS_OF_COMMANDS = ("parse", "validate", "outcome", "unexpected")
 OUTCOMES = ("succeeded", "rejected", "unknown")
 ORDER_COMMAND = "orderCommand"
 """The `entity` of dead letters that were commands."""

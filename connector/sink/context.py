@@ -16,13 +16,14 @@ MISSING_FOR_S = 3600.0
 @dataclass(frozen=True, slots=True)
 class Deadlines:
     """Seconds. `answer`: how long the POS may be at work on a call that nobody answers; `unknown`: until a command that
-    alone always fails is given up; `pause`: between two tries, at most; `retry_after`: how long a POS may ask to wait, at most;
-    `ledger`: how long it remembers.
+    alone always fails is given up. At most: `pause` between two tries, `look` between two looks for a call that may be at work,
+    `retry_after` if the POS asks to wait. `ledger`: how long it remembers.
     """
 
     answer: float = 600.0
     unknown: float = 900.0
     pause: float = 15.0
+    look: float = 30.0
     retry_after: float = 300.0
     ledger: float = 30 * 24 * 3600.0
 
@@ -47,7 +48,8 @@ class SinkContext:
     """What the commands of a partition share.
 
     `intend` commits an INTENT; `prove` raises Fenced where this worker is no longer the owner; `slots` bound what is asked of
-    the POS at once; `missing`: operations that this administration does not have.
+    the POS at once; `missing`: operations that this administration does not have. `partitions`: of the command topic; None: a
+    command may lie in any.
     """
 
     administration: str
@@ -60,3 +62,4 @@ class SinkContext:
     deadlines: Deadlines
     tell: Listener
     clock: Clock
+    partitions: int | None = None

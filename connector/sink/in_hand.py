@@ -96,6 +96,7 @@ class InHand:
             deadlines=parts.deadlines,
             tell=office.tell,
             clock=office.clock,
+            partitions=parts.partitions,
         )
         return Desk(Executor(context), context, parts.topics, writer, self._finish)
 

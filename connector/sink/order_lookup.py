@@ -75,12 +75,13 @@ class OrderLookup:
                 raise
         execution.saw(found, at, deadline)
 
-    async def pause(self, execution: Execution, within_s: float = float("inf")) -> None:
-        """Wait, the longer the more often it failed; at most so many seconds, unless the POS asks for more."""
+    async def pause(self, execution: Execution, within_s: float | None = None) -> None:
+        """Wait, the longer the more often it failed; `within_s`: at most so long. Longer where the POS asks for more."""
         context, clock = self._context, self._context.clock
         execution.pauses += 1
         context.tell(CommandWaits(context.administration, execution.command.name, execution.command.id, execution.reason))
-        wait = min(context.deadlines.pause, within_s, backoff(execution.pauses, clock.chance()))
+        most = context.deadlines.pause if within_s is None else min(within_s, context.deadlines.look)
+        wait = min(most, backoff(execution.pauses, clock.chance()))
         await clock.sleep(max(wait, execution.not_before - clock.monotonic()))
 
     async def rest(self, execution: Execution) -> None:

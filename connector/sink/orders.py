@@ -62,9 +62,10 @@ def digest(value: Any) -> str:
 
 
 def _same_moment(seen: Any, asked: Any) -> bool:
+    """The POS has whole seconds."""
     try:
-        return bool(datetime.fromisoformat(seen) == datetime.fromisoformat(asked))
-    except (TypeError, ValueError):
+        return bool(datetime.fromisoformat(seen) == datetime.fromisoformat(asked.upper()).replace(microsecond=0))
+    except (AttributeError, TypeError, ValueError):
         return False
 
 

@@ -20,7 +20,8 @@ class SinkParts:
     """Durations in seconds; `in_flight`: calls of one partition at once; `proof`: how long a proof of membership is good;
     `linger`: for calls under way when the partition is left.
 
-    `group`: the deployment whose commands they are; empty: whose they are is not judged. `window`: of all lanes of the worker.
+    `partitions`: of the command topic; None: a command may lie in any. `group`: the deployment whose commands they are; empty:
+    whose they are is not judged. `window`: of all lanes of the worker.
     """
 
     office: Office
@@ -35,6 +36,7 @@ class SinkParts:
     linger: float
     watch_interval: float = 1.0
     group: str = ""
+    partitions: int | None = None
     limits: Limits = field(default_factory=Limits)
     window: Window = field(default_factory=lambda: Window(WINDOW_BYTES))
 

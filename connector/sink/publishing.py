@@ -1,25 +1,48 @@
-"""Records that tell how commands ended: results and dead letters. Pure."""
+"""Records that tell how commands ended: results and dead letters. Pure.
 
-from collections.abc import Mapping
+A message may hold anything, in any amount: what is written of it always fits where it goes.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
-from connector.kafka.records import Headers, Record, dead_letter_headers
+from connector.kafka.records import Headers, Record, cut, dead_letter_headers, header, size_of
 from connector.tracing import carried
 
 JSON = (("content-type", b"application/json"),)
 
+REDRIVE_HEADER, INTENT_HEADER, WRITTEN_HEADER = "mplus_redrive", "mplus_intent", "mplus_letter_written"
+"""Of a message that was a dead letter before: which one, what was sent to the POS (see Intent), when the letter was written."""
+
+ERRORS, LEFT_OUT = "__connect.errors.", "__connect.errors.left.out"
+COORDINATES = re.compile(rb"[0-9]{1,10}:[0-9]{1,19}")
+
+LONGEST_NAME_BYTES = 4 * 255
+"""Of an order's name in UTF-8."""
+
+LONGEST_TEXT = 1000
+"""Characters of a text in a result."""
+
+LETTER_BYTES = (8 << 20) + (64 << 10)
+"""With default settings."""
+
+NOTE_BYTES = 2000
+"""Of what says what was left out, at most."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Names of an administration's topics."""
+    """Names of an administration's topics. `letter_bytes`: what that of the dead letters takes."""
 
     commands: str
     results: str
     ledger: str
     dead_letters: str
+    letter_bytes: int = LETTER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +62,72 @@ class Message:
 
     @property
     def coordinates(self) -> str:
-        """`partition:offset` of the dead letter that this message redrives; empty for any other."""
-        return next((value.decode(errors="replace") for name, value in self.headers if name == REDRIVE_HEADER), "")
-
-
-REDRIVE_HEADER = "mplus_redrive"
+        """`partition:offset` of the dead letter that this message redrives; empty for any other, whatever its header says."""
+        found = header(self.headers, REDRIVE_HEADER)
+        return found.decode() if found is not None and COORDINATES.fullmatch(found) else ""
 
 
 def result_record(topics: Topics, message: Message, result: Mapping[str, Any]) -> Record:
-    """A result under the command's key, and in its trace."""
-    return Record(topics.results, message.key, orjson.dumps(result), (*JSON, *carried(message.headers)))
+    """A result under the command's key, and in its trace.
+
+    A key that is longer than any order's name is none: under a part of it the result might be another order's.
+    """
+    key = message.key if len(message.key or b"") <= LONGEST_NAME_BYTES else None
+    told = {name: _bounded(value) if isinstance(value, str) else value for name, value in result.items()}
+    return Record(topics.results, key, orjson.dumps(told), (*JSON, *carried(message.headers)))
 
 
 def dead_letter(topics: Topics, message: Message, stage: str, kind: str, reason: str, *, intent: bytes | None = None) -> Record:
-    """The message unchanged, with what is wrong in its headers."""
-    origin = (topics.commands, message.partition, message.offset)
-    told = dead_letter_headers(origin, stage, kind, reason)
-    if intent is not None:
-        told.append(("mplus_intent", intent))
-    return Record(topics.dead_letters, message.key, message.value, (*told, *carried(message.headers)))
+    """The message unchanged, and beside its headers what is wrong. `intent`: what was sent, of an unknown outcome.
+
+    What a former letter said is left out; and of what the topic does not take the largest, which LEFT_OUT then says.
+    """
+    told = dead_letter_headers((topics.commands, message.partition, message.offset), stage, kind, reason)
+    told += [(INTENT_HEADER, intent)] if intent is not None else []
+    own = [(name, value) for name, value in message.headers if not _of_former(name)]
+    whole = Record(topics.dead_letters, message.key, message.value, (*own, *told), _place(message.key))
+    return whole if whole.size <= topics.letter_bytes else _fitting(whole, own, told, topics.letter_bytes)
+
+
+def _place(key: bytes | None) -> int | None:
+    """A key of megabytes would be hashed for a second, while everything else stands still."""
+    return None if len(key or b"") <= LONGEST_NAME_BYTES else 0
+
+
+def _of_former(name: str) -> bool:
+    return name.startswith(ERRORS) or name in (REDRIVE_HEADER, INTENT_HEADER, WRITTEN_HEADER)
+
+
+def _fitting(letter: Record, own: Headers, told: Headers, most: int) -> Record:
+    """Without the largest of its own headers, or all of them; then without its value, its intent, its key."""
+    kept = dict(enumerate(own))
+    size = letter.size
+    for place in sorted(kept, key=lambda place: -size_of([own[place]])):
+        if size <= most - NOTE_BYTES:
+            break
+        size -= size_of([kept.pop(place)])
+    names = [name for place, (name, _) in enumerate(own) if place not in kept]
+    for each in _smaller(letter._replace(headers=(*kept.values(), *told)), names):
+        letter = each
+        if letter.size <= most:
+            break
+    return letter
+
+
+def _smaller(letter: Record, names: list[str]) -> Iterator[Record]:
+    """Smaller and smaller."""
+    left = [f"{len(names)} headers: {cut(', '.join(names[:10]), 200)}"] if names else []
+    yield _saying(letter, left)
+    yield _saying(letter._replace(value=None), [*left, "the value"])
+    headers = [each for each in letter.headers if each[0] != INTENT_HEADER]
+    yield _saying(letter._replace(value=None, headers=headers), [*left, "the value", "the intent"])
+    yield _saying(letter._replace(value=None, headers=headers, key=None), [*left, "the value", "the intent", "the key"])
+
+
+def _saying(letter: Record, left_out: list[str]) -> Record:
+    return letter._replace(headers=(*letter.headers, (LEFT_OUT, "; ".join(left_out).encode())))
+
+
+def _bounded(text: str) -> str:
+    """In a result: an error's text may hold half a surrogate pair, which JSON cannot."""
+    return cut(text, LONGEST_TEXT).encode(errors="backslashreplace").decode()

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+from connector.kafka.records import header
 from connector.sink.intake import Command
 from connector.sink.ledger import Intent, decode, encode
-from connector.sink.publishing import Message
+from connector.sink.publishing import INTENT_HEADER, WRITTEN_HEADER, Message
 
-STAGE, WRITTEN, INTENT = "__connect.errors.stage", "mplus_letter_written", "mplus_intent"
+STAGE = "__connect.errors.stage"
 NEVER_SENT = ("parse", "validate")
 """Stages of messages that were no valid command: nothing was sent for them."""
 
@@ -30,12 +31,11 @@ class RedrivenLetter:
 
 def redriven_letter(message: Message, command: Command) -> RedrivenLetter:
     """What the headers of a redriven message say; whatever cannot be read says nothing."""
-    told = {name: value for name, value in message.headers if value is not None}
-    written = told.get(WRITTEN, b"")
+    written = header(message.headers, WRITTEN_HEADER) or b""
     return RedrivenLetter(
-        told.get(STAGE, b"").decode(errors="replace"),
+        (header(message.headers, STAGE) or b"").decode(errors="replace"),
         int(written) / 1000 if written.isdigit() and len(written) < 20 else None,
-        _intent(told.get(INTENT), command),
+        _intent(header(message.headers, INTENT_HEADER), command),
     )
 
 
@@ -51,4 +51,5 @@ def _intent(value: bytes | None, command: Command) -> Intent | None:
         return None
     if not isinstance(intent, Intent) or not isinstance(intent.before, dict) or not isinstance(intent.attempt, int):
         return None
-    return intent if (intent.command_id, intent.command, intent.digest) == (command.id, command.name, command.digest) else None
+    same = (intent.command_id, intent.command) == (command.id, command.name) and intent.digest in command.digests
+    return intent if same else None

@@ -45,7 +45,7 @@ class Desk:
         """Until everything about it is committed. Raises Fenced or TransactionLost; nothing else, whatever the message holds."""
         taken: Command | Invalid | None = None
         try:
-            taken = read(message.key, message.value)
+            taken = read(message.key, message.value, message.partition, self._context.partitions)
             if isinstance(taken, Invalid):
                 await self._refuse(message, taken)
             else:
@@ -89,9 +89,9 @@ class Desk:
         execution = Execution(command, message.offset, message.coordinates, entry if isinstance(entry, Intent) else None)
         if entry is None and message.coordinates:
             await self._carry_out(message, execution, forgotten=not self._is_new(message, execution))
-        elif entry is None or (isinstance(entry, Intent) and entry.digest == command.digest):
+        elif entry is None or (isinstance(entry, Intent) and entry.digest in command.digests):
             await self._carry_out(message, execution)
-        elif entry.digest != command.digest:
+        elif entry.digest not in command.digests:
             await self._reject_repeated(message, command)
         elif isinstance(entry, Done) and entry.offset == message.offset:
             await self._commit(message, [])  # delivered once more: everything about it is published

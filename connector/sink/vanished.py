@@ -7,14 +7,13 @@ import orjson
 
 from connector.kafka.records import Record, dead_letter_headers
 from connector.sink.ledger import Done, Intent, decode, encode
-from connector.sink.publishing import JSON, Topics
+from connector.sink.publishing import INTENT_HEADER, JSON, Topics
 from connector.sink.results import OUTCOME_UNKNOWN, Outcome
 
 GONE = (
     "Kafka deleted this command after a call of the POS for it may have been sent ({operation}, attempt {attempt}, at {at}) "
     "and before its outcome was known: look at the order"
 )
-INTENT_HEADER = "mplus_intent"
 INTENT_BEGINS = encode(Intent("", "", "", 0, "", "", "", "", "", {}, 0, "", ""))[: len(b'{"type":"INTENT"')]
 
 

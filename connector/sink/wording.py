@@ -21,6 +21,8 @@ def _type(error: Any) -> str:
 
 
 def _enum(error: Any) -> str:
+    if error.kind.options == [""]:
+        return f"{shown(error.instance)} must be left out: the POS gives it"
     return f"{shown(error.instance)} is none of {_some(error.kind.options)}"
 
 
@@ -30,6 +32,12 @@ def _unknown(error: Any) -> str:
 
 def _some(names: Sequence[Any]) -> str:
     return ", ".join(map(str, names[:MOST_NAMED])) + (", …" if len(names) > MOST_NAMED else "")
+
+
+def _pattern(error: Any) -> str:
+    """The schemas have two: of decimal numbers, and of what XML cannot carry, which `strict` has said before."""
+    number = "[0-9]" in error.kind.pattern
+    return f"{shown(error.instance)} {'is not a decimal number such as 12.50' if number else 'holds what cannot be sent in XML'}"
 
 
 def _otherwise(error: Any) -> str:
@@ -49,5 +57,5 @@ WORDS: Mapping[str, Callable[[Any], str]] = {
     "minItems": lambda _: "is empty",
     "maxLength": lambda error: f"is longer than {error.kind.limit} characters",
     "format": lambda error: f"{shown(error.instance)} is not {FORMATS.get(error.kind.format, error.kind.format)}",
-    "pattern": lambda error: f"{shown(error.instance)} does not match {error.kind.pattern}",
+    "pattern": _pattern,
 }

@@ -18,13 +18,17 @@ class Arrival(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: Mapping[str, bytes]
+    headers: Mapping[str, bytes | None]
 
     @property
     def at(self) -> str:
         """When it happened: as its CloudEvents header tells, else when Kafka got it. RFC 3339."""
-        told = milliseconds(self.headers.get("ce_time", b"").decode(errors="replace"))
+        told = milliseconds(self.header("ce_time").decode(errors="replace"))
         return rfc3339(self.timestamp if told is None else told)
+
+    def header(self, name: str) -> bytes:
+        """Empty where there is none of that name, or it is null."""
+        return self.headers.get(name) or b""
 
     @property
     def written(self) -> str:

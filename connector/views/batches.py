@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import orjson
 
+from connector.kafka.records import Record
 from connector.views.arrivals import Arrival, Get, Observation, Outcome, Outgoing
 
 Step = Callable[[Arrival, Get], Outcome]
@@ -29,7 +30,7 @@ class Batch:
 
 
 def carried(step: Step, arrivals: Iterable[Arrival], get: Get, largest: int) -> Batch:
-    """Each record in turn. One that cannot be understood, or makes something of more than `largest` bytes, is passed over."""
+    """Each record in turn. One that cannot be understood, or makes a record of more than `largest` bytes, is passed over."""
     batch = Batch()
 
     def latest(key: bytes) -> bytes | None:
@@ -49,9 +50,9 @@ def carried(step: Step, arrivals: Iterable[Arrival], get: Get, largest: int) -> 
 
 
 def _must_fit(outcome: Outcome, largest: int) -> None:
-    values = [*(each.value for each in outcome.sends), *outcome.writes.values()]
-    if any(value is not None and len(value) > largest for value in values):
-        raise ValueError(f"makes something of more than {largest} bytes")
+    made = [*((each.key, each.value) for each in outcome.sends), *outcome.writes.items()]
+    if any(Record("", key, value).size > largest for key, value in made):
+        raise ValueError(f"makes a record of more than {largest} bytes")
 
 
 def figures(topic: str, partitions: int, source: tuple[str, int], counts: Iterable[Observation]) -> Outgoing | None:

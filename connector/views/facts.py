@@ -4,22 +4,32 @@ A fact carries `rank`: of two about the same thing the higher one holds. For doc
 often its markers began anew after a restore) and the sync marker.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from connector.kafka.records import cut, number
 from connector.views.arrivals import Arrival, Json, milliseconds
 
 CANCELLED_SLIP = "PACKING-SLIP-STATE-CANCELLED"
 CANCELLED_ORDER = "ORDER-CANCEL-STATE-COMPLETE"
 DELIVERED_ORDER = "ORDER-DELIVERY-STATE-COMPLETE"
+NONE = -1
+LONGEST_NAME, LONGEST_MESSAGE = 255, 1000
+"""Characters: of ids, names and reasons by the contract, and of what a result explains."""
+
+WORD = re.compile("[A-Za-z]{1,40}")
+"""What commands and outcomes are called."""
+
 PAID_INVOICES = frozenset({"INVOICE-STATE-PAID", "INVOICE-STATE-HANDLED"})
 
 
 def rank(arrival: Arrival) -> list[int]:
-    """Epoch and sync marker. Raises KeyError or ValueError for what is no event of ours."""
-    last = arrival.headers["ce_id"].rpartition(b":")[2]
-    epoch = int(last[1:]) if last[:1] == b"e" and last[1:].isdigit() else 0
-    return [epoch, int(arrival.headers["ce_syncmarker"])]
+    """Epoch and sync marker. Raises ValueError for what is no event of ours."""
+    last, marker = arrival.header("ce_id").rpartition(b":")[2], number(arrival.header("ce_syncmarker"), NONE)
+    if not last or marker == NONE:
+        raise ValueError("no event of this connector: ce_id or ce_syncmarker is missing")
+    return [max(0, number(last[1:], 0)) if last[:1] == b"e" else 0, marker]
 
 
 def order_fact(arrival: Arrival) -> Json:
@@ -73,14 +83,15 @@ def revenue_fact(arrival: Arrival) -> Json:
 
 
 def command_fact(arrival: Arrival) -> Json | None:
-    """An order command as it was given; None for what does not say what it is: the connector rejects it."""
+    """An order command as it was given; None for what does not say what it is, as the contract has it: it is rejected."""
     command = arrival.document()
-    if not (isinstance(command.get("commandId"), str) and isinstance(command.get("command"), str)):
+    if not (_short(command.get("commandId")) and _word(command.get("command"))):
         return None
     order = command.get("order")
     relation = order.get("relationNumber") if isinstance(order, Mapping) else None
     return {
         "fact": "command",
+        "place": arrival.offset,
         "commandId": command["commandId"],
         "command": command["command"],
         "at": arrival.written,  # a producer may say any time
@@ -89,10 +100,32 @@ def command_fact(arrival: Arrival) -> Json | None:
 
 
 def result_fact(arrival: Arrival) -> Json:
-    """How a command ended."""
+    """How a command ended. Raises ValueError for what is no result."""
     result = arrival.document()
-    taken = ("commandId", "command", "outcome", "reason", "message", "orderId", "extOrderId", "syncMarker", "duplicate", "at")
-    return {"fact": "result", **{name: result.get(name) for name in taken}, "commandId": _text(result["commandId"])}
+    if not (_short(result.get("commandId")) and _word(result.get("outcome")) and _word(result.get("command") or "none")):
+        raise ValueError("no result: commandId, command or outcome is none")
+    names = {name: result[name] if _short(result.get(name)) else None for name in ("reason", "orderId", "extOrderId")}
+    marker, at = result.get("syncMarker"), result.get("at")
+    return {
+        "fact": "result",
+        "place": arrival.offset,
+        "commandId": result["commandId"],
+        "command": result.get("command"),
+        "outcome": result["outcome"],
+        **names,
+        "message": cut(str(result.get("message") or ""), LONGEST_MESSAGE),
+        "syncMarker": marker if isinstance(marker, int) else None,
+        "duplicate": result.get("duplicate") is True,
+        "at": at if milliseconds(at) is not None else arrival.written,
+    }
+
+
+def _short(name: object) -> bool:
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME
+
+
+def _word(name: object) -> bool:
+    return isinstance(name, str) and WORD.fullmatch(name) is not None
 
 
 def _document(arrival: Arrival, kind: str, document: Json, name: str) -> Json:

@@ -16,7 +16,7 @@ import orjson
 from connector.source.entities import ENTITIES
 from connector.views import facts
 from connector.views.arrivals import NOTHING, Arrival, Get, Json, Observation, Outcome, Outgoing, milliseconds
-from connector.views.journey import folded
+from connector.views.journey import folded, highest
 from connector.views.steps import journey
 from connector.views.windows import Booked, counted, moved
 
@@ -71,15 +71,23 @@ def intake(topics: Topics, entities: Mapping[str, str], arrival: Arrival, _: Get
         return _ended(topics, arrival)
     entity = entities[arrival.topic]
     observed = Observation(arrival.offset, arrival.timestamp, f"changes.{entity}")
-    deleted = arrival.headers.get("ce_type", b"").endswith(b".deleted")
+    deleted = arrival.header("ce_type").endswith(b".deleted")
     said = () if deleted or entity not in SAID else SAID[entity](topics, arrival)
     return Outcome(said, (observed,))
 
 
 def _sent_on(topics: Topics, arrival: Arrival, fact: Json | None) -> Outcome:
-    if fact is None or arrival.key is None:
+    """To its order. A key that no order can be called by is nobody's."""
+    if fact is None or arrival.key is None or not _a_name(arrival.key):
         return NOTHING
     return Outcome((Outgoing(topics.by_journey, arrival.key, orjson.dumps(fact)),))
+
+
+def _a_name(key: bytes) -> bool:
+    try:
+        return 0 < len(key) <= 4 * facts.LONGEST_NAME and len(key.decode()) <= facts.LONGEST_NAME
+    except UnicodeDecodeError:
+        return False
 
 
 def _ended(topics: Topics, arrival: Arrival) -> Outcome:
@@ -125,7 +133,7 @@ def documents(topics: Topics, arrival: Arrival, get: Get) -> Outcome:
     waiting = known.get("waiting", {})
     name = f"{fact['fact']}:{fact['id']}"
     latest = max((waiting.get(name, fact), fact), key=lambda each: each["rank"])
-    return Outcome(writes={arrival.name: orjson.dumps({**known, "waiting": {**waiting, name: latest}})})
+    return Outcome(writes={arrival.name: orjson.dumps({**known, "waiting": highest({**waiting, name: latest})})})
 
 
 def _keyed(topics: Topics, arrival: Arrival, known: Json, fact: Json) -> Outcome:

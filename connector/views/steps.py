@@ -4,12 +4,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from connector.views.arrivals import Json, milliseconds
-from connector.views.journey import Kept
+from connector.views.journey import CREATE, Kept
 
 STATES = ("commanded", "rejected", "unknown", "created", "deposit", "delivered", "invoiced", "paid", "cancelled")
 """Of the steps that were reached, the last in this row is the journey's state."""
-
-CREATE = "createOrder"
 
 
 def journey(key: str, kept: Kept) -> Json:
@@ -23,6 +21,8 @@ def journey(key: str, kept: Kept) -> Json:
         "state": _state(steps),
         "steps": steps,
         "commands": _commands(kept),
+        "commandsLeftOut": _left_out(kept),
+        "documentsLeftOut": any(name in kept.get("left", {}) for name in ("slips", "invoices")),
         "total": order["total"] if order else None,
         "paid": order["paid"] if order else None,
         "syncMarker": order["rank"][1] if order else None,
@@ -134,10 +134,16 @@ def _entering(row: Json) -> tuple[int, str]:
 
 
 def _commands(kept: Kept) -> list[Json]:
-    """Each command and how it ended, in the order they were given."""
+    """Each command and how it ended, in the order they were given; where some were left out, no result of one of those."""
     given, ended = kept.get("commands", {}), kept.get("results", {})
-    rows = [_command(given.get(name), ended.get(name)) for name in given.keys() | ended.keys()]
+    names = given.keys() if _left_out(kept) else given.keys() | ended.keys()
+    rows = [_command(given.get(name), ended.get(name)) for name in names]
     return sorted(rows, key=lambda row: (milliseconds(row["at"]) or 0, row["commandId"]))
+
+
+def _left_out(kept: Kept) -> int:
+    found: int = kept.get("left", {}).get("commands", (0,))[0]
+    return found
 
 
 def _command(given: Json | None, result: Json | None) -> Json:

@@ -15,6 +15,7 @@ from faust.types.tuples import Message
 from mode.threads import ServiceThread, WorkerThread
 
 from connector.kafka.connection import retrieved
+from connector.kafka.fetching import Consumer
 from connector.kafka.lease import Lease, guard, watch
 from connector.views.account import Account
 
@@ -62,6 +63,7 @@ class CommittedThread(driver.AIOKafkaConsumerThread):
     def _create_worker_consumer(self, transport: driver.Transport) -> Any:
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # taken when it starts
+        consumer.__class__ = Consumer  # which adds nothing to what it holds; it has not started
         return consumer
 
 

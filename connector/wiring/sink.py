@@ -15,7 +15,14 @@ from connector.sink.lane import CommandLane, SinkParts
 from connector.sink.outbox import Limits
 from connector.sink.publishing import Topics
 from connector.sink.window import Window
-from connector.topics import commands_topic, dead_letters_topic, ledger_topic, results_topic, sink_limits
+from connector.topics import (
+    DEAD_LETTER_ROOM,
+    commands_topic,
+    dead_letters_topic,
+    ledger_topic,
+    results_topic,
+    sink_limits,
+)
 
 DAY = 24 * 3600.0
 GRACE = 5.0
@@ -52,7 +59,7 @@ def _parts(config: Config, name: str, calls: Calls, office: Office, window: Wind
     return SinkParts(
         office,
         name,
-        Topics(commands_topic(name), results_topic(name), ledger_topic(name), dead_letters_topic(name)),
+        _topics(name, settings.max_event_bytes + DEAD_LETTER_ROOM),
         calls,
         missing=MissingOperations(),
         deadlines=Deadlines(settings.answer_deadline, settings.unknown_after, ledger=settings.ledger_retention * DAY),
@@ -61,6 +68,11 @@ def _parts(config: Config, name: str, calls: Calls, office: Office, window: Wind
         proof=settings.session_timeout / 2,
         linger=min(1.5, settings.session_timeout / 5),  # the rebalance waits for it
         group=settings.group,
+        partitions=settings.command_partitions,
         limits=Limits(sink_limits(name, settings)),
         window=window,
     )
+
+
+def _topics(name: str, letter_bytes: int) -> Topics:
+    return Topics(commands_topic(name), results_topic(name), ledger_topic(name), dead_letters_topic(name), letter_bytes)

@@ -1,20 +1,24 @@
 """What the dashboard makes of records, part by part."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 import pytest
 
 from connector.client.letters import Letter
 from connector.dashboard.advice import BY_REASON, OTHERWISE, UNKNOWN, for_result
+from connector.dashboard.board import Board
 from connector.dashboard.journeys import Index, Journeys, Spot
 from connector.dashboard.letters import Letters
 from connector.dashboard.outcomes import Outcomes
 from connector.dashboard.shown import Shown
 from connector.dashboard.statuses import POINTS, STEP, Statuses
 from connector.dashboard.windows import Windows
+from connector.kafka.batches import readable
 from connector.kafka.records import Place, dead_letter_headers
 from tests.dashboard.viewing import journey, result, stamp, status
+from tests.odd_records import zoo
 
 NOW = 1_800_000_000.0
 """On the hour."""
@@ -185,3 +189,63 @@ def test_the_advice_is_documented() -> None:
     told = [f"| …`{ending}` | {advice} |" for ending, advice in BY_REASON]
 
     assert [] == [words for words in (*told, UNKNOWN, OTHERWISE) if words not in text]
+
+
+class Read(NamedTuple):
+    """A record as a consumer returns it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+
+KINDS = ("connector-status", "order-command-results", "dead-letters", "views-windows", "order-journeys")
+
+
+@pytest.mark.parametrize("timestamp", [-1, 0, int(NOW * 1000), 1 << 62])
+def test_odd_records_cost_nobody_anything(timestamp: int) -> None:
+    """Whatever lies in a topic: what comes behind it is shown, and the page stays small and can be sent."""
+    board = Board(["a"], ["order"])
+    keys = (b"order", b"web-1", b"60|1795255260|changes.order|0")
+    for kind in KINDS:
+        for offset, row in enumerate(zoo(keys, orjson.dumps(result("odd", "rejected", "INVALID-COMMAND")))):
+            headers = tuple((readable(name), value) for name, value in row.headers)
+            board.take(Read(f"a.{kind}", 0, offset, timestamp, row.key, row.value, headers))
+    board.take(Read("a.connector-status", 0, 999, 0, b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))), ()))
+    board.take(Read("a.order-command-results", 0, 999, int(NOW * 1000), b"w", orjson.dumps(result("c-1")), ()))
+    board.tick(NOW)
+    parts = board.shown.since(0)
+
+    assert 3 == parts["row/a/order"]["backlog"]
+    assert 1 == parts["commands/a"]["payOrder"]["succeeded"]
+    assert len(orjson.dumps(parts)) < 100_000
+    assert parts["unreadable"] > 0
+
+
+@pytest.mark.parametrize("odd", [None, 5, 1e400, [], {"a": 1}, "x" * 5_000_000, "nan"])
+def test_results_of_strangers_do_not_stop_the_clock(odd: object) -> None:
+    """An outcome that is no text is counted as its text, beside the others."""
+    shown = Shown()
+    outcomes = Outcomes(shown, ["a"])
+    for value in (result("c-1"), {**result("c-2"), "outcome": odd, "command": odd, "reason": odd, "message": odd}):
+        outcomes.take("a", int(NOW * 1000), b"web-1", orjson.dumps(value))
+    outcomes.tick(NOW)
+
+    assert 1 == shown.since(0)["commands/a"]["payOrder"]["succeeded"]
+    assert len(orjson.dumps(shown.since(0))) < 10_000
+
+
+def test_what_a_viewer_gets_of_a_letter_is_short() -> None:
+    """Also under a key of megabytes, from a topic and a stage that call themselves anything."""
+    shown = Shown()
+    letters = Letters(shown, ["a"])
+    for number in range(3):
+        headers = dict(dead_letter_headers(("t" * 1_000_000, 0, 1), "s" * 1_000_000, "k", "m" * 1_000_000))
+        letters.take("a", Letter(Place("a.dead-letters", 0), number, int(NOW * 1000), b"k" * 4_300_000, None, headers))
+    letters.tick(NOW)
+
+    assert len(orjson.dumps(shown.since(0))) < 10_000

@@ -136,7 +136,8 @@ class Lanes(Commands):
         """A tenure, while inside. The next one of this partition fences it."""
         settings = self.settings | settings
         office = Office({"bootstrap_servers": self.bootstrap}, self.told.append, self.clock, Tuning())
-        names = Topics(*(f"{self.prefix}.{name}" for name in TOPICS))
+        commands, results, ledger, letters = (f"{self.prefix}.{name}" for name in TOPICS)
+        names = Topics(commands, results, ledger, letters)
         lane = CommandLane(SinkParts(office, self.prefix, names, calls, MissingOperations(), **settings))
         settled = asyncio.Event()
 

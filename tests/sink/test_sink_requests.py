@@ -44,7 +44,7 @@ def body_of(name: str, seed: int, chance: float) -> dict[str, Any]:
     filled = Filled("deliverOrder" if name == "deliverPart" else name, seed, chance=chance)
     body: dict[str, Any] = {"commandId": "c-1", "command": name.replace("Part", "Order")}
     if name in ("createOrder", "updateOrder"):
-        order = {**filled.field("order"), "orderId": "o-1", "extOrderId": "web-1"}
+        order = {**filled.field("order"), "orderId": "" if name == "createOrder" else "o-1", "extOrderId": "web-1"}
         body |= {"order": {"relationNumber": 7, **order}, **FLAGS}
     else:
         body |= {"orderId": "o-1", "extOrderId": "web-1"}

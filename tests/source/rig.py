@@ -92,11 +92,11 @@ class Reading:
         await eventually(lambda: self.position.marker >= head, within)
 
 
-def headers(given: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+def headers(given: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     """Headers as text; none may be there twice."""
     pairs = list(given)
     assert len(pairs) == len(dict(pairs))
-    return {name: value.decode() for name, value in pairs}
+    return {name: (value or b"").decode() for name, value in pairs}
 
 
 def truth(pos: Sandbox, entity: str) -> list[tuple[str, int]]:

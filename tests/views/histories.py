@@ -1,6 +1,6 @@
 """Orders' histories as records of the topics that `views` reads: a command, its result, the order's records, its documents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -16,9 +16,9 @@ class Made(NamedTuple):
     """A record to produce; `topic` without the administration."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes
-    headers: list[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 def at(number: int, minutes: int = 0) -> str:

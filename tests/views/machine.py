@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.kafka.records import partition_of
-from connector.views.arrivals import Arrival, Outgoing
+from connector.views.arrivals import Arrival
 from connector.views.batches import carried, figures
 from connector.views.stages import Stage, Topics, entity_topics, stages
 from tests.views.histories import Made
@@ -46,7 +46,7 @@ class Machine:
     def produce(self, records: Iterable[Made], timestamp: int) -> None:
         """Put records into the topics, as others do."""
         for made in records:
-            self._append(Outgoing(f"mplus.{made.topic}", made.key, made.value), timestamp, dict(made.headers))
+            self._append(f"mplus.{made.topic}", None, (made.key, made.value), timestamp, dict(made.headers))
 
     def run(self) -> None:
         """Until nothing is left to do, however often it dies."""
@@ -76,7 +76,7 @@ class Machine:
         self.refused += [refused.reason for refused in batch.refused]
         counted = figures(TOPICS.figures, PARTITIONS, place, batch.counts)
         for each in (*batch.sends, *([counted] if counted else [])):
-            self._append(each, 0, {})
+            self._append(each.topic, each.partition, (each.key, each.value), 0, {})
             self._may_die()
         for key, value in batch.writes.items():
             if value is not None:
@@ -85,10 +85,13 @@ class Machine:
         self.committed[place] = begin + len(arrivals)
         return True
 
-    def _append(self, record: Outgoing, timestamp: int, headers: Mapping[str, bytes]) -> None:
-        partition = partition_of(record.key, PARTITIONS) if record.partition is None else record.partition
-        log = self.logs[record.topic, partition]
-        log.append(Arrival(record.topic, partition, len(log), timestamp, record.key, record.value, headers))
+    def _append(
+        self, topic: str, partition: int | None, record: tuple[bytes | None, bytes], at: int, headers: Mapping[str, bytes | None]
+    ) -> None:
+        key, value = record
+        place = partition_of(key, PARTITIONS) if partition is None else partition
+        log = self.logs[topic, place]
+        log.append(Arrival(topic, place, len(log), at, key, value, headers))
 
     def _may_die(self) -> None:
         if self.luck.random() < self.deaths:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.views.stages import journeys as fold
 from connector.views.windows import Window
-from tests.views.histories import COMPLETE, TOTAL, Made, command, complete, invoice, order, result, slip
+from tests.views.histories import COMPLETE, TOTAL, Made, at, command, complete, invoice, order, result, slip
 from tests.views.machine import ENTITIES, NOW, TOPICS, Machine
 
 MOMENT = int(NOW * 1000)
@@ -135,20 +136,159 @@ def test_a_bad_record_is_passed_over(bad: Made) -> None:
 
 def test_tombstones_and_deletions_take_no_journey_away() -> None:
     """A deletion counts as a change; what was known of the order stays."""
-    gone = order(1, 11)._replace(headers=[(name, value.replace(b"changed", b"deleted")) for name, value in order(1, 11).headers])
+    gone = order(1, 11)._replace(
+        headers=[(name, (value or b"").replace(b"changed", b"deleted")) for name, value in order(1, 11).headers]
+    )
     machine = ran(order(1, 10), gone, Made("orders", b"id-1", None, [("ce_syncmarker", b"11")]))  # type: ignore[arg-type]
 
     assert ({"web-1": "created"}, []) == ({key: row["state"] for key, row in journeys(machine).items()}, machine.refused)
     assert (2, 0) == sums(machine)["changes.order"]
 
 
-def test_a_journey_that_grows_too_large_is_not_written() -> None:
-    """What Kafka would refuse must not stop the worker for ever."""
+def test_what_becomes_too_large_is_not_written() -> None:
+    """What Kafka would refuse must not stop the worker for ever; the next record of the order is folded as ever."""
     machine = Machine(random.Random(1))
-    machine.produce([command(1, identity="x" * (1 << 20))], MOMENT)
+    machine.produce([order(1, 10, relationName="x" * (1 << 20)), order(1, 11)], MOMENT)
     machine.run()
 
     assert 1 == len(machine.refused)
+    assert {"web-1": 11} == {key: found["syncMarker"] for key, found in journeys(machine).items()}
+
+
+@pytest.mark.parametrize("size", [-100, -600, 0, 100])
+def test_keys_count_too(size: int) -> None:
+    """What is measured is the record as it is sent, not its value alone: nothing that is made is larger than Kafka takes."""
+    made = order(1, 10, orderId="o" * ((1 << 20) + size), extOrderId="")
+    machine = ran(made)
+
+    assert 1 == len(machine.refused)
+    assert not any(len(record.key or b"") > 1 << 20 for log in machine.logs.values() for record in log[1:])
+
+
+ODD_KEYS = [b"k" * 4_300_000, b"k" * 256, "\u20ac".encode() * 256, b"", b"\xff\xfe", None]
+
+
+@pytest.mark.parametrize("key", ODD_KEYS, ids=range(len(ODD_KEYS)))
+def test_a_key_that_no_order_has_is_nobodys(key: bytes | None) -> None:
+    """Its command makes no journey; its result is counted as any other."""
+    machine = ran(*[made._replace(key=key) for made in (command(1), result(1, "payOrder", "rejected"))])
+
+    assert ({}, []) == (journeys(machine), machine.refused)
+    assert {"commands.payOrder.rejected": (1, 0)} == sums(machine)
+
+
+def test_the_longest_name_is_an_orders() -> None:
+    """255 characters, whatever they take in bytes."""
+    name = "\U0001d11e" * 255
+
+    assert {name} == journeys(ran(command(1)._replace(key=name.encode()))).keys()
+
+
+ODD = [
+    {"commandId": "x" * 256},
+    {"commandId": ""},
+    {"commandId": 5},
+    {"command": "x" * 1_000_000},
+    {"command": "a|b"},
+    {"command": None},
+    {"command": ["payOrder"]},
+]
+
+
+@pytest.mark.parametrize("odd", ODD, ids=range(len(ODD)))
+def test_what_is_no_command_is_none_here(odd: Mapping[str, Any]) -> None:
+    """The connector rejects it, and its journey does not show it."""
+    made = command(1)
+    machine = ran(made._replace(value=orjson.dumps({**orjson.loads(made.value), **odd})))
+
+    assert ({}, []) == (journeys(machine), machine.refused)
+
+
+@pytest.mark.parametrize("odd", [*ODD[:5], {"outcome": None}, {"outcome": 5}, {"outcome": "x" * 1_000_000}, {"outcome": "a|b"}])
+def test_what_is_no_result_costs_only_itself(odd: Mapping[str, Any]) -> None:
+    """It is passed over and said so, and those around it are counted."""
+    machine = ran(result(1, "payOrder"), result(1, "payOrder", **odd), result(1, "payOrder"))
+
+    assert 1 == len(machine.refused)
+    assert {"commands.payOrder.succeeded": (2, 0)} == sums(machine)
+
+
+def test_what_a_result_says_is_bounded() -> None:
+    """And what it says in a way that nobody expects is left out: all results of an order must fit into its journey."""
+    odd: dict[str, Any] = {
+        "message": "m" * 1_000_000,
+        "reason": "r" * 1_000_000,
+        "orderId": {"a": 1},
+        "syncMarker": "7",
+        "at": "soon",
+    }
+    machine = ran(
+        *[made._replace(headers=[]) for number in range(40) for made in [result(1, "payOrder", commandId=f"c-{number}", **odd)]]
+    )
+    (found,) = journeys(machine).values()
+
+    assert [] == machine.refused
+    assert {(None, 1000, True)} == {(row["reason"], len(row["message"]), row["endedAt"] < "2027") for row in found["commands"]}
+
+
+def test_null_headers_are_none() -> None:
+    """An event whose headers somebody emptied is no event, and costs only itself."""
+    made = order(1, 10)
+    machine = ran(made._replace(headers=[(name, None) for name, _ in made.headers]), order(2, 20))
+
+    assert 1 == len(machine.refused)
+    assert {"web-2"} == journeys(machine).keys()
+    assert (1, 0) == sums(machine)["changes.order"]
+
+
+@pytest.mark.parametrize("deaths", [0.0, 0.1])
+def test_a_journey_is_bounded(deaths: float) -> None:
+    """The newest commands stand in it with their results, the first createOrder, and how many others there were."""
+    first, pays = 120, [made for number in range(300) for made in (command(1, "payOrder", f"c-{number}"), _rejected(number))]
+    machine = ran(command(1), result(1), *pays[:first], order(1, 10), *pays[first:], luck=random.Random(7), deaths=deaths)
+    found = journeys(machine)["web-1"]
+
+    assert ["createOrder-1", *(f"c-{number}" for number in range(251, 300))] == _ids(found)
+    assert 251 == found["commandsLeftOut"]
+    assert {"rejected"} == {row["outcome"] for row in found["commands"] if row["command"] == "payOrder"}
+    assert ["commanded", "created"] == [step["step"] for step in found["steps"]]
+
+
+def _rejected(number: int) -> Made:
+    return result(1, "payOrder", "rejected", commandId=f"c-{number}", at=at(number))
+
+
+def _ids(found: Mapping[str, Any]) -> list[str]:
+    return sorted((row["commandId"] for row in found["commands"]), key=lambda each: (len(each) < 7, int(each.rpartition("-")[2])))
+
+
+def test_documents_are_bounded_too() -> None:
+    """An order that is delivered in thousands of parts keeps those of the highest markers, also before its own record came."""
+    slips = [slip(1, number, f"-{number}") for number in range(1, 450)]
+    machine = ran(*slips[:300], order(1, 500), *slips[300:])
+    found = journeys(machine)["web-1"]
+
+    assert {f"slip-1-{number}" for number in range(250, 450)} == {row.get("document") for row in found["steps"]} - {None}
+    assert found["documentsLeftOut"]
+
+
+def test_a_journey_costs_the_same_for_its_last_command_as_for_its_hundredth() -> None:
+    """What is written grows with the number of commands, not with its square."""
+    few, many = (sum(len(value) for value in _written(count)) / count for count in (200, 3000))
+
+    assert many < 1.5 * few
+
+
+def _written(count: int) -> list[bytes]:
+    """What the journeys' stage writes, of so many commands of one order."""
+    made = ran(*[command(1, "payOrder", f"c-{number}") for number in range(count)])
+    rows: dict[bytes, bytes] = {}
+    found: list[bytes] = []
+    for arrival in (each for (topic, _), log in made.logs.items() if topic == TOPICS.by_journey for each in log):
+        (value,) = [value for value in fold(arrival, rows.get).writes.values() if value is not None]
+        rows[arrival.name] = value
+        found.append(value)
+    return found
 
 
 def test_every_record_is_read_by_one_stage() -> None:

@@ -65,6 +65,7 @@ function drawn(administration, journey, now) {
     ["Relation", [journey.relationNumber, journey.relationName].filter((each) => each !== null && each !== undefined).join(" ")],
     ["Total", journey.total === null || journey.total === undefined ? null : money(journey.total)],
     ["Paid", journey.paid === null || journey.paid === undefined ? null : money(journey.paid)],
+    ["Not shown", leftOut(journey)],
   ].filter((fact) => fact?.[1]);
   return [
     path(journey.steps ?? [], now),
@@ -72,6 +73,12 @@ function drawn(administration, journey, now) {
     el("h3", {}, "What happened"),
     history(journey, now),
   ];
+}
+
+/** A journey keeps the newest of what there is very much of. */
+function leftOut(journey) {
+  const commands = journey.commandsLeftOut ? `${journey.commandsLeftOut} earlier commands` : null;
+  return [commands, journey.documentsLeftOut ? "earlier documents" : null].filter(Boolean).join(", ");
 }
 
 /** The way from commanded to paid, or to its end before: what was reached with its time, the rest as open. */
