@@ -11,16 +11,17 @@ from connector.errors import Fatal, TransactionLost
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading import read_back
 from connector.kafka.topics import existing
-from connector.source.entities import named
-from connector.source.positions import Deployment
+from connector.source.entities import ENTITIES, named
+from connector.source.positions import NO_POSITION, Deployment
 from connector.topics import positions_topic, status_topic
 
 SILENT = 20.0
 """Seconds after which a row that no worker renewed is called silent: workers publish at least every 5 s."""
 
-NO_POSITION = "{} holds a record that is no position of this connector: somebody else writes there"
-
 NUMBER = int | float | None
+KEYS = frozenset(entity.name.encode() for entity in ENTITIES)
+"""Of positions: what stands under another key is nobody's."""
+
 KINDS = {"head": int | None, "backlog": int | None, "age": NUMBER, "rate": NUMBER, "state": str, "reason": str}
 """What is shown of a report."""
 
@@ -42,10 +43,9 @@ async def foreign_positions(config: Config) -> list[str]:
     deployment = Deployment(config.connector.group, config.connector.work_partitions)
     found: set[str] = set()
     for administration in config.administrations:
-        topic = positions_topic(administration.administration)
-        for value in (await _read(config, topic)).values():
-            row = _object(value)
-            found.add(deployment.foreign(row) if {"partitions", "group"} <= row.keys() else NO_POSITION.format(topic))
+        positions = await _read(config, positions_topic(administration.administration))
+        for row in (_object(value) for key, value in positions.items() if key in KEYS):
+            found.add(deployment.foreign(row) if {"partitions", "group"} <= row.keys() else NO_POSITION)
     return sorted(found - {""})
 
 

@@ -155,14 +155,13 @@ def test_what_becomes_too_large_is_not_written() -> None:
     assert {"web-1": 11} == {key: found["syncMarker"] for key, found in journeys(machine).items()}
 
 
-@pytest.mark.parametrize("size", [-100, -600, 0, 100])
+@pytest.mark.parametrize("size", [600_000, 1 << 20])
 def test_keys_count_too(size: int) -> None:
     """What is measured is the record as it is sent, not its value alone: nothing that is made is larger than Kafka takes."""
-    made = order(1, 10, orderId="o" * ((1 << 20) + size), extOrderId="")
-    machine = ran(made)
+    machine = ran(order(1, 10, orderId="o" * size, extOrderId=""))
 
     assert 1 == len(machine.refused)
-    assert not any(len(record.key or b"") > 1 << 20 for log in machine.logs.values() for record in log[1:])
+    assert not machine.table(TOPICS.documents)
 
 
 ODD_KEYS = [b"k" * 4_300_000, b"k" * 256, "\u20ac".encode() * 256, b"", b"\xff\xfe", None]
