@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from connector.views.stages import journeys as fold
 from connector.views.windows import Window
+from tests.odd_records import VALUES
 from tests.views.histories import COMPLETE, TOTAL, Made, at, command, complete, invoice, order, result, slip
 from tests.views.machine import ENTITIES, NOW, TOPICS, Machine
 
@@ -238,6 +239,19 @@ def test_null_headers_are_none() -> None:
     assert 1 == len(machine.refused)
     assert {"web-2"} == journeys(machine).keys()
     assert (1, 0) == sums(machine)["changes.order"]
+
+
+@pytest.mark.parametrize("value", [value for value in VALUES.values() if value is not None], ids=list(VALUES)[1:])
+def test_what_strangers_write_into_tables_holds_nothing_up(value: bytes) -> None:
+    """An entry that is none begins anew with the next record of its order, document or window: that is not refused for ever."""
+    machine = Machine(random.Random(1))
+    for place, rows in ran(*complete(1)).tables.items():
+        machine.tables[place] = dict.fromkeys(rows, value)
+    machine.produce(complete(1), MOMENT)
+    machine.run()
+
+    assert [] == machine.refused
+    assert "paid" == journeys(machine)["web-1"]["state"]
 
 
 @pytest.mark.parametrize("deaths", [0.0, 0.1])
