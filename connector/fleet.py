@@ -11,15 +11,16 @@ from connector.errors import Fatal, TransactionLost
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading import read_back
 from connector.kafka.topics import existing
-from connector.source.entities import named
+from connector.source.entities import ENTITIES, named
 from connector.topics import positions_topic, status_topic
 
 SILENT = 20.0
 """Seconds after which a row that no worker renewed is called silent: workers publish at least every 5 s."""
 
-NO_POSITION = "{} holds a record that is no position of this connector: somebody else writes there"
-
 NUMBER = int | float | None
+KEYS = frozenset(entity.name.encode() for entity in ENTITIES)
+"""Of positions: what stands under another key is nobody's."""
+
 KINDS = {"head": int | None, "backlog": int | None, "age": NUMBER, "rate": NUMBER, "state": str, "reason": str}
 """What is shown of a report."""
 

@@ -105,9 +105,13 @@ def words(report: Report, most: int = 20) -> list[str]:
     text = f"{report.administration} {report.entity}: {report.result}: {mended}{found or 'nothing missing'} ({compared})"
     if report.problem:
         text = f"{report.administration} {report.entity}: {report.result}: {report.problem}"
-    shown = [f"  {WORDS[each.kind]}: {each.identity}{_markers(each)}" for each in report.findings[:most]]
+    shown = [f"  {WORDS[each.kind]}: {_printable(each.identity)}{_markers(each)}" for each in report.findings[:most]]
     more = len(report.findings) - len(shown)
     return [text, *shown, *([f"  and {more} more"] if more > 0 else [])]
+
+
+def _printable(identity: str) -> str:
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in identity)
 
 
 def _markers(finding: Finding) -> str:

@@ -69,12 +69,12 @@ class TopicReading:
 
 
 def _identity(key: bytes | None) -> str | None:
-    """None for what no item of the POS can be called: a record of somebody else's."""
+    """None for what no item of the POS can be called, and no repair can name: a record of somebody else's."""
     try:
-        found = None if key is None else key.decode()
+        found = (key or b"").decode()
     except UnicodeDecodeError:
         return None
-    return found if found is not None and len(found) <= LONGEST_IDENTITY else None
+    return found if 0 < len(found) <= LONGEST_IDENTITY else None
 
 
 async def letters(brokers: Brokers, topic: str, entity: str, of: Sequence[str]) -> Counter[int]:

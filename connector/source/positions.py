@@ -70,6 +70,12 @@ class Position:
         return self.marker if self.resync is None or self.resync.upto is None else max(self.marker, self.resync.upto)
 
 
+NO_POSITION = (
+    "a position is no record of this connector's: somebody else wrote to the topic of sync markers; write a record there with "
+    "the same key and partition, and no value, and its entity is read from its beginning"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Deployment:
     """Whose positions these are: two deployments on the same topics would publish everything twice."""
@@ -95,13 +101,16 @@ class Deployment:
         )
 
     def decode(self, value: bytes | None) -> Position:
-        """The position of a record's value. Raises Fatal for another deployment's record."""
+        """The position of a record's value. Raises Fatal for another deployment's record, and for what is none."""
         if value is None:
             return Position()
-        row = orjson.loads(value)
-        if problem := self.foreign(row):
-            raise Fatal(problem)
-        return Position(row["syncMarker"], State(row["state"]), row["epoch"], row["hashes"], *_later(row))
+        try:
+            row = orjson.loads(value)
+            if problem := self.foreign(row):
+                raise Fatal(problem)
+            return Position(row["syncMarker"], State(row["state"]), row["epoch"], row["hashes"], *_later(row))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise Fatal(f"{NO_POSITION} ({type(error).__name__})") from error
 
     def foreign(self, row: Mapping[str, object]) -> str:
         """What is wrong with a record of another deployment; empty when it is our own."""

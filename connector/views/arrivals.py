@@ -44,10 +44,19 @@ class Arrival(NamedTuple):
 
     def document(self) -> Json:
         """Its value. Raises ValueError, TypeError where that is no JSON object."""
-        found = orjson.loads(self.value or b"")
+        found: Json = orjson.loads(self.value or b"")
         if not isinstance(found, dict):
             raise TypeError("not a JSON object")
         return found
+
+
+def object_in(value: bytes | None) -> Json:
+    """A JSON object; empty where it is none."""
+    try:
+        found = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 class Outgoing(NamedTuple):

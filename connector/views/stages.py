@@ -10,12 +10,13 @@ that dies in between does it all again, with the same outcome.
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import orjson
 
 from connector.source.entities import ENTITIES
 from connector.views import facts
-from connector.views.arrivals import NOTHING, Arrival, Get, Json, Observation, Outcome, Outgoing, milliseconds
+from connector.views.arrivals import NOTHING, Arrival, Get, Json, Observation, Outcome, Outgoing, milliseconds, object_in
 from connector.views.journey import folded, highest
 from connector.views.steps import journey
 from connector.views.windows import Booked, counted, moved
@@ -122,8 +123,7 @@ SAID = {"order": _order, "packingSlip": _slip, "invoice": _invoice}
 
 def documents(topics: Topics, arrival: Arrival, get: Get) -> Outcome:
     """Gives facts about an order the journey's key, which only the order's own record tells; until it came they wait."""
-    fact, stored = arrival.document(), get(arrival.name)
-    known: Json = orjson.loads(stored) if stored else {}
+    fact, known = arrival.document(), _known(get(arrival.name))
     if fact["fact"] == "order":
         return _keyed(topics, arrival, known, fact)
     if fact["fact"] == "revenue":
@@ -134,6 +134,24 @@ def documents(topics: Topics, arrival: Arrival, get: Get) -> Outcome:
     name = f"{fact['fact']}:{fact['id']}"
     latest = max((waiting.get(name, fact), fact), key=lambda each: each["rank"])
     return Outcome(writes={arrival.name: orjson.dumps({**known, "waiting": highest({**waiting, name: latest})})})
+
+
+def _known(stored: bytes | None) -> Json:
+    """What the table has of a document; nothing where somebody else wrote it: it must not hold up the document's records."""
+    found = object_in(stored)
+    waiting = found.get("waiting", {})
+    ranks = [found.get("rank", []), *(each.get("rank") for each in waiting.values())] if _facts(waiting) else [None]
+    good = all(map(_integers, ranks)) and isinstance(found.get("key", ""), str)
+    booked = found.get("booked")
+    return found if good and (booked is None or (_integers(booked) and len(booked) == len(("ms", "cents")))) else {}
+
+
+def _integers(row: object) -> bool:
+    return isinstance(row, list) and all(isinstance(each, int) for each in row)
+
+
+def _facts(rows: object) -> bool:
+    return isinstance(rows, dict) and all(isinstance(each, dict) for each in rows.values())
 
 
 def _keyed(topics: Topics, arrival: Arrival, known: Json, fact: Json) -> Outcome:
@@ -156,11 +174,23 @@ def _booked(arrival: Arrival, known: Json, fact: Json, measure: str) -> Outcome:
 
 
 def journeys(arrival: Arrival, get: Get) -> Outcome:
-    """Folds a fact into its journey."""
-    fact, stored = arrival.document(), get(arrival.name)
-    before = orjson.loads(stored)["facts"] if stored else None
-    after = folded(before, fact)
-    return Outcome(writes={arrival.name: orjson.dumps(journey(arrival.name.decode(), after))})
+    """Folds a fact into its journey. One that somebody else wrote there, or that nobody can show, begins anew."""
+    fact, name = arrival.document(), arrival.name.decode()
+    before = object_in(get(arrival.name)).get("facts")
+    try:
+        after = journey(name, folded(before, fact))
+    except Exception:
+        if before is None or _shows(name, before):
+            raise
+        after = journey(name, folded(None, fact))
+    return Outcome(writes={arrival.name: orjson.dumps(after)})
+
+
+def _shows(name: str, kept: Any) -> bool:
+    try:
+        return bool(journey(name, kept))
+    except Exception:  # whatever is wrong with it
+        return False
 
 
 def figures(now: Callable[[], float], arrival: Arrival, get: Get) -> Outcome:

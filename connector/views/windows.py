@@ -9,11 +9,14 @@ from typing import NamedTuple
 
 import orjson
 
-from connector.views.arrivals import Get, Json, Observation
+from connector.views.arrivals import Get, Json, Observation, object_in
 
 KEPT = {60: 24 * 3600, 3600: 90 * 24 * 3600}
 """Size of a window in seconds → seconds that it is kept after it began."""
 
+
+LARGEST = 1 << 62
+"""Of what an entry counts: JSON carries twice as much."""
 
 CLOSED = 7 * 24 * 3600
 """Seconds that a shop may be closed, or a measure silent, without leaving minutes behind."""
@@ -91,7 +94,11 @@ def _together(observed: Iterable[Observation], partition: int) -> Mapping[tuple[
 
 
 def _entry(value: bytes | None) -> Json:
-    return orjson.loads(value) if value else {"count": 0, "amount": None, "upto": -1}
+    """What is there; where that is no window's, because somebody else wrote it, counting begins anew."""
+    found = object_in(value)
+    numbers = [found.get("count"), found.get("upto"), found.get("amount") or 0]
+    good = all(isinstance(each, int) and abs(each) < LARGEST for each in numbers)
+    return found if good else {"count": 0, "amount": None, "upto": -1}
 
 
 Booked = Sequence[int] | None

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import orjson
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from connector.kafka.records import header, header_text
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.brokers import partition_count, read_all
-from tests.cli.program import Ended, at, ended, running
-from tests.odd_records import inhabit, zoo
+from tests.brokers import admin, partition_count, read_all
+from tests.cli.program import Ended, at, ended, running, started
+from tests.odd_records import Odd, inhabit, write, zoo
 from tests.sink.rig import Commands, create, order_of
 from tests.views.filling import environment, fill, prepare
 from tests.views.histories import complete
@@ -147,7 +148,8 @@ async def test_verbs_go_on(bootstrap: str, prefix: str, tmp_path: Path) -> None:
             await _published(bootstrap, prefix, {"c-1"})
             said = {name: await ended(*verb, env=env) for name, verb in VERBS.items()}
             shown = await ended("dead-letters", "show", f"0:{await _last(bootstrap, prefix)}", env=env)
-        tails = [await _tail(env, *more) for more in ((), ("--json",))]
+            upto = max(record.offset for record in await read_all(bootstrap, f"{prefix}.orders"))
+        tails = [await _tail(env, upto, *more) for more in ((), ("--json",))]
 
     for name, each in [*said.items(), ("show", shown), *tails]:
         assert len(each.errors) <= 3, (name, each)
@@ -162,12 +164,54 @@ async def _last(bootstrap: str, prefix: str) -> int:
     return found
 
 
-async def _tail(env: Mapping[str, str], *more: str) -> tuple[str, Ended]:
-    """Nothing ends a tail but a signal: it gets one when it has shown what there is."""
-    from tests.cli.program import started
-
+async def _tail(env: Mapping[str, str], upto: int, *more: str) -> tuple[str, Ended]:
+    """Nothing ends a tail but a signal: it gets one when it has shown this offset."""
     process = await started("tail", "order", "--from-marker", "-1", *more, env=env)
-    await asyncio.sleep(8)
+    assert process.stdout is not None
+    lines: list[bytes] = []
+    async with asyncio.timeout(60):
+        while not any(mark in line for line in lines[-1:] for mark in (b"@%d " % upto, b'"offset":%d,' % upto)):
+            lines.append(await process.stdout.readline())
+            assert lines[-1], process.returncode
     process.terminate()
-    out, err = await process.communicate()
-    return f"tail {more}", Ended(process.returncode or 0, out.decode(), err.decode())
+    _, err = await process.communicate()
+    return f"tail {more}", Ended(process.returncode or 0, b"".join(lines).decode(), err.decode())
+
+
+LONG = b"e" * 2_000_000
+GIANTS = {
+    "key": Odd(b"k" * 4_300_000, PAY),
+    "commandId": Odd(b"web-1", orjson.dumps({"commandId": "c" * 4_300_000, "command": "cancelOrder", "extOrderId": "web-1"})),
+    "extOrderId": Odd(
+        b"e" * 2_000_000, orjson.dumps({"commandId": "c-e", "command": "cancelOrder", "extOrderId": "e" * 2_000_000})
+    ),
+    "redrive": Odd(b"web-2", orjson.dumps(create("c-r", "web-2")), [(b"mplus_redrive", b"0:" + b"1" * 4_300_000)]),
+    "headers": Odd(b"web-3", b"no JSON", [(b"h" * 2_000_000, b"v" * 2_000_000), (b"i", b"v" * 3_000_000)]),
+    "value": Odd(b"web-4", b"v" * 8_300_000),
+}
+
+
+async def test_what_is_as_large_as_the_topic_takes(bootstrap: str, prefix: str) -> None:
+    """Keys, ids and headers of megabytes: results and ledger take what Kafka takes by default, and nothing is stuck there."""
+    async with Sandbox(SandboxOptions(items=5)) as pos:
+        env = at(pos, bootstrap, prefix, CONNECTOR_ENTITIES="order")
+        commands = Commands(bootstrap, prefix, pos)
+        async with running(env) as worker:
+            await worker.until("/health/ready", code=200)
+            async with admin(bootstrap) as client:
+                await client.alter_configs([_small(f"{prefix}.{name}") for name in ("order-command-results", "command-ledger")])
+            for partition in range(2):
+                for row in GIANTS.values():
+                    await write(bootstrap, f"{prefix}.order-commands", partition, [row])
+            await commands.send(*(create(f"c-{number}", f"web-{number + 10}") for number in range(8)))
+            await _published(bootstrap, prefix, {f"c-{number}" for number in range(8)})
+            letters = await read_all(bootstrap, f"{prefix}.dead-letters")
+
+    whole = Counter((row.key, row.value) for row in letters)
+    assert {2} == {whole[row.key, row.value] for name, row in GIANTS.items() if name != "redrive"}
+    assert {"web-2": 1} | {f"web-{number + 10}": 1 for number in range(8)} == Counter(row["extOrderId"] for row in pos.effects)
+
+
+def _small(topic: str) -> ConfigResource:
+    """Kafka's own limit, whatever its brokers say."""
+    return ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": "1048588"})
