@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from connector.kafka.records import cut
 from connector.sink.intake import Command, Invalid
 from connector.sink.ledger import Intent
 
@@ -17,6 +18,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
 
 
+MESSAGE_CHARS_MAX = 1000
 INVALID, EXPIRED, CLIENT_FAULT, OUTCOME_UNKNOWN = "INVALID-COMMAND", "EXPIRED", "CLIENT-FAULT", "OUTCOME-UNKNOWN"
 
 
@@ -44,7 +46,7 @@ def result_of(command: Command, ending: Ending, at: str) -> dict[str, Any]:
         "command": command.name,
         "outcome": ending.outcome.value,
         "reason": ending.reason,
-        "message": ending.message,
+        "message": cut(ending.message, MESSAGE_CHARS_MAX),
         "orderId": ending.order_id or command.order_id or None,
         "extOrderId": ending.ext_order_id or command.ext_order_id or None,
         "invoiceId": ending.invoice_id or None,
