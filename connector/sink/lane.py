@@ -13,7 +13,7 @@ from connector.errors import Fenced
 from connector.events import CommandsLost, LedgerCounted
 from connector.kafka.connection import retrieved
 from connector.kafka.ownership import Membership, watch
-from connector.kafka.reading import PartitionReader, read_back, reading_from
+from connector.kafka.reading import PartitionReader, reading_from
 from connector.kafka.records import Place, Record
 from connector.kafka.tenure import Office, Settled, joined, together
 from connector.kafka.transactions import FencedProducer
@@ -21,6 +21,7 @@ from connector.kafka.writer import Writer
 from connector.sink.calls import Calls
 from connector.sink.executor import Executor
 from connector.sink.ledger import Intent, Ledger
+from connector.sink.ledger_reading import read_back
 from connector.sink.lookout import Patience, Tools
 from connector.sink.progress import Progress
 from connector.sink.publishing import Message, Topics
@@ -59,7 +60,7 @@ class CommandLane:
         """Read the ledger back, then the commands from where their work stands, until cancelled."""
         parts, office = self._parts, self._parts.office
         ledger_place = Place(parts.topics.ledger, place.partition)
-        ledger = Ledger(ledger_place, await read_back(office.arguments, *ledger_place), office.clock.monotonic())
+        ledger = await read_back(office.arguments, ledger_place, office.clock.monotonic(), office.turns)
         known = max(ledger.offset, await membership.committed(place))
         async with reading_from(office.arguments, place, known) as reader:
             if 0 < known < reader.first:

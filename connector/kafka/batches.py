@@ -1,0 +1,85 @@
+"""Record batches as a fetch brings them, decoded a few records at a time: those of committed transactions.
+
+A consumer makes a ConsumerRecord of each record, which costs 1 µs beside the 0.4 µs of decoding; millions are read here.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
+from typing import Any, NamedTuple, Protocol
+
+from aiokafka.errors import CorruptRecordException
+from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
+from aiokafka.record.memory_records import MemoryRecords
+
+STEP = 250
+"""Records that are handed over at once, at most: a millisecond of work, and they fit the processor's cache."""
+
+
+class Row(Protocol):
+    """A record."""
+
+    @property
+    def offset(self) -> int:
+        """Its place."""
+
+    @property
+    def key(self) -> bytes | None:
+        """As it lies there."""
+
+    @property
+    def value(self) -> bytes | None:
+        """As it lies there."""
+
+
+class Slice(NamedTuple):
+    """What a fetch brought. Offsets: `first` that Kafka has (-1: it does not say), `stable`: all below is decided, `end`."""
+
+    records: bytes
+    aborted: Sequence[tuple[int, int]]
+    first: int
+    stable: int
+    end: int
+
+
+class Decided:
+    """The committed records of a slice from an offset on, in steps; `position` is where the next fetch goes on.
+
+    Raises aiokafka's errors for a batch that is damaged.
+    """
+
+    def __init__(self, part: Slice, offset: int) -> None:
+        self.part = part
+        self.position = offset
+        self._records = MemoryRecords(part.records)
+        self._aborted = sorted(part.aborted or (), key=lambda row: row[1])
+        self._undone: set[int] = set()
+
+    def __iter__(self) -> Iterator[Sequence[Row]]:
+        while self._records.has_next():
+            batch, start = self._records.next_batch(), self.position
+            if not batch.validate_crc():
+                raise CorruptRecordException(f"invalid CRC at offset {start}")
+            if self._shown(batch):
+                yield from _from(start, _stepwise(batch))
+            self.position = max(start, batch.next_offset)  # also where compaction took the last records of the batch
+
+    def _shown(self, batch: Any) -> bool:
+        while self._aborted and self._aborted[0][1] <= batch.base_offset:
+            self._undone.add(self._aborted.pop(0)[0])
+        if batch.is_control_batch:
+            if ControlRecord.parse(next(batch).key) == ABORT_MARKER:
+                self._undone.discard(batch.producer_id)
+            return False
+        return not (batch.is_transactional and batch.producer_id in self._undone)
+
+
+def _stepwise(batch: Any) -> Iterator[list[Row]]:
+    rows = chain(batch)  # a batch lets itself be iterated only from its start
+    while step := list(islice(rows, STEP)):
+        yield step
+
+
+def _from(offset: int, steps: Iterator[list[Row]]) -> Iterator[list[Row]]:
+    """A fetch begins with the batch that has the offset somewhere in it."""
+    for step in steps:
+        yield step if step[0].offset >= offset else [row for row in step if row.offset >= offset]
