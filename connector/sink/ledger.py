@@ -101,6 +101,11 @@ class Ledger:
         for key, value in rows.items():
             self._take(key, value)
 
+    @property
+    def bytes_kept(self) -> int:
+        """Of the entries that are kept whole, those of open calls apart."""
+        return self._bytes
+
     def __len__(self) -> int:
         """Entries; one that was redriven may count twice until the topic is compacted."""
         return len(self._intents) + len(self._kept) + (len(self._archive) if self._archive is not None else 0)

@@ -50,7 +50,7 @@ class Archive:
     """Of one partition. What is found by its hash is looked up, and its key compared: a hash alone only says "never heard of".
 
     A record that compaction has deleted was replaced by a newer one of its key, which is found first, here or in memory.
-    One that retention has deleted is forgotten.
+    One that retention has deleted is forgotten. What a command that succeeded says stays true: it is written no more.
     """
 
     def __init__(self, shelf: Shelf) -> None:
