@@ -13,14 +13,14 @@ import orjson
 INTENT, DONE = b'{"type":"INTENT","entry":{', b'{"type":"DONE","entry":{'
 """How records begin: of a call that may have been sent, and of a command that has ended."""
 
-SUCCEEDED, CREATES, SLIP = b'"outcome":"succeeded"', b'"command":"createOrder"', b'"packingSlipId":"'
+CREATES, SUCCEEDED = b'"command":"createOrder",', b'"outcome":"succeeded",'
 """No text in JSON contains these bytes: its quotation marks are escaped."""
 
-CREATED = re.compile(
-    rb'"command":"createOrder","outcome":"succeeded","reason":"[^"\\]*","message":"[^"\\]*","orderId":"[^"\\]*",'
-    rb'"extOrderId":"([^"\\]+)","invoiceId":null,"packingSlipId":null,"syncMarker":(null)?'
+SUCCESS = re.compile(
+    rb'"outcome":"succeeded","reason":"[^"\\]*","message":"[^"\\]*","orderId":(?:"[^"\\]*"|null),"extOrderId":(?:"([^"\\]*)"|null),'
+    rb'"invoiceId":(?:"[^"\\]*"|null),"packingSlipId":(?:"([^"\\]*)"|null),"syncMarker":(null)?'
 )
-"""In the result of a usual createOrder."""
+"""In the result of a command that succeeded, after its name."""
 
 FIRST = 40
 """Bytes of a record before its result, at least."""
@@ -41,13 +41,14 @@ NOTHING: Told = (b"", False, b"")
 
 def told(value: bytes) -> Told:
     """By a ledger record's value."""
-    created = CREATED.search(value, FIRST)
-    if created is not None:
-        name, queued = created.groups()
-        return name, queued is not None, b""
-    if value.startswith(DONE) and (value.find(SUCCEEDED) < 0 or (value.find(SLIP) < 0 and value.find(CREATES) < 0)):
+    at = value.find(SUCCEEDED, FIRST)
+    if at < 0 and value.startswith((DONE, INTENT)):
         return NOTHING
-    return _decoded(value)
+    usual = SUCCESS.match(value, at) if at >= 0 else None
+    if usual is None:
+        return _decoded(value)
+    name, slip, queued = usual.groups(b"")
+    return (name, queued != b"", slip) if value.startswith(CREATES, at - len(CREATES)) else (b"", False, slip)
 
 
 def creation(value: bytes) -> Creation:

@@ -48,15 +48,15 @@ def history(chance: random.Random, commands: int) -> list[tuple[Entry, str]]:
             continue
         kind, coordinates = chance.randrange(6), f"0:{number}" if chance.random() < 0.2 else ""
         unknown = done(number, outcome="unknown", packingSlipId=None)
-        entry = [
+        kinds: list[Entry] = [
             intent(number, len(steps)),
             done(number),
             done(number, syncMarker=None),
             done(number, command="deliverOrder", packingSlipId=f"s-{number}"),
             Done(unknown.command_id, number, "d", unknown.result, intent(number)),
             done(number, outcome="rejected", message='a "quoted" \\ text'),
-        ][kind]
-        steps.append((entry, coordinates))
+        ]
+        steps.append((kinds[kind], coordinates))
         final |= {number} if kind in (1, 2, 3) else set()
     return steps
 
@@ -173,13 +173,8 @@ async def test_what_retention_deletes_is_forgotten(bootstrap: str, prefix: str) 
 
 async def test_what_compaction_deletes_was_replaced(bootstrap: str, prefix: str) -> None:
     """By a newer record of the same command, which is found, here or in memory."""
-    settings = {
-        "cleanup_policy": "compact",
-        "segment_ms": "100",
-        "min_cleanable_dirty_ratio": "0.01",
-        "max_compaction_lag_ms": "100",
-    }
-    await create_topic(bootstrap, prefix, **settings)
+    cleaning = {"segment_ms": "100", "min_cleanable_dirty_ratio": "0.01", "max_compaction_lag_ms": "100"}
+    await create_topic(bootstrap, prefix, 1, cleanup_policy="compact", **cleaning)
     await kept(bootstrap, prefix, [(done(1, outcome="unknown"), ""), (done(2, outcome="unknown"), ""), (done(1), "")], 1)
     found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=0)
     async with writing(bootstrap, prefix) as producer:
