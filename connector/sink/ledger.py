@@ -12,7 +12,8 @@ import orjson
 
 from connector.kafka.records import Place, Record
 from connector.sink.ledger_archive import Archive, Row, Shelf
-from connector.sink.ledger_facts import DONE, INTENT, Creation, Facts, creation
+from connector.sink.ledger_facts import DONE, Creation, creation
+from connector.sink.ledger_kept import Kept, is_open
 from connector.sink.progress import Finished, Range
 
 LANE, REDRIVE = b"lane:", b"redrive:"
@@ -87,41 +88,38 @@ class Ledger:
         self.offset = 0
         self.finished = Finished()
         self._lane = LANE + b"%d" % place.partition
+        self._kept = Kept(now)
         self._shelf = shelf
         self._archive = None if shelf is None else Archive(shelf)
         self._archived = 0
-        """Below this offset the archive knows it."""
+        """Below this offset the archive knows what has ended."""
         self._condensing = False
-        self._intents: dict[bytes, bytes] = {}
-        self._kept: dict[bytes, bytes] = {}
-        self._bytes, self._bound = 0, KEPT_BYTES_MAX
-        self._facts = Facts()
-        self._now = now
-        self._ages: dict[bytes, float] = {}
+        self._bound = KEPT_BYTES_MAX
         for key, value in rows.items():
             self._take(key, value)
+
+    def __len__(self) -> int:
+        """Entries; one that was redriven may count twice until the topic is compacted."""
+        return len(self._kept) + (0 if self._archive is None else len(self._archive))
 
     @property
     def bytes_kept(self) -> int:
         """Of the entries that are kept whole, those of open calls apart."""
-        return self._bytes
-
-    def __len__(self) -> int:
-        """Entries; one that was redriven may count twice until the topic is compacted."""
-        return len(self._intents) + len(self._kept) + (len(self._archive) if self._archive is not None else 0)
+        return self._kept.size
 
     def replay(self, rows: Sequence[Row], whole_from: int) -> None:
         """Take in what is read back, in its order; records from an offset on are kept whole."""
-        archive, intents, take = self._archive, self._intents, self._take
+        archive, intents = self._archive, self._kept.intents
         for row in rows:
             key, value, offset = row.key, row.value, row.offset
             if key is None:
                 continue
             if archive is not None and (value is None or (offset < whole_from and self._is_past(key, value))):
-                intents.pop(key, None)
+                if value is None or key in intents:
+                    self._kept.drop(key)
                 archive.add(key, value, offset)
             elif value is not None:
-                take(key, value)
+                self._take(key, value)
         if rows:
             self._archived = max(self._archived, min(whole_from, rows[-1].offset + 1))
 
@@ -137,27 +135,27 @@ class Ledger:
 
     async def creation(self, ext_order_id: str) -> Creation | None:
         """Who is known to have created the order of this name. Raises TransactionLost."""
-        key = self._facts.creations.get(ext_order_id.encode())
+        key = self._kept.facts.creations.get(ext_order_id.encode())
         if key is not None:
-            return creation(self._kept[key])
-        return await self._archive.creation(ext_order_id) if self._archive is not None else None
+            return creation(self._kept.ended[key])
+        return None if self._archive is None else await self._archive.creation(ext_order_id)
 
     async def slip_maker(self, packing_slip_id: str) -> str | None:
         """The commandId that is known to have made this packing slip. Raises TransactionLost."""
-        key = self._facts.slips.get(packing_slip_id.encode())
+        key = self._kept.facts.slips.get(packing_slip_id.encode())
         if key is not None:
             return key.decode()
-        return await self._archive.slip_maker(packing_slip_id) if self._archive is not None else None
+        return None if self._archive is None else await self._archive.slip_maker(packing_slip_id)
 
     def queued(self, ext_order_id: str) -> bool:
         """Whether the POS has accepted the order of this name and had not booked it when it said so."""
-        if ext_order_id.encode() in self._facts.queued:
+        if ext_order_id.encode() in self._kept.facts.queued:
             return True
         return self._archive is not None and self._archive.queued(ext_order_id)
 
     def open_intents(self) -> Iterator[Intent]:
         """Calls that may have been sent, and whose end is not known."""
-        for value in list(self._intents.values()):
+        for value in list(self._kept.intents.values()):
             if isinstance(entry := decode(value), Intent):
                 yield entry
 
@@ -183,48 +181,31 @@ class Ledger:
 
         What was read back counts as new: its age is not known.
         """
-        self._now = now
-        while self._ages and (oldest := next(iter(self._ages.items())))[1] < now - retention:
-            self._intents.pop(oldest[0], None)
-            self._drop(oldest[0])
+        self._kept.aged(now, retention)
         if self._archive is not None:
             self._archive.forget()
 
     async def _value(self, key: bytes) -> bytes | None:
-        value = self._intents.get(key) or self._kept.get(key)
+        value = self._kept.get(key)
         if value is None and self._archive is not None:
             value = await self._archive.value(key)
         return value
 
     def _record(self, key: bytes, value: bytes) -> Record:
-        self._take(key, bytes(memoryview(value)))  # a copy: what orjson returns keeps all of its buffer, 8 KiB
+        value = bytes(memoryview(value))  # a copy: what orjson returns keeps all of its buffer, 8 KiB
+        self._take(key, value)
         return Record(self.place.topic, key, value, partition=self.place.partition)
 
     def _take(self, key: bytes, value: bytes) -> None:
-        """The newest record of a key is kept, and takes the place of the one before."""
         if key == self._lane:
             lane = orjson.loads(value)
             self.offset, self.finished = lane["offset"], Finished(lane["finished"])
-            return
-        self._drop(key)
-        self._ages[key] = self._now
-        if _is_open(value):
-            self._intents[key] = value
         else:
-            self._kept[key] = value
-            self._bytes += len(value)
-            self._facts.learn(key, value)
-
-    def _drop(self, key: bytes) -> None:
-        self._ages.pop(key, None)
-        self._intents.pop(key, None)
-        if (value := self._kept.pop(key, None)) is not None:
-            self._bytes -= len(value)
-            self._facts.forget(key, value)
+            self._kept.take(key, value)
 
     async def _condense(self) -> None:
         """Where too much is kept whole, read on where the archive ends, and keep only what is not committed yet."""
-        if self._shelf is None or self._condensing or self._bytes <= self._bound:
+        if self._shelf is None or self._condensing or self._kept.size <= self._bound:
             return
         self._condensing = True
         try:
@@ -233,20 +214,16 @@ class Ledger:
                     self._file(rows)
         finally:
             self._condensing = False
-            self._bound = max(KEPT_BYTES_MAX, 2 * self._bytes)
+            self._bound = max(KEPT_BYTES_MAX, 2 * self._kept.size)
 
     def _file(self, rows: Sequence[Row]) -> None:
         for row in rows:
             if self._archive is not None and row.key is not None and self._is_past(row.key, row.value):
                 self._archive.add(row.key, row.value, row.offset)
-                if self._kept.get(row.key) == row.value:
-                    self._drop(row.key)
+                if self._kept.ended.get(row.key) == row.value:
+                    self._kept.drop(row.key)
             self._archived = row.offset + 1
 
     def _is_past(self, key: bytes, value: bytes | None) -> bool:
         """Whether a record is of something that has ended; a tombstone says that of all before it."""
-        return value is None or value.startswith(DONE) or not (key == self._lane or _is_open(value))
-
-
-def _is_open(value: bytes) -> bool:
-    return value.startswith(INTENT) or (not value.startswith(DONE) and orjson.loads(value).get("type") == "INTENT")
+        return value is None or value.startswith(DONE) or not (key == self._lane or is_open(value))
