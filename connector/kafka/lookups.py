@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import aclosing
 from typing import Any, NamedTuple
 
-from connector.errors import TransactionLost
 from connector.kafka.connection import transacting
 from connector.kafka.records import Place
 from connector.kafka.slices import SliceReader, slicing
@@ -14,8 +13,6 @@ LOOK_BYTES = 1 << 16
 
 PATIENCE_S = 15.0
 """Seconds that the broker may be away while somebody waits for a record."""
-
-CUT = "{topic}, partition {partition}, has lost records: it ends before offset {offset}, which was read before"
 
 
 class Page(NamedTuple):
@@ -34,16 +31,13 @@ async def page(arguments: Mapping[str, Any], place: Place, offset: int) -> Page:
     """
     with transacting(place.partition):
         async with slicing(arguments, place) as reader:
-            found = await _page(reader, offset)
-    if found is None:
-        raise TransactionLost(CUT.format(topic=place.topic, partition=place.partition, offset=offset))
-    return found
+            return await _page(reader, offset)
 
 
-async def _page(reader: SliceReader, offset: int) -> Page | None:
+async def _page(reader: SliceReader, offset: int) -> Page:
     async with aclosing(reader.slices(offset, most=LOOK_BYTES, still=PATIENCE_S)) as slices:
         async for part in slices:
             rows = {row.offset: (row.key, row.value) for step in part for row in step}
             if part.position > offset:
                 return Page(part.part.first, offset, part.position, rows)
-    return None
+    raise reader.cut(offset)

@@ -44,6 +44,8 @@ COMMITTED, EARLIEST = 1, -2
 
 STANDS = "{topic}, partition {partition}, cannot be read to its end: for {seconds:.0f} s at offset {offset} of {end}{reason}"
 
+CUT = "{topic}, partition {partition}, has lost records: it ends before offset {offset}, which was there before"
+
 HANGS = ": if that goes on, a transaction hangs there, which kafka-transactions.sh find-hanging shows; see docs/operations.md"
 """Not healed automatically: nobody can tell from outside whether it was committed."""
 
@@ -119,11 +121,15 @@ class SliceReader:
             return await self.first(), None
         try:
             return position, await self.fetch(position, most)
-        except OffsetOutOfRangeError:
+        except OffsetOutOfRangeError as error:
             first = await self.first()
             if first is not None and first <= position:
-                raise  # it is the end that came nearer: records were lost
+                raise self.cut(position) from error
             return first, None
+
+    def cut(self, offset: int) -> TransactionLost:
+        """What is to be raised where the partition ends before an offset that was read: not age has taken it."""
+        return TransactionLost(CUT.format(topic=self._place.topic, partition=self._place.partition, offset=offset))
 
     def _refuse_still(self, moved: float, still: float, offset: int | None, end: int | None) -> None:
         if time.monotonic() - moved < still:

@@ -122,8 +122,12 @@ async def test_a_ledger_is_counted(bootstrap: str, prefix: str) -> None:
     await create_topic(bootstrap, prefix)
     steps: list[tuple[Entry, str]] = [(intent(1), ""), (done(1), ""), (intent(2), ""), (done(3), "0:7"), (intent(4), "")]
     assert 5 == len(await kept(bootstrap, prefix, steps))
+    sizes = []
     for tail in (0, 3, 100):
-        assert 5 == len(await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=tail))
+        found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=tail)
+        assert 5 == len(found)
+        sizes.append(found.bytes_kept)
+    assert 0 == sizes[0] < sizes[1] < sizes[2]
 
 
 async def test_an_open_call_is_in_memory_though_its_command_ended_before(bootstrap: str, prefix: str) -> None:
