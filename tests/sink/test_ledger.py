@@ -123,7 +123,7 @@ async def test_a_ledger_is_counted(bootstrap: str, prefix: str) -> None:
     steps: list[tuple[Entry, str]] = [(intent(1), ""), (done(1), ""), (intent(2), ""), (done(3), "0:7"), (intent(4), "")]
     assert 5 == len(await kept(bootstrap, prefix, steps))
     sizes = []
-    for tail in (0, 3, 100):
+    for tail in (0, 5, 100):
         found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=tail)
         assert 5 == len(found)
         sizes.append(found.bytes_kept)
