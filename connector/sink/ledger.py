@@ -109,14 +109,14 @@ class Ledger:
 
     def replay(self, rows: Sequence[Row], whole_from: int) -> None:
         """Take in what is read back, in its order; records from an offset on are kept whole."""
-        archive, intents = self._archive, self._kept.intents
+        archive, intents, dropped = self._archive, self._kept.intents, self._kept.drop
         for row in rows:
             key, value, offset = row.key, row.value, row.offset
             if key is None:
                 continue
+            if value is None or key in intents:
+                dropped(key)
             if archive is not None and (value is None or (offset < whole_from and self._is_past(key, value))):
-                if value is None or key in intents:
-                    self._kept.drop(key)
                 archive.add(key, value, offset)
             elif value is not None:
                 self._take(key, value)
