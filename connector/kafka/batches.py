@@ -4,7 +4,7 @@ A consumer makes a ConsumerRecord of each record, which costs 1 µs beside the 0
 """
 
 from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from itertools import chain, count, islice
 from typing import Any, NamedTuple, Protocol
 
 from aiokafka.errors import CorruptRecordException
@@ -12,7 +12,7 @@ from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
 from aiokafka.record.memory_records import MemoryRecords
 
 STEP = 250
-"""Records that are handed over at once, at most: a millisecond of work, and they fit the processor's cache."""
+"""Records that are decoded at once, at most: a millisecond of work, and they fit the processor's cache."""
 
 
 class Row(Protocol):
@@ -42,7 +42,7 @@ class Slice(NamedTuple):
 
 
 class Decided:
-    """The committed records of a slice from an offset on, in steps; `position` is where the next fetch goes on.
+    """The committed records of a slice from an offset on, in steps of about STEP; `position` is where the next fetch goes on.
 
     Raises aiokafka's errors for a batch that is damaged.
     """
@@ -55,13 +55,24 @@ class Decided:
         self._undone: set[int] = set()
 
     def __iter__(self) -> Iterator[Sequence[Row]]:
-        while self._records.has_next():
+        rows: list[Row] = []
+        for batches in count(1):
+            if not self._records.has_next():
+                break
             batch, start = self._records.next_batch(), self.position
             if not batch.validate_crc():
                 raise CorruptRecordException(f"invalid CRC at offset {start}")
-            if self._shown(batch):
-                yield from _from(start, _stepwise(batch))
+            for step in _from(start, _stepwise(batch)) if self._shown(batch) else ():
+                rows += step
+                if len(rows) >= STEP:
+                    yield rows
+                    rows = []
             self.position = max(start, batch.next_offset)  # also where compaction took the last records of the batch
+            if batches % STEP == 0:  # of markers, say, which bring no records
+                yield rows
+                rows = []
+        if rows:
+            yield rows
 
     def _shown(self, batch: Any) -> bool:
         while self._aborted and self._aborted[0][1] <= batch.base_offset:
