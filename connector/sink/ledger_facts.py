@@ -13,14 +13,14 @@ import orjson
 INTENT, DONE = b'{"type":"INTENT","entry":{', b'{"type":"DONE","entry":{'
 """How records begin: of a call that may have been sent, and of a command that has ended."""
 
-CREATES, SUCCEEDED = b'"command":"createOrder",', b'"outcome":"succeeded",'
+CREATES, SUCCEEDED, SLIP = b'"command":"createOrder"', b'"outcome":"succeeded",', b'"packingSlipId":"'
 """No text in JSON contains these bytes: its quotation marks are escaped."""
 
-SUCCESS = re.compile(
-    rb'"outcome":"succeeded","reason":"[^"\\]*","message":"[^"\\]*","orderId":(?:"[^"\\]*"|null),"extOrderId":(?:"([^"\\]*)"|null),'
-    rb'"invoiceId":(?:"[^"\\]*"|null),"packingSlipId":(?:"([^"\\]*)"|null),"syncMarker":(null)?'
+CREATED = re.compile(
+    rb'"command":"createOrder","outcome":"succeeded","reason":"[^"\\]*","message":"[^"\\]*","orderId":"[^"\\]*",'
+    rb'"extOrderId":"([^"\\]+)","invoiceId":null,"packingSlipId":null,"syncMarker":(null)?'
 )
-"""In the result of a command that succeeded, after its name."""
+"""In the result of a usual createOrder."""
 
 FIRST = 40
 """Bytes of a record before its result, at least."""
@@ -42,13 +42,21 @@ NOTHING: Told = (b"", False, b"")
 def told(value: bytes) -> Told:
     """By a ledger record's value."""
     at = value.find(SUCCEEDED, FIRST)
-    if at < 0 and value.startswith((DONE, INTENT)):
-        return NOTHING
-    usual = SUCCESS.match(value, at) if at >= 0 else None
-    if usual is None:
+    if at < 0:
+        return NOTHING if value.startswith((DONE, INTENT)) else _decoded(value)
+    created = CREATED.match(value, at - len(CREATES) - 1)
+    if created is not None:
+        name, queued = created.groups()
+        return name, queued is not None, b""
+    if not value.startswith(DONE) or value.find(CREATES, FIRST) >= 0:
         return _decoded(value)
-    name, slip, queued = usual.groups(b"")
-    return (name, queued != b"", slip) if value.startswith(CREATES, at - len(CREATES)) else (b"", False, slip)
+    slip = value.find(SLIP, FIRST)
+    return NOTHING if slip < 0 else _with_slip(value, slip + len(SLIP))
+
+
+def _with_slip(value: bytes, start: int) -> Told:
+    slip = value[start : value.index(b'"', start)]
+    return _decoded(value) if b"\\" in slip else (b"", False, slip)
 
 
 def creation(value: bytes) -> Creation:
