@@ -45,16 +45,16 @@ class KafkaShelf:
 
 
 async def read_back(
-    arguments: Mapping[str, Any], place: Place, now: float, turns: asyncio.Semaphore | None = None, tail: int = TAIL
+    arguments: Mapping[str, Any], place: Place, now: float, turns: asyncio.Semaphore | None = None, tail: int | None = None
 ) -> Ledger:
-    """The ledger of a partition, up to the high watermark as of now; the last `tail` offsets are kept whole.
+    """The ledger of a partition, up to the high watermark as of now; the last `tail` offsets (TAIL) are kept whole.
 
     To be called after the own fenced producer has started; see kafka.reading.read_back. `turns` are shared by all that read
     back at the same time. Raises TransactionLost.
     """
-    ledger = Ledger(place, {}, now, KafkaShelf(arguments, place))
+    ledger, whole = Ledger(place, {}, now, KafkaShelf(arguments, place)), TAIL if tail is None else tail
     with transacting(place.partition):
         async with slicing(arguments, place) as reader, aclosing(reader.steps(turns=turns)) as steps:
             async for rows in steps:
-                ledger.replay(rows, reader.end - tail)
+                ledger.replay(rows, reader.end - whole)
     return ledger
