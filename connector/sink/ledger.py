@@ -109,14 +109,15 @@ class Ledger:
 
     def replay(self, rows: Sequence[Row], whole_from: int) -> None:
         """Take in what is read back, in its order; records from an offset on are kept whole."""
-        archive, intents, dropped = self._archive, self._kept.intents, self._kept.drop
+        archive, intents, dropped, is_past = self._archive, self._kept.intents, self._kept.drop, self._is_past
         for row in rows:
             key, value, offset = row.key, row.value, row.offset
             if key is None:
                 continue
             if value is None or key in intents:
                 dropped(key)
-            if archive is not None and (value is None or (offset < whole_from and self._is_past(key, value))):
+            past = value is None or (offset < whole_from and (value.startswith(DONE) or is_past(key, value)))
+            if past and archive is not None:
                 archive.add(key, value, offset)
             elif value is not None:
                 self._take(key, value)
@@ -226,4 +227,4 @@ class Ledger:
 
     def _is_past(self, key: bytes, value: bytes | None) -> bool:
         """Whether a record is of something that has ended; a tombstone says that of all before it."""
-        return value is None or value.startswith(DONE) or not (key == self._lane or is_open(value))
+        return value is None or not (key == self._lane or is_open(value))
