@@ -141,6 +141,18 @@ async def test_an_open_call_is_in_memory_though_its_command_ended_before(bootstr
     assert [] == list(found.open_intents())
 
 
+@pytest.mark.parametrize("tail", [0, 100])
+async def test_a_tombstone_takes_a_command_out(bootstrap: str, prefix: str, tail: int) -> None:
+    """Nobody here writes one; an operator may, and what was before it may still lie there."""
+    await create_topic(bootstrap, prefix)
+    await kept(bootstrap, prefix, [(done(1), ""), (done(2), ""), (intent(3), "")])
+    async with writing(bootstrap, prefix) as producer:
+        await producer.transaction([Record(prefix, key, None, partition=0) for key in (b"c-1", b"c-3")])
+    found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=tail)
+    assert [None, done(2), None] == [await found.entry(f"c-{number}") for number in (1, 2, 3)]
+    assert [] == list(found.open_intents())
+
+
 async def test_a_record_that_cannot_be_looked_up_is_not_unknown(
     own_kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
