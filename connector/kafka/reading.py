@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from itertools import chain
 from typing import Any
 
@@ -12,16 +12,13 @@ from connector.errors import Fatal, Retry, TransactionLost
 from connector.kafka.connection import begin, close, only_we_cancel, transacting
 from connector.kafka.fetching import Consumer
 from connector.kafka.records import Place
+from connector.kafka.slices import HANGS, STILL_S, slicing
 from connector.kafka.topics import existing
 
 DEADLINE = 60.0
-"""Seconds to read a partition back; measured: 4 s per million records."""
+"""Seconds to start a consumer, at most."""
 
-HANGING = (
-    "{topic}, partition {partition}, cannot be read to its end: if that goes on, a transaction hangs there, "
-    "which kafka-transactions.sh find-hanging shows; see docs/operations.md"
-)
-"""Not healed automatically: nobody can tell from outside whether it was committed."""
+HANGING = "{topic}, partition {partition}, cannot be read to its end" + HANGS
 
 STUCK = "{topic}, partition {partition}: the Kafka client stands still at offset {offset}, and committed records lie behind it"
 POLLS = 60
@@ -34,18 +31,18 @@ PATIENCE = 2.0
 """Seconds for closing a consumer, at most."""
 
 
-async def read_back(arguments: Mapping[str, Any], topic: str, partition: int) -> dict[bytes, bytes]:
+async def read_back(arguments: Mapping[str, Any], topic: str, partition: int, still: float = STILL_S) -> dict[bytes, bytes]:
     """Latest committed value per key, up to the high watermark as of now; tombstones leave a key out.
 
     To be called after the own fenced producer has started: then no older owner's transaction is open here, and
-    everything below the high watermark is decided. Raises TransactionLost.
+    everything below the high watermark is decided. However long it takes: raises TransactionLost when nothing more has
+    come for `still` seconds.
     """
+    latest: dict[bytes, bytes | None] = {}
     with transacting(partition):
-        try:
-            async with asyncio.timeout(DEADLINE):
-                latest = {record.key: record.value async for record in committed(arguments, topic, partition)}
-        except TimeoutError as error:
-            raise TransactionLost(HANGING.format(topic=topic, partition=partition)) from error
+        async with slicing(arguments, Place(topic, partition)) as reader, aclosing(reader.steps(still=still)) as steps:
+            async for rows in steps:
+                latest.update((row.key, row.value) for row in rows if row.key is not None)
     return {key: value for key, value in latest.items() if value is not None}
 
 

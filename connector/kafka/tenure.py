@@ -7,7 +7,7 @@ transaction), prove membership again, and only then read back and work.
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from connector.backoff import backoff
@@ -16,18 +16,20 @@ from connector.errors import TransactionLost
 from connector.events import Listener, PartitionLost, PartitionOwned
 from connector.kafka.ownership import Membership
 from connector.kafka.records import Place
+from connector.kafka.slices import READERS
 from connector.kafka.transactions import FencedProducer, Tuning, fenced_producer
 
 
 @dataclass(frozen=True, slots=True)
 class Office:
-    """What all tenures of a worker share. `settled` tells, when called, that everything was read back."""
+    """What all tenures of a worker share. `turns`: of those that read back at the same time, a slice each."""
 
     arguments: Mapping[str, Any]
     tell: Listener
     clock: Clock
     tuning: Tuning
     watch_interval: float = 2.0
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
 
 
 Settled = Callable[[], None]

@@ -41,10 +41,8 @@ class Claim:
         self._group = group
         self._since: int | None = None
 
-    def judged(self, rows: Mapping[bytes, bytes]) -> bool:
-        """Whether these rows of the ledger name the owner, or nobody asks. Raises Fatal where it is another deployment."""
-        value = rows.get(lane_key(self.place.partition))
-        theirs = "" if value is None else owner(value)
+    def judged(self, theirs: str) -> bool:
+        """Whether the ledger names its owner, or nobody asks. Raises Fatal where it is another deployment."""
         if theirs and self._group and theirs != self._group:
             raise Fatal(said(f"the order commands of {self.place.topic.rpartition('.')[0]}", theirs))
         return bool(theirs) or not self._group

@@ -2,7 +2,7 @@
 
 from connector.events import CommandsRemade, LedgerCounted
 from connector.kafka.ownership import Membership
-from connector.kafka.reading import PartitionReader, read_back, reading_from
+from connector.kafka.reading import PartitionReader, reading_from
 from connector.kafka.records import Place
 from connector.kafka.tenure import Settled
 from connector.kafka.transactions import FencedProducer
@@ -10,6 +10,7 @@ from connector.sink.claims import Claim
 from connector.sink.feeding import lost_between
 from connector.sink.in_hand import Begun, InHand
 from connector.sink.ledger import Ledger
+from connector.sink.ledger_reading import read_back
 from connector.sink.parts import SinkParts
 from connector.sink.progress import Finished, Progress
 from connector.sink.standing import Proof, Standing
@@ -31,11 +32,10 @@ class CommandLane:
         """
         parts, office = self._parts, self._parts.office
         claim = Claim(office.arguments, Place(parts.topics.ledger, place.partition), parts.group)
-        rows = await self._rows(claim)
-        ledger = Ledger(claim.place, rows, office.clock.monotonic())
+        ledger = await self._ledger(claim)
         known = max(ledger.offset, await membership.committed(place))
         async with reading_from(office.arguments, place, known) as reader:
-            vanished = Vanished(rows, reader.start, remade=reader.start < known)
+            vanished = Vanished(ledger.open_intents(), reader.start, remade=reader.start < known)
             begun = self._begun(place, ledger, reader, known, vanished)
             progress = begun.progress
             await claim.commit(producer, ledger.lane(progress.lowest, progress.beyond, parts.group))
@@ -43,16 +43,16 @@ class CommandLane:
             settled()
             await InHand(parts, place, begun).run(producer, membership, reader)
 
-    async def _rows(self, claim: Claim) -> dict[bytes, bytes]:
+    async def _ledger(self, claim: Claim) -> Ledger:
         """The ledger, read back; once more where it has no owner yet: others may be taking it at this moment."""
-        arguments = self._parts.office.arguments
-        rows = await read_back(arguments, *claim.place)
-        if claim.judged(rows):
-            return rows
+        office = self._parts.office
+        ledger = await read_back(office.arguments, claim.place, office.clock.monotonic(), office.turns)
+        if claim.judged(ledger.group):
+            return ledger
         await claim.watch()
-        rows = await read_back(arguments, *claim.place)
-        claim.judged(rows)
-        return rows
+        ledger = await read_back(office.arguments, claim.place, office.clock.monotonic(), office.turns)
+        claim.judged(ledger.group)
+        return ledger
 
     def _begun(self, place: Place, ledger: Ledger, reader: PartitionReader, known: int, vanished: Vanished) -> Begun:
         """Where the work begins; Kafka may have deleted commands while nobody read them, or made the partition anew."""

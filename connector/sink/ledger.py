@@ -3,17 +3,24 @@
 Ledger partition p belongs to command partition p and has one fenced writer, so what is read back is the truth.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from connector.kafka.records import Place, Record
+from connector.sink.ledger_archive import Archive, Row, Shelf
+from connector.sink.ledger_facts import DONE, Creation, creation
+from connector.sink.ledger_kept import Kept, is_open
 from connector.sink.progress import Finished, Range
 
 LANE, REDRIVE = b"lane:", b"redrive:"
 """Keys that are no command's: a commandId cannot begin like this."""
+
+KEPT_BYTES_MAX = 4 << 20
+"""Bytes of entries that are kept whole, of a partition; of more than that the topic's own records are used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,87 +82,95 @@ def decode(value: bytes) -> Entry:
     return Done(**row["entry"], intent=None if intent is None else Intent(**intent))
 
 
-class Creation(NamedTuple):
-    """The command that is known to have created an order, and the orderId that the order got."""
-
-    command_id: str
-    order_id: str
-
-
-@dataclass(slots=True)
-class Facts:
-    """What other commands must know of those that ended: which made an order or a packing slip, and what is only queued."""
-
-    creations: dict[str, Creation] = field(default_factory=dict)
-    slips: dict[str, str] = field(default_factory=dict)
-    queued: set[str] = field(default_factory=set)
-
-    def learn(self, entry: Entry) -> None:
-        """Take in what a result tells."""
-        if not isinstance(entry, Done) or entry.result["outcome"] != "succeeded":
-            return
-        if slip := entry.result.get("packingSlipId"):
-            self.slips[slip] = entry.command_id
-        if entry.result["command"] == "createOrder":
-            self.creations[entry.result["extOrderId"]] = Creation(entry.command_id, entry.result.get("orderId") or "")
-            if entry.result["syncMarker"] is None:
-                self.queued.add(entry.result["extOrderId"])
-
-    def forget(self, entry: Entry) -> None:
-        """The opposite of learn."""
-        if isinstance(entry, Done):
-            self.creations.pop(entry.result["extOrderId"], None)
-            self.slips.pop(entry.result.get("packingSlipId") or "", None)
-            self.queued.discard(entry.result["extOrderId"])
-
-
 class Ledger:
-    """The entries of one partition, as read back and as written since. Values stay encoded: there may be a million."""
+    """The entries of one partition, as read back and as written since.
 
-    def __init__(self, place: Place, rows: Mapping[bytes, bytes], now: float = 0.0) -> None:
+    Calls whose end is not known are in memory, and what this tenure has written, or read last, up to KEPT_BYTES_MAX: encoded.
+    All else is where it lies: on the `shelf`, without which everything is kept.
+    """
+
+    def __init__(self, place: Place, rows: Mapping[bytes, bytes], now: float = 0.0, shelf: Shelf | None = None) -> None:
         """`place`: the ledger's own partition; `now`: seconds of a monotonic clock."""
         self.place = place
-        self.facts = Facts()
+        self.offset = 0
+        self.finished = Finished()
+        self.begun, self.group = False, ""
+        """Whether the partition was taken before, and by which deployment."""
         self._lane = LANE + b"%d" % place.partition
-        lane = orjson.loads(rows.get(self._lane, b'{"offset": 0, "finished": []}'))
-        self.offset: int = lane["offset"]
-        self.begun = self._lane in rows
-        self.group: str = lane.get("group", "")
-        self.finished = Finished(lane["finished"])
-        self._values = {key: value for key, value in rows.items() if key != self._lane}
-        self._now = now
-        self._ages = dict.fromkeys(self._values, now)
-        for key, value in self._values.items():
-            if not key.startswith(REDRIVE):
-                self.facts.learn(decode(value))
+        self._kept = Kept(now)
+        self._shelf = shelf
+        self._archive = None if shelf is None else Archive(shelf)
+        self._archived = 0
+        """Below this offset the archive knows what has ended."""
+        self._condensing = False
+        self._bound = KEPT_BYTES_MAX
+        for key, value in rows.items():
+            self._take(key, value)
 
     def __len__(self) -> int:
-        return len(self._values)
+        """Entries; one that was redriven may count twice until the topic is compacted."""
+        return len(self._kept) + (0 if self._archive is None else len(self._archive))
+
+    @property
+    def bytes_kept(self) -> int:
+        """Of the entries that are kept whole, those of open calls apart."""
+        return self._kept.size
+
+    def replay(self, rows: Sequence[Row], whole_from: int) -> None:
+        """Take in what is read back, in its order; records from an offset on are kept whole."""
+        archive, intents, dropped, is_past = self._archive, self._kept.intents, self._kept.drop, self._is_past
+        for row in rows:
+            key, value, offset = row.key, row.value, row.offset
+            if key is None:
+                continue
+            if value is None or key in intents:
+                dropped(key)
+            past = value is None or (offset < whole_from and (value.startswith(DONE) or is_past(key, value)))
+            if past and archive is not None:
+                archive.add(key, value, offset)
+            elif value is not None:
+                self._take(key, value)
+        if rows:
+            self._archived = max(self._archived, min(whole_from, rows[-1].offset + 1))
 
     async def entry(self, command_id: str) -> Entry | None:
-        """What is known of a command."""
-        value = self._values.get(command_id.encode())
+        """What is known of a command. Raises TransactionLost where that cannot be looked up."""
+        await self._condense()
+        value = await self._value(command_id.encode())
         return None if value is None else decode(value)
 
     async def redriven(self, coordinates: str) -> bool:
-        """Whether the dead letter at `partition:offset` has been redriven before."""
-        return REDRIVE + coordinates.encode() in self._values
+        """Whether the dead letter at `partition:offset` has been redriven before. Raises TransactionLost."""
+        return await self._value(REDRIVE + coordinates.encode()) is not None
 
     async def creation(self, ext_order_id: str) -> Creation | None:
-        """Who is known to have created the order of this name."""
-        return self.facts.creations.get(ext_order_id)
+        """Who is known to have created the order of this name. Raises TransactionLost."""
+        key = self._kept.facts.creations.get(ext_order_id.encode())
+        if key is not None:
+            return creation(self._kept.ended[key])
+        return None if self._archive is None else await self._archive.creation(ext_order_id)
 
     async def slip_maker(self, packing_slip_id: str) -> str | None:
-        """The commandId that is known to have made this packing slip."""
-        return self.facts.slips.get(packing_slip_id)
+        """The commandId that is known to have made this packing slip. Raises TransactionLost."""
+        key = self._kept.facts.slips.get(packing_slip_id.encode())
+        if key is not None:
+            return key.decode()
+        return None if self._archive is None else await self._archive.slip_maker(packing_slip_id)
 
     def queued(self, ext_order_id: str) -> bool:
         """Whether the POS has accepted the order of this name and had not booked it when it said so."""
-        return ext_order_id in self.facts.queued
+        if ext_order_id.encode() in self._kept.facts.queued:
+            return True
+        return self._archive is not None and self._archive.queued(ext_order_id)
+
+    def open_intents(self) -> Iterator[Intent]:
+        """Calls that may have been sent, and whose end is not known."""
+        for value in list(self._kept.intents.values()):
+            if isinstance(entry := decode(value), Intent):
+                yield entry
 
     def write(self, entry: Entry, coordinates: str = "") -> list[Record]:
         """The records for an entry, which is remembered from now on; `coordinates` of the dead letter that is redriven."""
-        self.facts.learn(entry)
         return [self._record(entry.command_id.encode(), encode(entry)), *self.redrive(coordinates)]
 
     def redrive(self, coordinates: str) -> list[Record]:
@@ -175,15 +190,57 @@ class Ledger:
 
         What was read back counts as new: its age is not known.
         """
-        self._now = now
-        while self._ages and (oldest := next(iter(self._ages.items())))[1] < now - retention:
-            del self._ages[oldest[0]]
-            value = self._values.pop(oldest[0])
-            if not oldest[0].startswith(REDRIVE):
-                self.facts.forget(decode(value))
+        self._kept.aged(now, retention)
+        if self._archive is not None:
+            self._archive.forget()
+
+    async def _value(self, key: bytes) -> bytes | None:
+        value = self._kept.get(key)
+        if value is None and self._archive is not None:
+            value = await self._archive.value(key)
+        return value
 
     def _record(self, key: bytes, value: bytes) -> Record:
-        self._values[key] = value
-        self._ages.pop(key, None)  # what is written again is new again, and last in the order
-        self._ages[key] = self._now
+        value = bytes(memoryview(value))  # a copy: what orjson returns keeps all of its buffer, 8 KiB
+        self._take(key, value)
         return Record(self.place.topic, key, value, partition=self.place.partition)
+
+    def _take(self, key: bytes, value: bytes) -> None:
+        if key == self._lane:
+            self._stand(value)
+        else:
+            self._kept.take(key, value)
+
+    def _stand(self, value: bytes) -> None:
+        """Where the partition's work stands; what a stranger wrote under this key says nothing."""
+        try:
+            lane = orjson.loads(value)
+            self.offset, self.finished = int(lane["offset"]), Finished([(int(low), int(high)) for low, high in lane["finished"]])
+            self.begun, self.group = True, str(lane.get("group", ""))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            return
+
+    async def _condense(self) -> None:
+        """Where too much is kept whole, read on where the archive ends, and keep only what is not committed yet."""
+        if self._shelf is None or self._condensing or self._kept.size <= self._bound:
+            return
+        self._condensing = True
+        try:
+            async with aclosing(self._shelf.since(self._archived)) as steps:
+                async for rows in steps:
+                    self._file(rows)
+        finally:
+            self._condensing = False
+            self._bound = max(KEPT_BYTES_MAX, 2 * self._kept.size)
+
+    def _file(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            if self._archive is not None and row.key is not None and self._is_past(row.key, row.value):
+                self._archive.add(row.key, row.value, row.offset)
+                if self._kept.ended.get(row.key) == row.value:
+                    self._kept.drop(row.key)
+            self._archived = row.offset + 1
+
+    def _is_past(self, key: bytes, value: bytes | None) -> bool:
+        """Whether a record is of something that has ended; a tombstone says that of all before it."""
+        return value is None or not (key == self._lane or is_open(value))

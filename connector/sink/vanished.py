@@ -1,12 +1,12 @@
 """Commands whose records Kafka deleted while they were open: those that were begun get an `unknown` result. Pure."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import orjson
 
 from connector.kafka.records import Record, dead_letter_headers
-from connector.sink.ledger import Done, Intent, decode, encode
+from connector.sink.ledger import Done, Intent, encode
 from connector.sink.publishing import INTENT_HEADER, JSON, Topics
 from connector.sink.results import OUTCOME_UNKNOWN, Outcome
 
@@ -14,17 +14,13 @@ GONE = (
     "Kafka deleted this command after a call of the POS for it may have been sent ({operation}, attempt {attempt}, at {at}) "
     "and before its outcome was known: look at the order"
 )
-INTENT_BEGINS = encode(Intent("", "", "", 0, "", "", "", "", "", {}, 0, "", ""))[: len(b'{"type":"INTENT"')]
 
 
 class Vanished:
-    """The INTENTs of a ledger's rows that nobody will read a command for: from before `start`; all of them where `remade`."""
+    """The open INTENTs that nobody will read a command for: from before `start`; all of them where `remade`."""
 
-    def __init__(self, rows: Mapping[bytes, bytes], start: int, *, remade: bool = False) -> None:
-        found = (decode(value) for value in rows.values() if value.startswith(INTENT_BEGINS))
-        self.intents: Sequence[Intent] = [
-            entry for entry in found if isinstance(entry, Intent) and (remade or entry.offset < start)
-        ]
+    def __init__(self, intents: Iterable[Intent], start: int, *, remade: bool = False) -> None:
+        self.intents: Sequence[Intent] = [intent for intent in intents if remade or intent.offset < start]
 
     def within(self, first: int, following: int) -> int:
         """How many of their commands lay at offsets from `first` to before `following`."""

@@ -30,7 +30,7 @@ class PlainTable(faust.Table[bytes, bytes]):
         _current(stream, event)
         for key, value in entries.items():
             if value is not None:
-                self.data[key] = value
+                self.data[key] = bytes(memoryview(value))  # a copy: what orjson returns keeps all of its buffer, 8 KiB
             else:
                 self.data.pop(key, None)
         if done:

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from connector.demo.kafka import Broker, KafkaUnavailable, start_kafka
-from tests.bench import commands, decoding, endtoend, latency, memory, page, views
+from tests.bench import commands, decoding, endtoend, latency, ledger, memory, page, views
 
 WITH_KAFKA: dict[str, Callable[[str], Coroutine[Any, Any, None]]] = {
     "endtoend": endtoend.compare,
     "memory": memory.main,
     "latency": latency.main,
     "commands": commands.compare,
+    "ledger": ledger.main,
     "views": views.main,
     "page": page.main,
 }

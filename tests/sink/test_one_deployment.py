@@ -197,7 +197,7 @@ async def test_of_two_that_take_a_partition_at_once_the_later_gives_way(lanes: L
         fenced_producer(arguments, f"{lanes.prefix}.two", 0) as second,
     ):
         for claim in (one, two):
-            assert not claim.judged({})
+            assert not claim.judged("")
             await claim.watch()
         slow = Slow(first, gate)
         claiming = asyncio.create_task(one.commit(slow, Ledger(place, {}).lane(0, [], "one")))
