@@ -35,6 +35,9 @@ from connector.sink.unread import answer
 from connector.sink.vanished import Vanished
 from connector.sink.window import Share
 
+RENEWED_EVERY_S = 3600.0
+"""Seconds after which the lane's record is written again: an idle one must not be older than the ledger keeps anything."""
+
 WINDOW = 1000
 """Commands of a partition in hand at most, most of them waiting for others of their key."""
 
@@ -77,6 +80,7 @@ class InHand:
             await together(
                 joined(writing),
                 watch(proof, self._place, parts.watch_interval, self._committed),
+                self._renew(writer),
                 self._work(reader, desk, writer),
                 self._failure(),
             )
@@ -104,6 +108,11 @@ class InHand:
         """What the group may commit; said every second, and with it how large the ledger is."""
         self._parts.office.tell(LedgerCounted(self._parts.administration, self._place.partition, len(self._ledger)))
         return self._standing.offset
+
+    async def _renew(self, writer: Outbox) -> None:
+        while True:
+            await asyncio.sleep(RENEWED_EVERY_S)
+            await writer.submit([])
 
     async def _leave(self, writing: "asyncio.Task[None]") -> None:
         """Begin nothing new, and let what is under way end, for a moment: who comes next need not look for it then."""

@@ -37,8 +37,8 @@ class CommandLane:
         async with reading_from(office.arguments, place, known) as reader:
             vanished = Vanished(ledger.open_intents(), reader.start, remade=reader.start < known)
             begun = self._begun(place, ledger, reader, known, vanished)
-            progress = begun.progress
-            await claim.commit(producer, ledger.lane(progress.lowest, progress.beyond, parts.group))
+            if not _written(begun, parts.group):
+                await claim.commit(producer, ledger.lane(begun.progress.lowest, begun.progress.beyond, parts.group))
             office.tell(LedgerCounted(parts.administration, place.partition, len(ledger)))
             settled()
             await InHand(parts, place, begun).run(producer, membership, reader)
@@ -66,3 +66,10 @@ class CommandLane:
             if lost is not None:
                 tell(lost)
         return Begun(ledger, Progress(reader.start, ledger.finished), ledger.finished, vanished)
+
+
+def _written(begun: Begun, group: str) -> bool:
+    """Whether the lane's record says whose it is and where it begins."""
+    ledger, progress = begun.ledger, begun.progress
+    says = (ledger.begun, ledger.group, ledger.offset, ledger.finished.ranges)
+    return says == (True, group, progress.lowest, progress.beyond)

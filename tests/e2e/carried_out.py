@@ -154,7 +154,7 @@ def _lanes(ledger: Iterable[ConsumerRecord], ends: Mapping[int, int]) -> Iterato
     """The lane's own offset is the end of each partition, neither behind nor ahead."""
     last = {record.partition: orjson.loads(record.value) for record in ledger if record.key.startswith(b"lane:")}
     for partition, end in ends.items():
-        lane = last.get(partition, {"offset": 0, "finished": []})
+        lane = {name: last.get(partition, {"offset": 0, "finished": []})[name] for name in ("offset", "finished")}
         if lane != {"offset": end, "finished": []}:
             yield f"the lane {partition} is at {lane}, its commands end at {end}"
 

@@ -126,7 +126,7 @@ async def test_frozen_between_intent_and_call(
 
     Where a repetition is safe by nothing, the other waits until a call that was still to leave would have ended.
     """
-    frozen = Crash(at=1, calls=("commit",), signal=signal.SIGSTOP)
+    frozen = Crash(at=2, calls=("commit",), signal=signal.SIGSTOP)  # the first says whose the partition is
     async with scene(bootstrap, prefix, tmp_path, frozen, **SHORT) as on:
         names, line = await on.old_order()
         await on.people.command(names.order, [commanded(names, line)])

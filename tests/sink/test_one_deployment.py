@@ -165,6 +165,19 @@ async def test_a_partition_of_another_deployment_is_not_taken(lanes: Lanes) -> N
     assert ["createOrderV3"] == pos.changes
 
 
+async def test_whose_an_idle_partition_is_is_not_forgotten(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ledger's retention would delete the record in time: it is written again and again, and only then."""
+    async with lanes.worker() as (_, calls):
+        for _ in range(2):
+            async with lanes.owning(calls, group="ours"):
+                pass
+        assert ["ours"] == [row["group"] for row in await lanes.ledger()]
+        monkeypatch.setattr("connector.sink.in_hand.RENEWED_EVERY_S", 0.2)
+        async with lanes.owning(calls, group="ours"):
+            await eventually(lambda: len(lanes.transactions) >= 4)
+    assert {("ours", 0)} == {(row["group"], row["offset"]) for row in await lanes.ledger()}
+
+
 async def tenure(lanes: Lanes, calls: Any, group: str) -> None:
     """A tenure of the partition, until it ends by itself: it must not settle."""
     async with lanes.owning(calls, group=group) as task:
