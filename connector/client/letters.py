@@ -127,7 +127,7 @@ class DeadLetters:
         if b"the value" in (letter.headers.get(LEFT_OUT) or b""):
             return f"letter {letter.coordinate} was too large to keep its body: send the command itself again"
         if letter.value is None:
-            return f"letter {letter.coordinate} holds no command (Kafka may have deleted it before): send the command itself again"
+            return f"letter {letter.coordinate} holds no command (Kafka may have deleted it): send the command itself again"
         return ""
 
     async def later(self, letters: Iterable[Letter]) -> dict[str, Later]:
