@@ -23,12 +23,12 @@ from tests.sandbox.ordering import ask, order
 PARTITIONS, ORDERS = 8, 40
 SESSION = 10
 """Seconds: the default session timeout."""
-FEW = {"entities": "articleGroup", "requests_per_second": 1000}
 DEADLINE = 2.0
+FEW = {"entities": "articleGroup", "requests_per_second": 1000, "answer_deadline": DEADLINE}
 SETTLE = 120.0
 """Seconds to finish on a busy machine; what waits for a deadline looks ever more seldom."""
 LET_GO = "partition released"
-SHORT = {**FEW, "command_partitions": 1, "session_timeout": 2, "answer_deadline": DEADLINE}
+SHORT = {**FEW, "command_partitions": 1, "session_timeout": 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +116,12 @@ Commanded = Callable[[Names, str], Step]
 
 @pytest.mark.parametrize(
     ("commanded", "waits"),
-    [(lambda names, _: deposit(names), 0.0), (part, SENDING_S + DEADLINE)],
-    ids=["payOrder", "deliverOrder of a part"],
+    [
+        (lambda names, _: deposit(names), SENDING_S + DEADLINE),
+        (part, SENDING_S + DEADLINE),
+        (lambda names, _: changed(names), 0.0),
+    ],
+    ids=["payOrder", "deliverOrder of a part", "updateOrder"],
 )
 async def test_frozen_between_intent_and_call(
     bootstrap: str, prefix: str, tmp_path: Path, commanded: Commanded, waits: float
@@ -146,7 +150,7 @@ async def test_frozen_between_intent_and_call(
         assert 1 == on.changes()
         await on.people.command(names.order, [*on.people.orders[names.order], deposit(names)], said=1)
         await on.finished(SETTLE)
-        assert 2 == on.changes()
+        assert 2 == on.changes(), [on.pos.effects, on.first.log[said:], on.other.log[-20:]]
         await on.assert_done_once()
         await on.connectors.stop()
 
