@@ -14,6 +14,7 @@ from connector.sink.commands.payments import shown_payments
 from connector.sink.commands.spec import Evidence, new_documents, unclear
 from connector.sink.commands.table import reconcile
 from connector.sink.context import SinkContext
+from connector.sink.decisions import LOOKS_MAX
 from connector.sink.execution import Execution
 from connector.sink.ledger import Intent
 from connector.sink.orders import Order
@@ -68,6 +69,7 @@ class OrderLookup:
             found = reconcile(execution.command, execution.intended, await self._evidence(execution))
         except Refused as error:
             found = unclear(f"looking is refused: {error}")
+            execution.looks = LOOKS_MAX  # and would be again
         except Hopeless:
             if execution.unanswered_s(at, deadline):
                 found = unclear(f"looking fails: {execution.reason}")

@@ -26,7 +26,9 @@ LAPSES = {"forget_key": 0.3, "cut_reference": 0.06, "drop_reference": 0.06, "lea
 
 @dataclass
 class Shop:
-    """An administration, one of the deployment `group`. `commanded`: by extOrderId; `over`: orders that are not there by now never will be."""
+    """An administration, one of the deployment `group`. `commanded`: by extOrderId;
+    `over`: orders that are not there by now never will be.
+    """
 
     name: str
     group: str

@@ -4,10 +4,11 @@
 - `succeeded`: all that the command must do is in the ledger, and the order looks in the end as it wanted.
 - `rejected`: nothing of it is in the ledger, also after everything has settled; and the POS itself said this reason.
   (An order that was to be paid when it was created, and was not, is there: the contract says so.)
-- `unknown`: only where an answer to one of its calls was lost or replaced, or its worker killed; **and** what the POS showed
-  could not tell: of the looks on which it rested (the last before each call that changes something, and the last of all) one
-  lacked an element that the question needs, or showed a payment under another reference than it was sent with, or a packing
-  slip with a line that is none of the order's; or only a part of what was asked is in the ledger.
+- `unknown`: only where an answer to one of its calls was lost or replaced, its worker was killed, or the POS answered FAILED,
+  which leaves open whether a part was done; **and** what the POS showed could not tell: of the looks on which it rested (the
+  last before each call that changes something, and the last of all) one lacked an element that the question needs, or showed
+  a payment under another reference than it was sent with, or a packing slip with a line that is none of the order's; or only
+  a part of what was asked is in the ledger.
 """
 
 from collections import Counter
@@ -59,6 +60,11 @@ class Case:
     def lost(self) -> bool:
         """Whether an answer to one of its calls was lost or replaced."""
         return self.killed or any(row.sent for row in self.passages if row.operation in CHANGES)
+
+    @property
+    def open(self) -> bool:
+        """Whether no answer says what was done."""
+        return self.lost or any(b"-RESULT-FAILED<" in (row.told or b"") for row in self.passages if row.operation in CHANGES)
 
 
 @dataclass(slots=True)
@@ -133,9 +139,9 @@ def _untrue(case: Case, story: Story, there: Counter[Mark]) -> Iterator[str]:
     )
     if case.outcome == REJECTED and result["reason"] not in SEEN and not _said(case, result["reason"]):
         yield "the POS never said so"
-    if case.outcome == UNKNOWN and not case.lost:
+    if case.outcome == UNKNOWN and not case.open:
         yield "all answers came"
-    if case.outcome == UNKNOWN and case.lost and not _unclear(case, story, there):
+    if case.outcome == UNKNOWN and case.open and not _unclear(case, story, there):
         yield "the POS showed enough to tell"
 
 

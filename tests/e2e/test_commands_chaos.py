@@ -93,6 +93,7 @@ async def one_round(broker: Broker, name: str, directory: Path, seed: int) -> No
     ]
     found = [story for each in stories.values() for story in each.values()]
     print(f"seed {seed}: {summary(found, kills)}; {time.monotonic() - started:.0f} s")
+    print(*problems, sep="\n")
     assert [] == problems, f"seed {seed}: {len(problems)} problems, the first: {problems[:10]}"
     assert AT_LEAST <= sum(len(story.results) for story in found)
     assert KILLS <= len(kills)

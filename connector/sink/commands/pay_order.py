@@ -4,7 +4,16 @@ from collections import Counter
 
 from connector.mplus.encode import fields
 from connector.mplus.soap import Fields
-from connector.sink.commands.payments import Payment, asked_payments, automatic, booked, payments_of, perhaps_ours, shown_payments
+from connector.sink.commands.payments import (
+    Payment,
+    asked_payments,
+    automatic,
+    booked,
+    payments_of,
+    perhaps_ours,
+    shown_payments,
+    trimmed,
+)
 from connector.sink.commands.spec import (
     DONE,
     NO_ORDER,
@@ -86,7 +95,7 @@ def shows_done(command: Command, order: Order) -> bool:
 def _payments_before(command: Command, intent: Intent) -> list[Payment]:
     """An INTENT of an older version only knows how often each reference was there: those amounts are taken for ours."""
     if "references" not in intent.before:
-        return [Payment(*row) for row in intent.before.get("payments") or ()]
+        return [Payment(trimmed(name), *rest) for name, *rest in intent.before.get("payments") or ()]
     left = Counter(intent.before["references"])
     rows = [row._replace(reference=name) for row in asked_payments(command) for name in {row.reference, command.id} if left[name]]
     return rows[: left.total()]
@@ -128,7 +137,7 @@ SPEC = CommandSpec(
         Variant("payOrder", RepeatSafety.NONE, request),
     ),
     ("PAY-ORDER-RESULT-",),
-    codes(["OK"], ["PAYMENT-INSUFFICIENT"]),
+    codes(["OK"], ["PAYMENT-INSUFFICIENT"], ["ORDER-ALREADY-INVOICED"]),
     snapshot,
     reconcile,
     shows_done,

@@ -40,6 +40,7 @@ class Meaning(Enum):
 
     SUCCEEDED = "succeeded"
     REJECTED = "rejected"
+    REFUSED = "refused, as it would be if a call before had done it"
     LOOK = "look"
 
 
@@ -156,9 +157,10 @@ def without(*names: str) -> Callable[[Command], bool]:
     return lambda command: not any(command.body.get(name) for name in names)
 
 
-def codes(good: Iterable[str], bad: Iterable[str]) -> Mapping[str, Meaning]:
+def codes(good: Iterable[str], bad: Iterable[str], refused: Iterable[str] = ()) -> Mapping[str, Meaning]:
     """Result codes that mean something by themselves."""
-    return dict.fromkeys(good, Meaning.SUCCEEDED) | dict.fromkeys(bad, Meaning.REJECTED)
+    meanings = ((good, Meaning.SUCCEEDED), (bad, Meaning.REJECTED), (refused, Meaning.REFUSED))
+    return {code: meaning for names, meaning in meanings for code in names}
 
 
 def stood(order: Order | None) -> Snapshot:

@@ -80,7 +80,7 @@ SPEC = CommandSpec(
         Variant("updateOrder", RepeatSafety.OPTIMISTIC_LOCK, whole_order, without(*FLAGS)),
     ),
     ("UPDATE-ORDER-RESULT-",),
-    codes(["OK", "NO-CHANGES"], ["NOT-FOUND"]),
+    codes(["OK", "NO-CHANGES"], ["NOT-FOUND"], ["ORDER-HAS-CHANGED"]),
     snapshot,
     reconcile,
     shows_done,
