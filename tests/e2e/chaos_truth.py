@@ -8,7 +8,7 @@
   which leaves open whether a part was done; **and** what the POS showed could not tell: of the looks on which it rested (the
   last before each call that changes something, and the last of all) one lacked an element that the question needs, or showed
   a payment under another reference than it was sent with, or a packing slip with a line that is none of the order's; or only
-  a part of what was asked is in the ledger.
+  a part of what was asked is in the ledger; or it asked for an invoice alone, and nothing tells whose an invoice is.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from datetime import datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
-from tests.e2e.chaos_box import CHANGES, LOOKS, Passage
+from tests.e2e.chaos_box import CHANGES, LATE, LOOKS, Passage
 from tests.e2e.chaos_orders import Mark, Row, Wish, mark_of, plain
 from tests.sandbox.ordering import plain as values
 
@@ -146,26 +146,32 @@ def _untrue(case: Case, story: Story, there: Counter[Mark]) -> Iterator[str]:
 
 
 def _said(case: Case, reason: str) -> bool:
-    return any(row.told and reason.encode() in row.told for row in case.passages if not row.sent)
+    return any(row.told and reason.encode() in row.told for row in case.passages if row.sent in ("", LATE))
 
 
 def _unclear(case: Case, story: Story, there: Counter[Mark]) -> bool:
     """Whether what the POS showed could not tell, or only a part of it was done."""
     own = case.wish.must.keys()
+    if case.wish.kind == "payOrder" and not any(mark[0] == "paid" for mark in own):
+        return True
     if 0 < sum(mark in there for mark in own) < len(own):
         return True
     sent = {plain(row["externalReference"] or "") for row in story.effects if row["effect"] == "paid"}
-    return any(_blemished(look, case.wish, sent) for look in _rested_on(case.passages))
+    return any(_blemished(look, case.wish, sent) for look in _rested_on(case))
 
 
-def _rested_on(passages: Sequence[Passage]) -> Iterator[Passage]:
-    """The looks right before each change, and the last ones; of the order and of its packing slips."""
+def _rested_on(case: Case) -> Iterator[Passage]:
+    """The looks right before each change, and the last ones; of the order and of its packing slips.
+
+    Of a command whose worker was killed, all: it may have meant to make a call that never came.
+    """
     last: dict[bool, Passage] = {}
-    for row in passages:
+    for row in case.passages:
         if row.operation in CHANGES:
             yield from last.values()
         elif row.operation in LOOKS and not row.sent and row.told:
             last[row.operation == "getPackingSlipsByOrder"] = row
+            yield from [row] if case.killed else []
     yield from last.values()
 
 

@@ -107,7 +107,8 @@ class CommandSpec:
 
     `snapshot` notes into the INTENT how the order stood before; `reconcile` tells by that and by the evidence what became of
     the call; `shows_done` tells it without an INTENT: True only where the order can look so by this very command alone.
-    `safety`: a variant's, for this command and INTENT. `looks_first`: the order is looked up before.
+    `safety`: a variant's, for this command and INTENT. `looks_first`: the order is looked up before; `is_enough`: and shows
+    what the call needs.
     """
 
     variants: tuple[Variant, ...]
@@ -118,6 +119,7 @@ class CommandSpec:
     shows_done: Callable[[Command, Order], bool]
     safety: Callable[[Command, Intent, RepeatSafety], RepeatSafety] = lambda command, intent, safety: safety
     looks_first: bool = True
+    is_enough: Callable[[Command, Order], bool] = lambda command, order: True
 
     def meaning(self, code: str) -> Meaning:
         """What an answer's code says."""
