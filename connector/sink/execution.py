@@ -111,6 +111,7 @@ class Execution:
         self.found, self.found_at = found, at
         if self.unanswered_s(at, deadline) == 0:
             self.looks += 1
+            self.pauses = min(self.pauses, self.attempts)  # waiting for a call to be over is no failure
             self.unanswered_at, self.unanswered_stamp = None, ""
 
     def resend(self) -> None:

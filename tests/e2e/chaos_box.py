@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -17,6 +18,8 @@ from tests.sink.middle_box import MiddleBox, Reply, _handed_on, _sent
 CHANGES = frozenset(CODES)
 LOOKS = frozenset({"findOrder", "getOrder", "getPackingSlipsByOrder"})
 NAME = re.compile(rb"<(?:\w+:)?(extOrderId|orderId)>([^<]*)<")
+IN_A_ROW_MAX = 2
+"""Changes of an order that are answered one after the other, at most: who waits longest decides how long a test takes."""
 LATE, CUT = "late", "cut by the POS"
 """In place of an answer's name: it came when the worker may have given up, or not at all."""
 
@@ -57,6 +60,7 @@ class ChaosBox(MiddleBox):
         self.passages: list[Passage] = []
         self._odds = odds
         self._luck = random.Random(seed)
+        self._in_a_row = Counter[str]()
         self._due: dict[asyncio.Task[None], float] = {}
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
@@ -74,12 +78,13 @@ class ChaosBox(MiddleBox):
         operation = asked.operation
         await self._overdue()
         luck, odds = self._luck.random(), self._odds
-        chance = odds.change if operation in CHANGES else odds.look
+        chance = odds.look if operation not in CHANGES else odds.change if self._in_a_row[passage.order] < IN_A_ROW_MAX else 0.0
         if luck < chance:
             return await self._instead(request, asked, passage)
         if operation in CHANGES and luck < chance + odds.late:
             passage.sent = LATE
             await asyncio.sleep(self._luck.uniform(0, odds.hold_s))
+        self._in_a_row[passage.order] *= operation not in CHANGES
         return await _handed_on(request, await self._asked(asked, passage))
 
     async def _asked(self, asked: Asked, passage: Passage) -> Reply | None:
@@ -92,6 +97,7 @@ class ChaosBox(MiddleBox):
 
     async def _instead(self, request: web.Request, asked: Asked, passage: Passage) -> web.StreamResponse:
         passage.sent = self._luck.choice(list(ANSWERS))
+        self._in_a_row[passage.order] += asked.operation in CHANGES
         way = self._luck.choice(("before", "later", "later", "never")) if asked.operation in CHANGES else "before"
         if way == "before":
             await self._asked(asked, passage)
