@@ -3,10 +3,12 @@
 import asyncio
 import itertools
 import random
+import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import orjson
 from aiokafka import AIOKafkaProducer
@@ -21,6 +23,9 @@ from tests.e2e.reading import read_topics
 
 NEWER = ("createOrderV3", "payOrderV2", "updateOrderV2")
 """What an old administration lacks."""
+TAKEN = re.compile(r"^(\S+) .* partition taken .*partition=(\d+) .*topic=(\S+)", re.MULTILINE)
+Takings = Mapping[tuple[str, int], Sequence[float]]
+"""By topic and partition, when it was taken by a worker."""
 LAPSES = {"forget_key": 0.3, "cut_reference": 0.06, "drop_reference": 0.06, "leave_out": 0.15, "add_slip_line": 0.2}
 
 
@@ -68,12 +73,13 @@ class Shop:
             await asyncio.sleep(0.1)
         return [line["lineId"] for line in self.pos.shop.document(item)["lineList"]["line"]]
 
-    async def stories(self, bootstrap: str) -> dict[str, Story]:
+    async def stories(self, bootstrap: str, takings: Takings, partitions: int) -> dict[str, Story]:
         """All that is to be judged; what is no order's stands under ""."""
         found: dict[str, Story] = defaultdict(lambda: Story([]))
         for order, wishes in self.commanded.items():
             item = order_by_ext_id(self.pos.shop, order)
-            found[order] = Story(wishes, end=self.pos.shop.document(item) if item else None)
+            taken = takings[f"{self.name}.order-commands", partition_of(order.encode(), partitions)]
+            found[order] = Story(wishes, end=self.pos.shop.document(item) if item else None, takings=taken)
         topic = f"{self.name}.order-command-results"
         for record in (await read_topics(bootstrap, [topic]))[topic]:
             row = orjson.loads(record.value)
@@ -83,6 +89,15 @@ class Shop:
         for passage in self.box.passages:
             found[passage.order].passages.append(passage)
         return found
+
+
+def takings(logs: Iterable[str]) -> Takings:
+    """What the workers said."""
+    found: dict[tuple[str, int], list[float]] = defaultdict(list)
+    for log in logs:
+        for at, partition, topic in TAKEN.findall(log):
+            found[topic, int(partition)].append(datetime.fromisoformat(at).timestamp())
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,11 @@
 - `succeeded`: all that the command must do is in the ledger, and the order looks in the end as it wanted.
 - `rejected`: nothing of it is in the ledger, also after everything has settled; and the POS itself said this reason.
   (An order that was to be paid when it was created, and was not, is there: the contract says so.)
-- `unknown`: only where an answer to one of its calls was lost or replaced, its worker was killed, or the POS answered FAILED,
-  which leaves open whether a part was done; **and** what the POS showed could not tell: of the looks on which it rested (the
-  last before each call that changes something, and the last of all) one lacked an element that the question needs, or showed
-  a payment under another reference than it was sent with, or a packing slip with a line that is none of the order's; or only
-  a part of what was asked is in the ledger; or it asked for an invoice alone, and nothing tells whose an invoice is.
+- `unknown`: only where an answer to one of its calls was lost or replaced, another worker took its partition over, or the POS
+  said FAILED, which leaves open whether a part was done; **and** what the POS showed could not tell: of the looks on which it
+  rested (the last before each call that changes something, and the last of all) one lacked an element that the question needs,
+  or showed a payment under another reference than it was sent with, or a packing slip with a line that is none of the
+  order's; or only a part of what was asked is in the ledger; or it asked for an invoice alone, and nothing tells whose it is.
 """
 
 from collections import Counter
@@ -44,12 +44,12 @@ NEEDED: Mapping[str, Sequence[tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A command, its result, and what went through the box while it was worked on. `killed`: workers died meanwhile."""
+    """A command, its result, and what went through the box while it was worked on. `taken`: by another worker meanwhile."""
 
     wish: Wish
     result: Row
     passages: Sequence[Passage]
-    killed: bool
+    taken: bool
 
     @property
     def outcome(self) -> str:
@@ -59,7 +59,7 @@ class Case:
     @property
     def lost(self) -> bool:
         """Whether an answer to one of its calls was lost or replaced."""
-        return self.killed or any(row.sent for row in self.passages if row.operation in CHANGES)
+        return self.taken or any(row.sent for row in self.passages if row.operation in CHANGES)
 
     @property
     def open(self) -> bool:
@@ -69,20 +69,24 @@ class Case:
 
 @dataclass(slots=True)
 class Story:
-    """An order: what was asked in this order, what is told of it, what was done to it, and how it looks in the end."""
+    """An order: what was asked in this order, what is told of it, what was done to it, and how it looks in the end.
+
+    `takings`: when its partition was taken by a worker, in seconds since the epoch.
+    """
 
     wishes: list[Wish]
     told: list[Row] = field(default_factory=list)
     effects: list[Row] = field(default_factory=list)
     passages: list[Passage] = field(default_factory=list)
     end: Row | None = None
+    takings: Sequence[float] = ()
 
     @property
     def results(self) -> dict[str, Row]:
         """By commandId."""
         return {row["commandId"]: row for row in self.told}
 
-    def cases(self, kills: Sequence[float]) -> Iterator[Case]:
+    def cases(self) -> Iterator[Case]:
         """Each command that has a result, with its own passages: those since the result before."""
         begin, results = 0.0, self.results
         for wish in self.wishes:
@@ -90,15 +94,15 @@ class Story:
                 continue
             end = datetime.fromisoformat(result["at"]).timestamp() + TICK
             own = [row for row in self.passages if begin < row.at <= end]
-            yield Case(wish, result, own, any(begin < at <= end for at in kills))
+            yield Case(wish, result, own, any(begin < at <= end for at in self.takings))
             begin = end
 
 
-def judge(story: Story, kills: Sequence[float]) -> Iterator[str]:
+def judge(story: Story) -> Iterator[str]:
     """All that is wrong, one line each."""
     if [wish.id for wish in story.wishes] != [row["commandId"] for row in story.told]:
         yield f"results of {[row['commandId'] for row in story.told]} where {[wish.id for wish in story.wishes]} was commanded"
-    cases = list(story.cases(kills))
+    cases = list(story.cases())
     there = Counter(map(mark_of, story.effects))
     yield from _counted(cases, there)
     for case in cases:
@@ -163,7 +167,7 @@ def _unclear(case: Case, story: Story, there: Counter[Mark]) -> bool:
 def _rested_on(case: Case) -> Iterator[Passage]:
     """The looks right before each change, and the last ones; of the order and of its packing slips.
 
-    Of a command whose worker was killed, all: it may have meant to make a call that never came.
+    Of a command that another worker took over, all: the one before may have meant to make a call that never came.
     """
     last: dict[bool, Passage] = {}
     for row in case.passages:
@@ -171,7 +175,7 @@ def _rested_on(case: Case) -> Iterator[Passage]:
             yield from last.values()
         elif row.operation in LOOKS and not row.sent and row.told:
             last[row.operation == "getPackingSlipsByOrder"] = row
-            yield from [row] if case.killed else []
+            yield from [row] if case.taken else []
     yield from last.values()
 
 
