@@ -59,7 +59,7 @@ class Command:
         known = {
             KEYED: ORIGINAL,
             "result": CODES[self.operation][0] + outcome.code,
-            "order": order or None,
+            "order": shop.desk.shown(self.operation, order) or None if "order" in self.shape.split() else None,
             "errorMessage": outcome.text,
             "message": outcome.text,
             "info": {

@@ -21,6 +21,7 @@ from .booked import (
 from .desk import Job
 from .invoicing import SHARED, invoice
 from .item import Draft, Item
+from .lapses import further_line
 from .outcomes import Outcome, Refused, must_be_alive, order_by_id
 from .requests import Asked
 from .sent import read_delivery
@@ -49,7 +50,7 @@ def deliver_order(shop: Shop, item: Item, job: Job, rows: list[tuple[str, Decima
     order = shop.document(item)
     must_be_alive(item)
     parts = _parts(order, rows)
-    slip_id = packing_slip(shop, order, parts).identity
+    slip_id = packing_slip(shop, order, parts, job).identity
     order = with_delivery(order, parts, slip_id)
     shop.desk.book(job, "delivered", order, lines=parts_as_json(parts), document=slip_id)
     invoice_id = None
@@ -61,9 +62,10 @@ def deliver_order(shop: Shop, item: Item, job: Job, rows: list[tuple[str, Decima
     return Outcome(item=item, packing_slip_id=slip_id, invoice_id=invoice_id)
 
 
-def packing_slip(shop: Shop, order: Document, parts: Parts) -> Item:
+def packing_slip(shop: Shop, order: Document, parts: Parts, job: Job) -> Item:
     """Book a packing slip for these quantities and take them from the stock."""
-    slip = shop.enter("packingSlip", lambda draft: _slip(draft, order, parts))
+    further = shop.desk.strikes("add_slip_line", job.operation)
+    slip = shop.enter("packingSlip", lambda draft: _slip(draft, order, parts, further=further))
     for line in lines_of(shop.document(slip)):
         shop.enter("stock", partial(_stock, line=line, order=order, slip_id=slip.identity))
     return slip
@@ -94,9 +96,10 @@ def _wants_invoice(asked: Asked) -> bool:
     return turnover == INVOICE
 
 
-def _slip(draft: Draft, order: Document, parts: Parts) -> Document:
+def _slip(draft: Draft, order: Document, parts: Parts, *, further: bool) -> Document:
     shared = {name: order[name] for name in (*SHARED, "orderId", "extOrderId", "orderNumber")}
     lines = slip_lines(order, parts, draft.item.identity)
+    lines += [further_line(lines[0], draft.item.identity)] if further else []
     amount = {"totalInclAmount": totals(lines)["totalInclAmount"]}
     return with_lines({**sales.packing_slip(draft), **shared, **amount, "state": "PACKING-SLIP-STATE-OPEN"}, lines)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from math import inf
 from typing import Any
 
+from . import lapses
 from .faults import Faults
 from .told import Told
 
@@ -52,12 +53,27 @@ class Desk:
 
     def remembered(self, operation: str, key: str) -> Fields | None:
         """What the first call with this key was answered, unless it has been forgotten."""
+        if self.strikes("forget_key", operation):
+            self._answers.pop((operation, key), None)
         at, answer = self._answers.get((operation, key), (-inf, None))
         forgotten = self.forget_keys is not None and self._clock() - at >= self.forget_keys
         return None if forgotten else answer
 
     def remember(self, operation: str, key: str, answer: Fields) -> None:
         self._answers[operation, key] = (self._clock(), answer)
+
+    def strikes(self, kind: str, operation: str) -> bool:
+        """Whether this fault strikes now."""
+        return self._faults.due(kind, operation) is not None
+
+    def kept(self, operation: str, reference: str) -> str:
+        """What is kept of a payment's externalReference."""
+        kept = "" if self.strikes("drop_reference", operation) else reference
+        return lapses.cut(kept) if self.strikes("cut_reference", operation) else kept
+
+    def shown(self, operation: str, document: dict[str, Any]) -> dict[str, Any]:
+        """The document itself, or without what is left out."""
+        return lapses.left_out(document, self._faults.luck) if self.strikes("leave_out", operation) else document
 
     def book(self, job: Job, effect: str, order: Fields, **more: object) -> None:
         """One row of the ledger: something was really done to this order."""

@@ -18,6 +18,11 @@ KINDS = (
     "delay_after_seconds",  # it is done, then wait, then answer
     "server_fault_after",  # it is done, and HTTP 500 with a Server fault
     "queue_order",  # createOrder accepts and books so many seconds later; 0: when a hook says so
+    "forget_key",  # the idempotency key of this call is known no longer: it is carried out as if it were new
+    "cut_reference",  # of each payment's externalReference only the first half is kept
+    "drop_reference",  # no payment's externalReference is kept
+    "leave_out",  # an order or packing slip is shown without some elements that the schema lets it leave out
+    "add_slip_line",  # a packing slip gets a line more that is none of the order's
 )
 DELAYS = ("delay_seconds", "delay_after_seconds")
 MISSING = "missing_operations"
@@ -63,7 +68,7 @@ class Faults:
         self.missing_operations: frozenset[str] = frozenset()
         self.unlicensed_operations: frozenset[str] = frozenset()
         self.results = ToldResults()
-        self._luck = Random(seed)
+        self.luck = Random(seed)
         self._on: dict[str, Fault] = {}
 
     def switch(
@@ -81,7 +86,7 @@ class Faults:
     def due(self, kind: str, operation: str) -> Fault | None:
         """The fault, if it strikes this call."""
         fault = self._on.get(kind)
-        return fault if fault and fault.strikes(operation, self._luck) else None
+        return fault if fault and fault.strikes(operation, self.luck) else None
 
     def as_json(self) -> dict[str, object]:
         on = {kind: fault.as_json() for kind, fault in self._on.items()}

@@ -8,17 +8,17 @@ from .pages import DEFAULT_LIMIT, wrapped
 from .requests import Asked, fields, read_request
 from .shop import Shop
 from .soap import client
-from .writing import item_xml
+from .writing import item_xml, write
 
 FOUND, NOT_FOUND = "GET-ORDER-RESULT-OK", "GET-ORDER-RESULT-NOT-FOUND"
 
 
 def find_order(shop: Shop, asked: Asked) -> list[bytes]:
-    return _answer(shop, order_by_ext_id(shop, asked.text("extOrderId")))
+    return _answer(shop, order_by_ext_id(shop, asked.text("extOrderId")), "findOrder")
 
 
 def get_order(shop: Shop, asked: Asked) -> list[bytes]:
-    return _answer(shop, shop.sequences["order"].by_identity.get(asked.text("orderId")))
+    return _answer(shop, shop.sequences["order"].by_identity.get(asked.text("orderId")), "getOrder")
 
 
 def orders_by_ext_ids(shop: Shop, asked: Asked) -> list[bytes]:
@@ -38,7 +38,7 @@ def slips_by_order(shop: Shop, asked: Asked) -> list[bytes]:
     item = shop.sequences["order"].by_identity.get(asked.text("orderId"))
     names = shop.document(item)["packingSlipIds"]["id"] if item else []
     known = shop.sequences["packingSlip"].by_identity
-    return wrapped("packingSlipList", [item_xml(shop, known[name], "whole") for name in names if name in known])
+    return wrapped("packingSlipList", [_shown(shop, known[name], "getPackingSlipsByOrder") for name in names if name in known])
 
 
 def _names(asked: Asked) -> list[str]:
@@ -46,6 +46,12 @@ def _names(asked: Asked) -> list[str]:
     return [] if inside is None else [name for name in read_request(inside, fields(IDS)).texts("id") if name]
 
 
-def _answer(shop: Shop, item: Item | None) -> list[bytes]:
+def _answer(shop: Shop, item: Item | None, operation: str) -> list[bytes]:
     result = markup.element("result", FOUND if item else NOT_FOUND).encode()
-    return [result, item_xml(shop, item, "whole")] if item else [result]
+    return [result, _shown(shop, item, operation)] if item else [result]
+
+
+def _shown(shop: Shop, item: Item, operation: str) -> bytes:
+    whole = shop.document(item)
+    shown = shop.desk.shown(operation, whole)
+    return item_xml(shop, item, "whole") if shown is whole else write(item, shown)

@@ -27,9 +27,10 @@ def pay_order(shop: Shop, item: Item, job: Job, payments: list[dict[str, Any]], 
     before = shop.document(item)
     _must_be_payable(item, before, payments, prepay=prepay)
     booked = [_payment(shop.draft(item), place, payment, shop.now()) for place, payment in enumerate(payments)]
-    order = {**before, "paymentList": {"payment": [*payments_of(before), *booked]}}
+    kept = [{**payment, "externalReference": shop.desk.kept(job.operation, payment["externalReference"])} for payment in booked]
+    order = {**before, "paymentList": {"payment": [*payments_of(before), *kept]}}
     outcome = Outcome(item=item)
-    for payment in booked:
+    for payment in booked:  # the effects tell what was sent
         told = {"externalReference": payment["externalReference"] or None, "document": payment["paymentId"]}
         shop.desk.book(job, "paid", order, amount=payment["amount"], **told)
     if not prepay:
@@ -42,7 +43,7 @@ def _complete(shop: Shop, item: Item, job: Job, order: Document) -> tuple[Docume
     """Deliver what is open, then invoice."""
     parts, slip_id = open_parts(order), None
     if parts:
-        slip_id = packing_slip(shop, order, parts).identity
+        slip_id = packing_slip(shop, order, parts, job).identity
         order = with_delivery(order, parts, slip_id)
         shop.desk.book(job, "delivered", order, lines=parts_as_json(parts), document=slip_id)
     order = invoice(shop, order)

@@ -3,9 +3,11 @@
 Read as a specification:
 
 - An answer of the POS that says "done" ends the command at once. So does an order that shows it done.
+- What the POS refuses, the only call of a command, is rejected, unless the order shows it done.
 - A "no" of any kind is final only when no unanswered call of this command can be at work any more. Until then: look again.
 - A call is repeated beside one that may be at work only where the command's repeat safety says that this is harmless.
-- What is proven not done is done again, with a new INTENT, after a fresh look. What is unclear ends as `unknown`.
+- What is proven not done is done again, with a new INTENT, after a fresh look. What is unclear is looked at again, a few
+  times, for a POS need not show the same each time; then it ends as `unknown`.
 - A command that alone fails again and again, while the POS carries others out, is sent no more.
 """
 
@@ -17,6 +19,8 @@ from connector.sink.results import CLIENT_FAULT, OUTCOME_UNKNOWN, Outcome
 
 NO_SUCH_OPERATION = "this administration lacks the operation that could do this"
 ANOTHERS = "the POS answered for another order"
+LOOKS_MAX, LOOK_AGAIN_S = 3, 1.0
+"""How often an unclear order is looked at before that is believed, and how long to wait between two looks, at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +28,9 @@ class Case:
     """What is known of a command since its last call.
 
     `kind`, `meaning`, `code`, `text`: of the reply; `own`: it names no other order. `found`: what the order showed since, None
-    before looking. `unanswered_s`: seconds until no unanswered call of this command can be at work; 0 where none can.
-    `again`: a lost race for the lock may be run once more. `alone`: why this command is given up, empty where it is not.
+    before looking. `looks`: how often it was looked at since then, while no call could be at work. `unanswered_s`: seconds
+    until no unanswered call of this command can be at work; 0 where none can. `again`: a lost race for the lock may be run
+    once more. `alone`: why this command is given up, empty where it is not.
     """
 
     kind: Kind
@@ -34,6 +39,7 @@ class Case:
     text: str = ""
     own: bool = True
     found: Reconciled | None = None
+    looks: int = LOOKS_MAX
     safety: RepeatSafety = RepeatSafety.NONE
     unanswered_s: float = 0.0
     attempts: int = 1
@@ -125,6 +131,10 @@ def _may_send_beside(case: Case, found: Reconciled) -> bool:
 def _unclear(case: Case, found: Reconciled) -> Step:
     if found.ask_again and not case.answered and not case.redriven:
         return Resend()
+    if case.meaning is Meaning.REFUSED and case.own and case.attempts == 1 and not case.again:
+        return End(Outcome.REJECTED, case.code, case.text, reconciled=True)
+    if case.looks < LOOKS_MAX:
+        return Look(LOOK_AGAIN_S)
     return End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, found.why, reconciled=True)
 
 

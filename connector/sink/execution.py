@@ -17,10 +17,11 @@ class Execution:
     """Of one command. Times are monotonic seconds.
 
     `intent`: what is to be sent, or may have been; `reply`: what became of that; `order`: as last seen; `found`: what it shows
-    about the INTENT's call, by a look that began at `found_at`; `attempts`: calls that may have been sent. `unanswered_at`: the
-    last time at which a call can have been sent that nobody answered, kept through all later replies until it is over;
-    `unanswered_stamp`: the same for the ledger. `not_before`: the POS asked to wait until then. `redriven`: an operator asks
-    again about an unknown outcome, and if it is proven not done the POS shall take it as new; `generation` counts those.
+    about the INTENT's call, by a look that began at `found_at`; `looks`: how many there were since no call can be at work;
+    `attempts`: calls that may have been sent. `unanswered_at`: the last time at which a call can have been sent that nobody
+    answered, kept through all later replies until it is over; `unanswered_stamp`: the same for the ledger. `not_before`: the
+    POS asked to wait until then. `redriven`: an operator asks again about an unknown outcome, and if it is proven not done the
+    POS shall take it as new; `generation` counts those.
     """
 
     command: Command
@@ -32,6 +33,7 @@ class Execution:
     absent: bool = False
     found: Reconciled | None = None
     found_at: float = 0.0
+    looks: int = 0
     attempts: int = 0
     unsent: bool = True
     pauses: int = 0
@@ -92,7 +94,7 @@ class Execution:
 
     def replied(self, reply: Reply, now: float, stamp: str, wait_s: float) -> None:
         """A call has ended, or nobody knows. `wait_s`: how long a POS may ask to wait, at most."""
-        self.reply, self.found, self.reason = reply, None, reply.text
+        self.reply, self.found, self.looks, self.reason = reply, None, 0, reply.text
         if reply.kind in (Kind.NOT_SENT, Kind.MISSING):
             self.attempts -= 1
         else:
@@ -108,6 +110,8 @@ class Execution:
         """What a look showed that began at a moment. After the deadline of an unanswered call nothing of it is open any more."""
         self.found, self.found_at = found, at
         if self.unanswered_s(at, deadline) == 0:
+            self.looks += 1
+            self.pauses = min(self.pauses, self.attempts)  # waiting for a call to be over is no failure
             self.unanswered_at, self.unanswered_stamp = None, ""
 
     def resend(self) -> None:

@@ -118,6 +118,7 @@ class Executor:
             _advised(execution, reply.text) if reply.kind in (Kind.REFUSED, Kind.MISSING) else reply.text,
             own=not named or execution.command.ext_order_id in ("", named),
             found=execution.found,
+            looks=execution.looks,
             safety=execution.safety,
             unanswered_s=execution.unanswered_s(at, context.deadlines.answer),
             attempts=execution.attempts,

@@ -14,6 +14,7 @@ from connector.sink.commands.payments import shown_payments
 from connector.sink.commands.spec import Evidence, new_documents, unclear
 from connector.sink.commands.table import reconcile
 from connector.sink.context import SinkContext
+from connector.sink.decisions import LOOK_AGAIN_S, LOOKS_MAX
 from connector.sink.execution import Execution
 from connector.sink.ledger import Intent
 from connector.sink.orders import Order
@@ -22,6 +23,7 @@ FOUND, NOT_FOUND = "GET-ORDER-RESULT-OK", "GET-ORDER-RESULT-NOT-FOUND"
 SLIPS = PageSpec(
     ("packingSlipList", "packingSlip"), "packingSlip", (("packingSlipId", None),), None, response="GetPackingSlipsByOrderResponse"
 )
+NOT_ENOUGH = "the POS does not show all of the order that the call needs"
 QUEUED = "the POS has accepted the order and not booked it yet"
 OTHERS_MAX = 100
 """References and slips that the ledger is asked about, at most, for one look."""
@@ -46,12 +48,22 @@ class OrderLookup:
     async def find(self, execution: Execution) -> None:
         """The order as it is now; one that the POS has accepted and not booked is waited for. Raises Refused."""
         clock, spec = self._context.clock, execution.spec
-        await self._see(execution)
+        await self._see_enough(execution)
         until = clock.monotonic() + self._context.deadlines.unknown
         while execution.absent and spec.looks_first and self._is_queued(execution) and clock.monotonic() < until:
             execution.reason = QUEUED
             self.refuse_expired(execution)
             await self.pause(execution)
+            await self._see_enough(execution)
+
+    async def _see_enough(self, execution: Execution) -> None:
+        """The order, once more and once more where it does not show what the call needs."""
+        await self._see(execution)
+        for _ in range(LOOKS_MAX - 1):
+            if execution.order is None or execution.spec.is_enough(execution.command, execution.order):
+                return
+            execution.reason = NOT_ENOUGH
+            await self.pause(execution, LOOK_AGAIN_S)
             await self._see(execution)
 
     async def see_again(self, execution: Execution) -> None:
@@ -68,6 +80,7 @@ class OrderLookup:
             found = reconcile(execution.command, execution.intended, await self._evidence(execution))
         except Refused as error:
             found = unclear(f"looking is refused: {error}")
+            execution.looks = LOOKS_MAX  # and would be again
         except Hopeless:
             if execution.unanswered_s(at, deadline):
                 found = unclear(f"looking fails: {execution.reason}")

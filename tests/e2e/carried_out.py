@@ -159,12 +159,12 @@ def _lanes(ledger: Iterable[ConsumerRecord], ends: Mapping[int, int]) -> Iterato
             yield f"the lane {partition} is at {lane}, its commands end at {end}"
 
 
-async def unfinished(bootstrap: str, name: str) -> list[str]:
-    """Command partitions whose group's offset is not their end."""
+async def unfinished(bootstrap: str, name: str, group: str = "") -> list[str]:
+    """Command partitions whose group's offset is not their end; `group`: the deployment's name, if it is another one."""
     topic = f"{name}.order-commands"
     ends = await end_offsets(bootstrap, topic)
     async with admin(bootstrap) as client:
-        offsets = await client.list_consumer_group_offsets(f"{name}.commands")
+        offsets = await client.list_consumer_group_offsets(f"{group or name}.commands")
     reached = {where.partition: meta.offset for where, meta in offsets.items() if where.topic == topic}
     short = {partition: end for partition, end in ends.items() if reached.get(partition, 0) != end}
     return [f"the group is at {reached.get(partition, 0)} of {end} in partition {partition}" for partition, end in short.items()]

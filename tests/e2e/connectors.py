@@ -52,9 +52,9 @@ def settings(pos: Sandbox, bootstrap: str, name: str, **more: object) -> dict[st
     }
 
 
-def run_with(roles: str) -> list[str]:
-    """The arguments that make a connector play these roles, or with "" all."""
-    return ["run", "--roles", roles] if roles else ["run"]
+def run_with(roles: str, config: Path | None = None) -> list[str]:
+    """The arguments that make a connector play these roles, or with "" all; `config`: by this file."""
+    return ["run", *(["--roles", roles] if roles else []), *(["--config", str(config)] if config else [])]
 
 
 class Connector:

@@ -23,14 +23,14 @@ class Zygote:
 
     @asynccontextmanager
     async def connector(
-        self, environment: Mapping[str, str], crash: Crash | None = None, roles: str = ""
+        self, environment: Mapping[str, str], crash: Crash | None = None, roles: str = "", config: Path | None = None
     ) -> AsyncIterator[Connector]:
         """A connector, which the block must bring to its end."""
         self._started += 1
         log = self._directory / f"connector-{os.getpid()}-{self._process.pid}-{self._started}.log"
         log.touch()
         told = {**environment, **(crash.environment() if crash else {})}
-        asked = {"environment": told, "log": str(log), "arguments": run_with(roles)}
+        asked = {"environment": told, "log": str(log), "arguments": run_with(roles, config)}
         assert self._process.stdin
         self._process.stdin.write(json.dumps(asked).encode() + b"\n")
         pid = await self._number()
@@ -69,10 +69,11 @@ async def zygote(directory: Path) -> AsyncIterator[Zygote]:
 class Nursery:
     """Connectors with the same settings and roles, as many at the same time as there are zygotes; `all` that ever were."""
 
-    def __init__(self, zygotes: Iterable[Zygote], environment: Mapping[str, str], roles: str) -> None:
+    def __init__(self, zygotes: Iterable[Zygote], environment: Mapping[str, str], roles: str, config: Path | None = None) -> None:
         self.all: list[Connector] = []
         self._environment = environment
         self._roles = roles
+        self._config = config
         self._idle: asyncio.Queue[Zygote] = asyncio.Queue()
         for one in zygotes:
             self._idle.put_nowait(one)
@@ -82,7 +83,7 @@ class Nursery:
         """One more, which the block must bring to its end."""
         one = await self._idle.get()
         try:
-            async with one.connector(self._environment, crash, self._roles) as connector:
+            async with one.connector(self._environment, crash, self._roles, self._config) as connector:
                 self.all.append(connector)
                 yield connector
         finally:
@@ -90,10 +91,14 @@ class Nursery:
 
 
 @asynccontextmanager
-async def nursery(directory: Path, environment: Mapping[str, str], roles: str, size: int) -> AsyncIterator[Nursery]:
+async def nursery(
+    directory: Path, environment: Mapping[str, str], roles: str, size: int, config: Path | None = None
+) -> AsyncIterator[Nursery]:
     """Connectors to be; should the test fail, it shows what they said last."""
     async with AsyncExitStack() as stack:
-        connectors = Nursery([await stack.enter_async_context(zygote(directory)) for _ in range(size)], environment, roles)
+        connectors = Nursery(
+            [await stack.enter_async_context(zygote(directory)) for _ in range(size)], environment, roles, config
+        )
         try:
             yield connectors
         except BaseException:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connector.sink.commands.spec import DONE, NOT_DONE, Meaning, Reconciled, RepeatSafety, unclear
-from connector.sink.decisions import Case, End, Look, Prepare, Resend, Step, decide
+from connector.sink.decisions import LOOK_AGAIN_S, LOOKS_MAX, Case, End, Look, Prepare, Resend, Step, decide
 from connector.sink.replies import Kind
 from connector.sink.results import Outcome
 
@@ -137,6 +137,24 @@ def test_a_command_that_alone_fails_is_given_up() -> None:
     for kind, safety in product(NO_ANSWER, RepeatSafety):
         step = decide(case(kind, NOT_DONE, safety=safety, alone="it alone fails again and again"))
         assert (ends(step, Outcome.UNKNOWN), "it alone fails again and again") == (True, getattr(step, "message", ""))
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_what_is_unclear_is_looked_at_again_before_that_is_believed(kind: Kind) -> None:
+    """A POS need not show the same each time; but not for ever."""
+    steps = [decide(case(kind, WHOSE, looks=looks)) for looks in range(LOOKS_MAX + 1)]
+    assert [Look(LOOK_AGAIN_S)] * LOOKS_MAX == steps[:-1]
+    assert ends(steps[-1], Outcome.UNKNOWN)
+
+
+@pytest.mark.parametrize("found", [NOT_DONE, WHOSE, ASK])
+def test_the_only_call_is_rejected_where_the_pos_refused_it(found: Reconciled) -> None:
+    """Whatever the order leaves out; where a call before may have done it, that is unknown, and done where the order shows it."""
+    refused = case(Kind.ANSWERED, found, meaning=Meaning.REFUSED, code="EXISTS")
+    assert ends(decide(refused), Outcome.REJECTED)
+    assert ends(decide(_with(refused, found=DONE)), Outcome.SUCCEEDED)
+    assert isinstance(decide(_with(refused, unanswered_s=AT_WORK)), Look)
+    assert ends(decide(_with(refused, attempts=2)), Outcome.REJECTED if found is NOT_DONE else Outcome.UNKNOWN)
 
 
 EVERY_CASE = product(

@@ -102,7 +102,7 @@ SPEC = CommandSpec(
         ),
     ),
     ("CREATE-ORDER-RESULT-",),
-    codes(["OK"], ["PAYMENT-FAILED"]),
+    codes(["OK"], ["PAYMENT-FAILED"], ["EXT-ORDER-ID-ALREADY-EXISTS"]),
     snapshot,
     reconcile,
     shows_done,

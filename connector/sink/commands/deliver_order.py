@@ -115,11 +115,11 @@ def _of_order(slip: Order, intent: Intent) -> Amounts | None:
 
 
 def _moved(intent: Intent, order: Order, wanted: Amounts) -> Amounts | None:
-    """How much more of the wanted lines is delivered than before; None where that is not shown."""
-    now, before = delivered(order), intent.before["delivered"]
-    if now is None or any(now.get(line) is None for line in wanted):
+    """How much more of the wanted lines is delivered than before; None where that is not shown, or was not."""
+    now, before = delivered(order) or {}, intent.before["delivered"]
+    if any(now.get(line) is None or before.get(line) is None for line in wanted):
         return None
-    return {line: (now[line] or NONE) - Decimal(before.get(line) or 0) for line in wanted}
+    return {line: (now[line] or NONE) - Decimal(before[line]) for line in wanted}
 
 
 def _delivered(command: Command, intent: Intent, order: Order, slip_id: str) -> Reconciled:

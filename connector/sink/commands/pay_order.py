@@ -4,7 +4,16 @@ from collections import Counter
 
 from connector.mplus.encode import fields
 from connector.mplus.soap import Fields
-from connector.sink.commands.payments import Payment, asked_payments, automatic, booked, payments_of, perhaps_ours, shown_payments
+from connector.sink.commands.payments import (
+    Payment,
+    asked_payments,
+    automatic,
+    booked,
+    payments_of,
+    perhaps_ours,
+    shown_payments,
+    trimmed,
+)
 from connector.sink.commands.spec import (
     DONE,
     NO_ORDER,
@@ -30,6 +39,7 @@ INVOICED = "PAY-ORDER-RESULT-ORDER-ALREADY-INVOICED"
 A_PART = "only a part of the payments is in the order"
 NO_INVOICE = "the payments are in the order, and no new invoice is"
 NOT_SHOWN = "the order does not show its payments"
+PERHAPS_BEFORE = "a payment with this reference is in the order, and may have been there before"
 PERHAPS = "a payment was booked since that may be this one: its amount is the same, and its reference does not tell"
 MORE_PAID = "more is paid than the order's payments show"
 PERHAPS_INVOICED = "an invoice was made since that may be this command's"
@@ -69,11 +79,22 @@ def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconcile
     if not wanted:
         return _reconcile_invoice(intent, order, evidence.code)
     there = booked(command, order, _payments_before(command, intent))
+    if there and not automatic(command) and not _came_since(command, intent, order):
+        return unclear(PERHAPS_BEFORE)
     if there == wanted:
         return _settled(command, intent, order)
     if there:
         return unclear(A_PART)
     return NOT_DONE if stands_still(intent, order) else _unrecognised(command, intent, order, evidence.others)
+
+
+def _came_since(command: Command, intent: Intent, order: Order) -> bool:
+    """Whether as many payments of these amounts came as were asked: a reference that is not ours alone may have been there."""
+    if "references" not in intent.before and intent.before.get("payments") is None:
+        return False
+    amounts = Counter(row.amount for row in shown_payments(order) or ())
+    amounts.subtract(row.amount for row in _payments_before(command, intent))
+    return all(amounts[amount] >= count for amount, count in Counter(row.amount for row in asked_payments(command)).items())
 
 
 def shows_done(command: Command, order: Order) -> bool:
@@ -86,7 +107,7 @@ def shows_done(command: Command, order: Order) -> bool:
 def _payments_before(command: Command, intent: Intent) -> list[Payment]:
     """An INTENT of an older version only knows how often each reference was there: those amounts are taken for ours."""
     if "references" not in intent.before:
-        return [Payment(*row) for row in intent.before.get("payments") or ()]
+        return [Payment(trimmed(name), *rest) for name, *rest in intent.before.get("payments") or ()]
     left = Counter(intent.before["references"])
     rows = [row._replace(reference=name) for row in asked_payments(command) for name in {row.reference, command.id} if left[name]]
     return rows[: left.total()]
@@ -128,7 +149,7 @@ SPEC = CommandSpec(
         Variant("payOrder", RepeatSafety.NONE, request),
     ),
     ("PAY-ORDER-RESULT-",),
-    codes(["OK"], ["PAYMENT-INSUFFICIENT"]),
+    codes(["OK"], ["PAYMENT-INSUFFICIENT"], ["ORDER-ALREADY-INVOICED"]),
     snapshot,
     reconcile,
     shows_done,

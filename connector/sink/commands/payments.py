@@ -18,7 +18,7 @@ REFERENCE_CHARS_MAX = 20
 
 
 class Payment(NamedTuple):
-    """A payment as an order shows it; None for what it does not show."""
+    """A payment as an order shows it, however the POS keeps the blanks of a reference; None for what it does not show."""
 
     reference: str
     amount: int | None
@@ -43,7 +43,7 @@ def payments_of(command: Command) -> list[dict[str, Any]]:
 
 def asked_payments(command: Command) -> list[Payment]:
     """The command's payments as the order would show them."""
-    return [Payment(row["externalReference"], row["amount"], row["method"]) for row in payments_of(command)]
+    return [Payment(trimmed(row["externalReference"]), row["amount"], row["method"]) for row in payments_of(command)]
 
 
 def shown_payments(order: Order | None) -> list[Payment] | None:
@@ -51,7 +51,14 @@ def shown_payments(order: Order | None) -> list[Payment] | None:
     if order is None or not is_shown(order, "paymentList"):
         return None
     rows = [row or {} for row in order["paymentList"] or ()]
-    return [Payment(str(row.get("externalReference") or ""), row.get("amount"), str(row.get("method") or "")) for row in rows]
+    return [
+        Payment(trimmed(str(row.get("externalReference") or "")), row.get("amount"), str(row.get("method") or "")) for row in rows
+    ]
+
+
+def trimmed(reference: str) -> str:
+    """A reference in which only words count: blanks are cut off and drawn together by many a POS, and by XML itself."""
+    return " ".join(reference.split())
 
 
 def automatic(command: Command) -> bool:
@@ -89,4 +96,4 @@ def _plain(reference: str) -> str:
 
 def _spellings(command: Command, reference: str) -> set[str]:
     """Also that of an INTENT of an older version, which took the commandId as it was."""
-    return {reference, command.id} if reference == reference_of(command) else {reference}
+    return {reference, trimmed(command.id)} if reference == reference_of(command) else {reference}

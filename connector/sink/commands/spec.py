@@ -40,6 +40,7 @@ class Meaning(Enum):
 
     SUCCEEDED = "succeeded"
     REJECTED = "rejected"
+    REFUSED = "refused, as it would be if a call before had done it"
     LOOK = "look"
 
 
@@ -106,7 +107,8 @@ class CommandSpec:
 
     `snapshot` notes into the INTENT how the order stood before; `reconcile` tells by that and by the evidence what became of
     the call; `shows_done` tells it without an INTENT: True only where the order can look so by this very command alone.
-    `safety`: a variant's, for this command and INTENT. `looks_first`: the order is looked up before.
+    `safety`: a variant's, for this command and INTENT. `looks_first`: the order is looked up before; `is_enough`: and shows
+    what the call needs.
     """
 
     variants: tuple[Variant, ...]
@@ -117,6 +119,7 @@ class CommandSpec:
     shows_done: Callable[[Command, Order], bool]
     safety: Callable[[Command, Intent, RepeatSafety], RepeatSafety] = lambda command, intent, safety: safety
     looks_first: bool = True
+    is_enough: Callable[[Command, Order], bool] = lambda command, order: True
 
     def meaning(self, code: str) -> Meaning:
         """What an answer's code says."""
@@ -156,9 +159,10 @@ def without(*names: str) -> Callable[[Command], bool]:
     return lambda command: not any(command.body.get(name) for name in names)
 
 
-def codes(good: Iterable[str], bad: Iterable[str]) -> Mapping[str, Meaning]:
+def codes(good: Iterable[str], bad: Iterable[str], refused: Iterable[str] = ()) -> Mapping[str, Meaning]:
     """Result codes that mean something by themselves."""
-    return dict.fromkeys(good, Meaning.SUCCEEDED) | dict.fromkeys(bad, Meaning.REJECTED)
+    meanings = ((good, Meaning.SUCCEEDED), (bad, Meaning.REJECTED), (refused, Meaning.REFUSED))
+    return {code: meaning for names, meaning in meanings for code in names}
 
 
 def stood(order: Order | None) -> Snapshot:

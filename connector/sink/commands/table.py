@@ -8,6 +8,7 @@ from connector.sink.intake import Command
 from connector.sink.ledger import Intent
 
 STRANGER = "the POS shows another order under this name: look which one this command was for"
+NAMELESS = "the POS shows an order without a name where this one's was: look whether it is the same"
 
 SPECS: Mapping[str, CommandSpec] = {
     "createOrder": create_order.SPEC,
@@ -27,7 +28,7 @@ def spec_of(command: Command) -> CommandSpec:
 def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
     """What the evidence shows about the INTENT's call; nothing, where it is another order's."""
     if evidence.order is not None and is_stranger(command, intent, evidence.order):
-        return unclear(STRANGER)
+        return unclear(STRANGER if evidence.order.get("extOrderId") else NAMELESS)
     return spec_of(command).reconcile(command, intent, evidence)
 
 

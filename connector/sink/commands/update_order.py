@@ -48,6 +48,11 @@ def safety(command: Command, intent: Intent, variant: RepeatSafety) -> RepeatSaf
     return RepeatSafety.NONE if intent.before["lock"].get(COUNTER) is None else variant
 
 
+def is_enough(command: Command, order: Order) -> bool:
+    """Whether there is a changeCounter to lock with: the producer's, or the order's."""
+    return command.body["order"].get(COUNTER) is not None or order.get(COUNTER) is not None
+
+
 def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
     """While the counter stands, nothing happened. Once it moved, the fields that were to change tell who moved it."""
     order, lock, was = evidence.order, intent.before["lock"], intent.before["was"]
@@ -80,9 +85,10 @@ SPEC = CommandSpec(
         Variant("updateOrder", RepeatSafety.OPTIMISTIC_LOCK, whole_order, without(*FLAGS)),
     ),
     ("UPDATE-ORDER-RESULT-",),
-    codes(["OK", "NO-CHANGES"], ["NOT-FOUND"]),
+    codes(["OK", "NO-CHANGES"], ["NOT-FOUND"], ["ORDER-HAS-CHANGED"]),
     snapshot,
     reconcile,
     shows_done,
     safety,
+    is_enough=is_enough,
 )
