@@ -79,7 +79,7 @@ class Execution:
             offset=self.offset,
             digest=command.digest,
             operation=variant.operation,
-            order_id=str(order.get("orderId") or ""),
+            order_id=str(order.get("orderId") or "") if self.spec.looks_first else "",  # a creation names none
             ext_order_id=command.ext_order_id or str(order.get("extOrderId") or ""),
             idempotency_key=idempotency_key(command, self.generation) if variant.safety is RepeatSafety.IDEMPOTENCY_KEY else "",
             before=self.spec.snapshot(command, self.order) | ({"absent": True} if self.absent else {}),
@@ -112,8 +112,8 @@ class Execution:
 
     def resend(self) -> None:
         """The same INTENT once more: its `before` stays, for the call before may still be at work."""
-        if self.order is None and not self.spec.looks_first:
-            self.intent = replace(self.intended, before={**self.intended.before, "absent": True})
+        absent = {"absent": True} if self.order is None and not self.spec.looks_first else {}
+        self.intent = replace(self.intended, before={**self.intended.before, **absent, "resent": True})
         self.reply = self.found = None
 
     def renew(self) -> None:
