@@ -10,8 +10,8 @@ from uuid import uuid4
 
 from connector.errors import Refused
 from connector.sink.commands.create_order import EXISTS
-from connector.sink.commands.payments import booked
-from connector.sink.commands.spec import Variant, Verdict
+from connector.sink.commands.payments import bears_its_own
+from connector.sink.commands.spec import Meaning, Variant, Verdict
 from connector.sink.context import SinkContext
 from connector.sink.decisions import NO_SUCH_OPERATION, Case, End, Look, Prepare, Resend, Step, decide
 from connector.sink.execution import Execution
@@ -113,7 +113,7 @@ class Executor:
         at = context.clock.monotonic() if execution.found is None else execution.found_at
         return Case(
             reply.kind,
-            spec.meaning(reply.code),
+            Meaning.LOOK if reply.unpaid and spec.meaning(reply.code) is Meaning.SUCCEEDED else spec.meaning(reply.code),
             reply.code or ("" if execution.found is None else spec.good(execution.intended.operation)),
             _advised(execution, reply.text) if reply.kind in (Kind.REFUSED, Kind.MISSING) else reply.text,
             own=not named or execution.command.ext_order_id in ("", named),
@@ -176,8 +176,9 @@ class Executor:
             return None
         if execution.spec.shows_done(command, order):
             return End(Outcome.SUCCEEDED, reconciled=True)
-        there = booked(command, order) and all(not row.get("externalReference") for row in command.body["paymentList"])
-        return End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, A_PART_PAID, reconciled=True) if there else None
+        if bears_its_own(command, order):
+            return End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, A_PART_PAID, reconciled=True)
+        return None
 
     async def _shows_done(self, execution: Execution) -> bool:
         """By the INTENT that travelled with the letter, or by the order alone."""
