@@ -15,6 +15,7 @@ from connector.sink.commands.spec import (
     RepeatSafety,
     Snapshot,
     Variant,
+    Verdict,
     codes,
     stood,
     unclear,
@@ -56,11 +57,11 @@ def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconcile
     order, lock = evidence.order, intent.before["lock"]
     if order is None:
         return NO_ORDER
-    if evidence.code == CHANGED and not intent.unanswered and not intent.before.get("resent"):
-        return NOT_DONE  # the only call with this lock, and it was refused: whoever changed the order, it was not this call
     if lock.get(COUNTER) is None or order.get(COUNTER) is None:
         return unclear(NO_COUNTER, ask_again=lock.get(COUNTER) is not None)
-    return NOT_DONE if order[COUNTER] == lock[COUNTER] else _by_fields(command, order, intent.before["was"])
+    found = NOT_DONE if order[COUNTER] == lock[COUNTER] else _by_fields(command, order, intent.before["was"])
+    only_call_refused = evidence.code == CHANGED and not intent.unanswered and not intent.before.get("resent")
+    return NOT_DONE if found.verdict is Verdict.UNCLEAR and only_call_refused else found  # whoever changed it, it was not ours
 
 
 def _by_fields(command: Command, order: Order, was: Mapping[str, str]) -> Reconciled:
