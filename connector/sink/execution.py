@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 
+from connector.mplus.answers import OrderAnswer
 from connector.sink.blame import Trouble
 from connector.sink.commands.spec import CommandSpec, Reconciled, RepeatSafety, Variant, idempotency_key
-from connector.sink.commands.table import is_stranger, spec_of
+from connector.sink.commands.table import is_stranger, names_another, spec_of
 from connector.sink.intake import Command
 from connector.sink.ledger import Intent
 from connector.sink.orders import Order
@@ -54,6 +55,14 @@ class Execution:
         if self.intent is None:
             raise AssertionError("nothing is intended")
         return self.intent
+
+    @property
+    def answer(self) -> OrderAnswer | None:
+        """The POS's answer to the last call, unless that is about another order."""
+        answer = self.reply.answer if self.reply else None
+        return (
+            None if answer is not None and answer.order and names_another(self.command, self.intended, answer.order) else answer
+        )
 
     @property
     def variant(self) -> Variant:
@@ -126,7 +135,7 @@ class Execution:
         """How it ends, with the order as far as it is known; never another order than its key's."""
         stranger = self.order is not None and is_stranger(self.command, self.intent, self.order)
         order = {} if stranger or self.order is None else self.order
-        answer = self.reply.answer if self.reply else None
+        answer = self.answer
         planned = self.intent.order_id if self.intent else ""
         return Ending(
             outcome,

@@ -5,7 +5,7 @@ commands/ say why it is. A POS that is down delays a command and does not fail i
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from connector.errors import Refused
@@ -57,13 +57,14 @@ class Executor:
 
     async def judge(self, execution: Execution) -> Ending:
         """A redriven command that the ledger has forgotten: never sent, only looked for. Raises Fenced and TransactionLost."""
+        execution.unsent, execution.attempts = False, execution.intent.attempt if execution.intent else 0
         try:
             await self._lookup.find(execution)
+            done = execution.order is not None and await self._shows_done(execution)
         except (Refused, Hopeless) as error:
             return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, f"{FORGOTTEN} ({error or execution.reason})")
-        if execution.order is not None and await self._shows_done(execution):
-            end = End(Outcome.SUCCEEDED, reconciled=True)
-            return await self._ending(execution, end)
+        if done:
+            return await self._ending(execution, End(Outcome.SUCCEEDED, reconciled=True))
         return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, FORGOTTEN, reconciled=True)
 
     async def _first(self, execution: Execution) -> Step:
@@ -92,31 +93,31 @@ class Executor:
         """An INTENT without a result: the call may have been made, by this worker or by one that is gone."""
         intent, context = execution.intended, self._context
         now, wall = context.clock.monotonic(), context.clock.wall()
-        execution.attempts, execution.generation, execution.unsent = intent.attempt, intent.generation, False
+        execution.attempts, execution.generation = intent.attempt, intent.generation
         reply = await context.calls.reply(intent.id)
         if intent.unanswered and reply is not SILENCE:  # of this worker, whose clock can be trusted
-            execution.unanswered_at = now - max(0.0, (wall - datetime.fromisoformat(intent.unanswered)).total_seconds())
+            execution.unanswered_at = now - max(-SENDING_S, (wall - datetime.fromisoformat(intent.unanswered)).total_seconds())
             execution.unanswered_stamp = intent.unanswered
         execution.replied(reply, now, intent.at, context.deadlines.retry_after)
         if reply is SILENCE:
             # another worker's clock is not trusted, unless an operator asks again, long after
             ago = (wall - datetime.fromisoformat(intent.at)).total_seconds() if execution.redriven else 0.0
-            execution.unanswered_at = now + SENDING_S - max(0.0, ago)
+            left = SENDING_S - max(0.0, ago)
+            execution.unanswered_at, execution.unanswered_stamp = now + left, (wall + timedelta(seconds=left)).isoformat()
+        execution.unsent = not execution.attempts
 
     def _case(self, execution: Execution) -> Case:
         """What is known, as of now; what was found, as of when that look began."""
         reply, context, spec = execution.reply, self._context, execution.spec
         if reply is None:
             raise AssertionError("nothing was sent")
-        order = reply.answer.order if reply.answer else None
-        named = (order or {}).get("extOrderId")
         at = context.clock.monotonic() if execution.found is None else execution.found_at
         return Case(
             reply.kind,
             Meaning.LOOK if reply.unpaid and spec.meaning(reply.code) is Meaning.SUCCEEDED else spec.meaning(reply.code),
             reply.code or ("" if execution.found is None else spec.good(execution.intended.operation)),
             _advised(execution, reply.text) if reply.kind in (Kind.REFUSED, Kind.MISSING) else reply.text,
-            own=not named or execution.command.ext_order_id in ("", named),
+            own=execution.answer is reply.answer,
             found=execution.found,
             safety=execution.safety,
             unanswered_s=execution.unanswered_s(at, context.deadlines.answer),
@@ -164,7 +165,7 @@ class Executor:
         if not execution.spec.looks_first:
             return End(Outcome.REJECTED, EXISTS, "there is such an order already")
         order_id, name = str(order.get("orderId") or ""), str(order.get("extOrderId") or "")
-        key = name or command.ext_order_id or order_id
+        key = name or ("" if command.order_id else command.ext_order_id) or order_id  # found by its name, it has that one
         if command.order_id not in ("", order_id) or command.key != key:
             return End(Outcome.REJECTED, INVALID, f"this is the order {order_id!r}, whose commands have the key {key!r}")
         return await self._paid_before(execution)
@@ -181,12 +182,14 @@ class Executor:
         return None
 
     async def _shows_done(self, execution: Execution) -> bool:
-        """By the INTENT that travelled with the letter, or by the order alone."""
+        """By the INTENT that travelled with the letter; without one by the order alone, where no other command made it."""
         if execution.intent is not None:
             await self._lookup.reconcile(execution)
-            if execution.found is not None and execution.found.verdict is Verdict.DONE:
-                return True
-        return execution.order is not None and execution.spec.shows_done(execution.command, execution.order)
+            return execution.found is not None and execution.found.verdict is Verdict.DONE
+        order, creates = execution.order, not execution.spec.looks_first
+        if order is None or (creates and await self._lookup.is_anothers(execution, order)):
+            return False
+        return execution.spec.shows_done(execution.command, order)
 
     async def _send(self, execution: Execution) -> Step | None:
         """INTENT, then the call: at most SENDING_S apart, by a worker that just proved to be the owner."""
@@ -220,7 +223,7 @@ class Executor:
 
     async def _ending(self, execution: Execution, end: End) -> Ending:
         """The result, with the order's marker after the command: it may cost one more look."""
-        answer = execution.reply.answer if execution.reply and not end.reconciled else None
+        answer = None if end.reconciled else execution.answer
         if answer is not None:
             execution.order = answer.order or execution.order
         queued = answer is not None and answer.queued

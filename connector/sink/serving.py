@@ -106,7 +106,7 @@ class Desk:
         letter = redriven_letter(message, execution.command)
         if letter.is_new(self._context.clock.wall().timestamp(), self._context.deadlines.ledger):
             return True
-        execution.intent, execution.attempts = letter.intent, letter.intent.attempt if letter.intent else 0
+        execution.intent = letter.intent
         return False
 
     async def _carry_out(self, message: Message, execution: Execution, *, forgotten: bool = False) -> None:

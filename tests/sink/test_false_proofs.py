@@ -294,8 +294,8 @@ def test_a_creation_tells_of_its_payments(told_of_it: str, *, unpaid: bool) -> N
     """In an element of its own, beside the creation's result."""
     code = f"<ns:payResult>{told_of_it}</ns:payResult>" if told_of_it else ""
     body = (
-        '<E:Envelope xmlns:E="http://schemas.xmlsoap.org/soap/envelope/" xmlns:ns="urn:mplusqapi"><E:Body><ns:CreateOrderV3Response>'
-        f"<ns:result>CREATE-ORDER-RESULT-OK</ns:result><ns:info/>{code}</ns:CreateOrderV3Response></E:Body></E:Envelope>"
+        '<E:Envelope xmlns:E="http://schemas.xmlsoap.org/soap/envelope/" xmlns:ns="urn:mplusqapi"><E:Body>'
+        f"<ns:CreateOrderV3Response><ns:result>CREATE-ORDER-RESULT-OK</ns:result><ns:info/>{code}</ns:CreateOrderV3Response></E:Body></E:Envelope>"
     )
     answer = read_answer(body.encode(), "CreateOrderV3Response")
     assert unpaid == Reply(Kind.ANSWERED, "", answer).unpaid

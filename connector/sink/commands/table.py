@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from connector.sink.commands import cancel_order, create_order, deliver_order, pay_order, update_order
-from connector.sink.commands.spec import CommandSpec, Evidence, Reconciled, unclear
+from connector.sink.commands.spec import NOT_DONE, CommandSpec, Evidence, Reconciled, unclear
 from connector.sink.intake import Command
 from connector.sink.ledger import Intent
 
@@ -25,10 +25,19 @@ def spec_of(command: Command) -> CommandSpec:
 
 
 def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
-    """What the evidence shows about the INTENT's call; nothing, where it is another order's."""
+    """What the evidence shows about the INTENT's call; nothing, where it is another order's.
+
+    To some POS two names are one that we tell apart: a creation whose only call says that its name is taken is not done.
+    """
     if evidence.order is not None and is_stranger(command, intent, evidence.order):
-        return unclear(STRANGER)
+        return NOT_DONE if evidence.code == create_order.EXISTS and intent.attempt == 1 else unclear(STRANGER)
     return spec_of(command).reconcile(command, intent, evidence)
+
+
+def names_another(command: Command, intent: Intent, order: Mapping[str, object]) -> bool:
+    """Whether an answer's order is another than the command's. What it does not name is no sign of that."""
+    pairs = ((command.ext_order_id, order.get("extOrderId")), (intent.order_id, order.get("orderId")))
+    return any(ours and theirs and ours != theirs for ours, theirs in pairs)
 
 
 def is_stranger(command: Command, intent: Intent | None, order: Mapping[str, object]) -> bool:
