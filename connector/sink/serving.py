@@ -116,6 +116,7 @@ class Desk:
         try:
             ending, stage = await self._ending(execution, forgotten=forgotten)
             await self._end(message, command, ending, stage, forgotten=forgotten)
+            context.calls.told(command.id)
         except BaseException:
             context.tell(CommandDropped(context.administration, command.name, command.id))
             raise

@@ -20,7 +20,7 @@ from connector.sink.ledger import Intent
 from connector.sink.results import Ending
 from tests.sink.bench import Bench, Time, benching
 from tests.sink.rig import create, deliver, key_of, pay, update
-from tests.sink.test_evidence import UNKNOWN, Showing
+from tests.sink.test_evidence import UNKNOWN, Showing, references
 from tests.sink.test_looking import ONLY_V1, TAKEN, Foreign
 from tests.sink.test_lost_answers import TOTAL, told
 
@@ -248,3 +248,29 @@ async def test_another_workers_clock_ends_no_waiting(skew_h: int) -> None:
 
 def _shifted(at: str, hours: int) -> str:
     return (datetime.fromisoformat(at) + timedelta(hours=hours)).isoformat()
+
+
+@pytest.mark.parametrize("code", ["PAY-ORDER-RESULT-OK", "PAY-ORDER-RESULT-PAYMENT-INSUFFICIENT"])
+async def test_an_answer_outlives_the_tenure_that_got_it(code: str) -> None:
+    """The partition is left between the answer and its result, and comes back: the answer counts, whatever the order shows."""
+    async with benching(through=lambda pos, _: Showing(pos, references(lambda text: ""))) as bench:
+        await bench.run(create("c-0", "web-1"))
+        bench.pos.faults.results.tell("payOrderV2", [code], effect=code.endswith("OK"))
+        asked = pay("c-1", "web-1", 100)
+        reached = asyncio.Event()
+
+        async def looks() -> None:
+            reached.set()
+            await asyncio.Event().wait()
+
+        bench.wire.before(lambda _, it: looks if it == "getOrder" else None)
+        working = asyncio.create_task(bench.run(asked))
+        if code.endswith("OK"):
+            await asyncio.wait_for(reached.wait(), 10)
+            working.cancel()
+        await asyncio.wait([working])
+        bench.wire.before(lambda *_: None)
+        result = await bench.run(asked, intent=bench.intents[-1])
+        assert code == result["reason"]
+        assert (1, False) == (result["attempts"], result["reconciled"])
+        assert 1 == bench.wire.changes.count((bench.wire.changes[-1][0], "payOrderV2"))
