@@ -299,3 +299,44 @@ def test_a_creation_tells_of_its_payments(told_of_it: str, *, unpaid: bool) -> N
     )
     answer = read_answer(body.encode(), "CreateOrderV3Response")
     assert unpaid == Reply(Kind.ANSWERED, "", answer).unpaid
+
+
+TURNOVER = "DELIVER-ORDER-TURNOVER-TYPE-INVOICE"
+
+
+@pytest.mark.parametrize("part", [False, True])
+@pytest.mark.parametrize("invoiced", [False, True])
+async def test_an_order_that_was_delivered_without_the_invoice_that_is_asked_for(*, part: bool, invoiced: bool) -> None:
+    """ALREADY-DELIVERED is as asked only if there is an invoice: else nothing was done, and nothing will be."""
+    async with benching() as bench:
+        await bench.run(create("c-0", "web-1"))
+        line = {"lineId": first_line(bench), "quantity": 1}
+        await bench.run({**deliver("c-1", "web-1"), **({"turnoverType": TURNOVER} if invoiced else {})})
+        result = await bench.run({**deliver("c-2", "web-1", *([line] if part else [])), "turnoverType": TURNOVER})
+        code = "DELIVER-ORDER-V2-RESULT-ALREADY-DELIVERED" if part else "DELIVER-ORDER-RESULT-ALREADY-DELIVERED"
+        assert ("succeeded" if invoiced else "rejected", code, 1, True) == told(result)
+
+
+@pytest.mark.parametrize("done", [True, False])
+async def test_an_intent_of_an_older_version(*, done: bool) -> None:
+    """It knows no payments before, only how often its reference was there; another deposit is in the order, and is not ours."""
+    async with benching() as bench:
+        await bench.run(create("c-0", "web-1"))
+        order_id = bench.order("web-1")["orderId"]
+        bench.pos.shop.cashier_pays(order_id, 700)
+        bench.pos.faults.switch("drop_after" if done else "drop_before", count=1, operations=["payOrderV2"])
+        bench.pos.faults.unlicensed_operations = frozenset()
+        bench.wire.before(
+            lambda *_: setattr(
+                bench.pos.faults, "unlicensed_operations", frozenset({"getOrder"} if bench.wire.changes[1:] else ())
+            )
+        )
+        assert UNKNOWN == told(await bench.run(pay("c-1", "web-1", 100)))[:2]
+        bench.wire.before(lambda *_: None)
+        bench.pos.faults.unlicensed_operations = frozenset()
+        intent = bench.endings[-1].intent
+        assert intent is not None
+        older = replace(intent, before={"references": {"c-1": 0}, "invoiceIds": [], "packingSlipIds": []})
+        result = await bench.run(pay("c-1", "web-1", 100), intent=older)
+        assert ("succeeded", 1 if done else 2) == (result["outcome"], result["attempts"])
+        assert ["created", "paid", "paid"] == bench.effects("web-1")

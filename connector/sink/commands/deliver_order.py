@@ -26,12 +26,13 @@ from connector.sink.commands.spec import (
 )
 from connector.sink.intake import Command
 from connector.sink.ledger import Intent
-from connector.sink.orders import Order, asked_lines, delivered, ids, slip_lines
+from connector.sink.orders import Order, asked_lines, delivered, ids, is_shown, slip_lines
 
 Amounts = Mapping[str, Decimal]
 NONE = Decimal(0)
 FAILED = "DELIVER-ORDER-RESULT-FAILED"
 COMPLETE = "ORDER-DELIVERY-STATE-COMPLETE"
+ALREADY = "-ALREADY-DELIVERED"
 NO_STATE = "the order does not show how far it is delivered"
 NO_INVOICE = "the order is delivered, and no new invoice is there"
 NOT_SHOWN = "the order does not show how much of its lines is delivered"
@@ -66,10 +67,19 @@ def reconcile_whole(command: Command, intent: Intent, evidence: Evidence) -> Rec
     if state != COMPLETE:
         halfway = evidence.code == FAILED and not stands_still(intent, order) and _perhaps_a_part_is_new(intent, order)
         return unclear(A_PART) if halfway else NOT_DONE
+    if evidence.code.endswith(ALREADY):
+        return _was_delivered(intent, order)
     done = made(intent, order)
-    if not _invoiced(command):
+    if not invoiced(command):
         return replace(done, invoice_id="")  # one that was not asked for is others'
     return done if done.invoice_id else unclear(NO_INVOICE)
+
+
+def _was_delivered(intent: Intent, order: Order) -> Reconciled:
+    """The POS had nothing left to deliver, and an invoice was asked for: as asked only if there is one."""
+    if ids(order, "invoiceIds"):
+        return made(intent, order)
+    return NOT_DONE if intent.attempt == 1 and is_shown(order, "invoiceIds") else unclear(NO_INVOICE)
 
 
 def _perhaps_a_part_is_new(intent: Intent, order: Order) -> bool:
@@ -84,6 +94,8 @@ def reconcile_part(command: Command, intent: Intent, evidence: Evidence) -> Reco
     order = evidence.order
     if order is None:
         return NO_ORDER
+    if evidence.code.endswith(ALREADY):
+        return _was_delivered(intent, order)
     wanted = {line: amount for line, amount in asked_lines(command.body["lineList"]).items() if amount}
     if stands_still(intent, order) and not any((_moved(intent, order, wanted) or {}).values()):
         return NOT_DONE
@@ -138,19 +150,20 @@ def _moved(intent: Intent, order: Order, wanted: Amounts) -> Amounts | None:
 
 def _delivered(command: Command, intent: Intent, order: Order, slip_id: str) -> Reconciled:
     """The invoice that was asked for is made once nothing is left to deliver."""
-    invoices = new_documents(intent, order, "invoiceIds") if _invoiced(command) else []
-    if _invoiced(command) and not invoices and order.get("deliveryState") in (None, COMPLETE):
+    invoices = new_documents(intent, order, "invoiceIds") if invoiced(command) else []
+    if invoiced(command) and not invoices and order.get("deliveryState") in (None, COMPLETE):
         return unclear(NO_INVOICE)
     return Reconciled(Verdict.DONE, (invoices or [""])[-1], slip_id)
 
 
-def _invoiced(command: Command) -> bool:
+def invoiced(command: Command) -> bool:
+    """Whether an invoice was asked for."""
     return str(command.body.get("turnoverType") or "").endswith("-INVOICE")
 
 
 def whole_shows_done(command: Command, order: Order) -> bool:
     """Nothing is left to deliver, and there is an invoice where one was asked for."""
-    return order.get("deliveryState") == COMPLETE and (not _invoiced(command) or bool(ids(order, "invoiceIds")))
+    return order.get("deliveryState") == COMPLETE and (not invoiced(command) or bool(ids(order, "invoiceIds")))
 
 
 def part_shows_done(command: Command, order: Order) -> bool:
@@ -175,3 +188,7 @@ PART = CommandSpec(
     reconcile_part,
     part_shows_done,
 )
+
+ONLY_OK = codes(["OK"], [])
+WHOLE_INVOICED, PART_INVOICED = replace(WHOLE, codes=ONLY_OK), replace(PART, codes=ONLY_OK)
+"""With an invoice: that all is delivered already is not all that was asked."""

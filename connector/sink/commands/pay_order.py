@@ -106,9 +106,10 @@ def _settled(command: Command, intent: Intent, order: Order) -> Reconciled:
 
 
 def _new_payments(command: Command, intent: Intent, order: Order) -> list[Payment] | None:
-    """Those since the INTENT; None where that is not shown."""
+    """Those since the INTENT, and of an INTENT of an older version all that are not ours; None where that is not shown."""
     now = shown_payments(order)
-    if now is None or intent.before.get("payments") is None:
+    known = "references" in intent.before or intent.before.get("payments") is not None
+    if now is None or not known:
         return None
     return list((Counter(now) - Counter(_payments_before(command, intent))).elements())
 
