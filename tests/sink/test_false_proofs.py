@@ -80,6 +80,19 @@ async def test_a_payment_that_is_booked_otherwise_is_not_made_twice(unlike: str,
         assert "rejected" != result["outcome"]
 
 
+@pytest.mark.parametrize("missing", [frozenset(), ONLY_V1])
+async def test_a_settlement_with_change_may_be_ours(missing: frozenset[str]) -> None:
+    """More cash is given than is due, its answer is lost, and the POS books what is due, without a reference: not rejected."""
+    due = both(lambda shown: booked_as(TOTAL)(shown) if shown.get("invoiceIds") else None, references(lambda text: ""))
+    async with benching(through=lambda pos, _: Showing(pos, due)) as bench:
+        bench.pos.faults.missing_operations = missing
+        await bench.run(create("c-0", "web-1"))
+        bench.pos.faults.switch("drop_after", count=1, operations=["payOrder", "payOrderV2"])
+        result = await bench.run(pay("c-1", "web-1", TOTAL + 760, prepay=False))
+        assert UNKNOWN == told(result)[:2]
+        assert ["created", "paid", "delivered", "invoiced"] == bench.effects("web-1")
+
+
 async def test_a_reference_that_is_anothers_command_id_is_still_ours() -> None:
     """The producer pays with the id of its own createOrder as reference: that does not make the payment another's."""
     async with benching(through=lambda pos, _: Showing(pos, rounded)) as bench:

@@ -135,8 +135,12 @@ def _unrecognised(command: Command, intent: Intent, evidence: Evidence, order: O
 
 
 def _unpaid(intent: Intent, evidence: Evidence, order: Order, new: Sequence[Payment]) -> Reconciled:
-    """Nothing was paid that was to be: neither may the rest of it have been done."""
-    if not new and new_documents(intent, order, "invoiceIds") != []:
+    """None of the payments is ours, as it seems: neither may the rest of it have been done.
+
+    Who settles in cash gives more than is due: what is booked then, without a reference, may have any amount.
+    """
+    anothers = bool(new) and all(row.reference for row in new)
+    if not anothers and new_documents(intent, order, "invoiceIds") != []:
         return unclear(PERHAPS_INVOICED)
     failed_halfway = evidence.code == FAILED and new_documents(intent, order, "packingSlipIds") != []
     return unclear(PERHAPS_DELIVERED) if failed_halfway else NOT_DONE
