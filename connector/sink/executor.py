@@ -48,7 +48,8 @@ class Executor:
             while not isinstance(step, End):
                 step = await self._do(execution, step) or decide(self._case(execution))
         except Expired:
-            step = End(Outcome.REJECTED, EXPIRED, f"it was not sent before {execution.command.body['expiresAt']}")
+            done = "done" if execution.attempts else "sent"
+            step = End(Outcome.REJECTED, EXPIRED, f"it was not {done} before {execution.command.body['expiresAt']}")
         except Hopeless:
             step = End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, ALONE.format(execution.reason))
         finally:
@@ -63,9 +64,8 @@ class Executor:
             done = execution.order is not None and await self._shows_done(execution)
         except (Refused, Hopeless) as error:
             return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, f"{FORGOTTEN} ({error or execution.reason})")
-        if done:
-            return await self._ending(execution, End(Outcome.SUCCEEDED, reconciled=True))
-        return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, FORGOTTEN, reconciled=True)
+        outcome, reason, message = (Outcome.SUCCEEDED, "", "") if done else (Outcome.UNKNOWN, OUTCOME_UNKNOWN, FORGOTTEN)
+        return await self._ending(execution, End(outcome, reason, message, reconciled=True))
 
     async def _first(self, execution: Execution) -> Step:
         if execution.intent is None:
@@ -91,8 +91,8 @@ class Executor:
 
     async def _take_up(self, execution: Execution) -> None:
         """An INTENT without a result: the call may have been made, by this worker or by one that is gone."""
-        intent, context = execution.intended, self._context
-        now, wall = context.clock.monotonic(), context.clock.wall()
+        intent, context, now = execution.intended, self._context, self._context.clock.monotonic()
+        wall = context.clock.wall()
         execution.attempts, execution.generation = intent.attempt, intent.generation
         reply = await context.calls.reply(intent.id)
         if intent.unanswered and reply is not SILENCE:  # of this worker, whose clock can be trusted
@@ -101,8 +101,8 @@ class Executor:
         execution.replied(reply, now, intent.at, context.deadlines.retry_after)
         if reply is SILENCE:
             # another worker's clock is not trusted, unless an operator asks again, long after
-            ago = (wall - datetime.fromisoformat(intent.at)).total_seconds() if execution.redriven else 0.0
-            left = SENDING_S - max(0.0, ago)
+            dated = execution.redriven and intent.at  # none is dated that failed before it was sent
+            left = SENDING_S - max(0.0, (wall - datetime.fromisoformat(intent.at)).total_seconds() if dated else 0.0)
             execution.unanswered_at, execution.unanswered_stamp = now + left, (wall + timedelta(seconds=left)).isoformat()
         execution.unsent = not execution.attempts
 

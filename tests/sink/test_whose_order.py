@@ -274,3 +274,12 @@ async def test_an_answer_outlives_the_tenure_that_got_it(code: str) -> None:
         assert code == result["reason"]
         assert (1, False) == (result["attempts"], result["reconciled"])
         assert 1 == bench.wire.changes.count((bench.wire.changes[-1][0], "payOrderV2"))
+
+
+async def test_what_failed_before_it_was_sent_can_be_redriven() -> None:
+    """Its INTENT was made, and by a mistake of ours not sent: it has no time, and is carried out."""
+    async with benching() as bench:
+        await bench.run(create("c-0", "web-1"))
+        intent = await sent_and_forgotten(bench, pay("c-1", "web-1", 100), "payOrderV2")
+        unsent = replace(intent, id="", at="", attempt=0)
+        assert ("succeeded", 1) == told(await bench.run(pay("c-1", "web-1", 100), intent=unsent, redriven=True))[::2]
