@@ -78,6 +78,7 @@ PURE = (
     "sink.replies",
     "sink.blame",
     "sink.redrive",
+    "sink.preconditions",
     "sink.intake",
     "sink.strict",
     "sink.wording",

@@ -20,6 +20,7 @@ class OrderAnswer:
     """One answer. Texts are empty where the POS told nothing; `order` is as in events.
 
     `queued`: accepted, to be booked later. `replayed`: the first answer once more, for the same idempotency key.
+    `payment_code`: of a creation with payments, the result code of these.
     """
 
     code: str
@@ -30,6 +31,7 @@ class OrderAnswer:
     message: str = ""
     queued: bool = False
     replayed: bool = False
+    payment_code: str = ""
 
 
 def read_answer(body: bytes, response: str) -> OrderAnswer:
@@ -47,6 +49,7 @@ def read_answer(body: bytes, response: str) -> OrderAnswer:
         _text(answer, "errorMessage") or _text(answer, "message"),
         _text(answer, "info", "orderQueued") in ("true", "1"),
         _text(answer, "idempotencyResult") == REPLAY,
+        _text(answer, "payResult"),
     )
 
 

@@ -182,6 +182,9 @@ class PosClient:
 async def _answer_of_the_pos(operation: str, answer: Answer) -> OrderAnswer:
     try:
         return read_answer(await whole(answer, ORDER_ANSWER), OPERATIONS[operation].response)
+    except FaultError as error:
+        error.after = retry_after(answer.retry_after)
+        raise
     except PageError as error:
         what = f"{operation}: HTTP {answer.status} is no answer of the POS ({error})"
         raise Unanswered(what, after=retry_after(answer.retry_after)) from None
@@ -204,9 +207,12 @@ async def _refuse_faults(answer: Answer) -> None:
         raise AccessDenied(f"{DENIED} (HTTP {answer.status}, if not from something between)", str(answer.status))
     if answer.status == 413:
         raise Refused("the request is larger than the POS takes (HTTP 413)", "413")
+    after = retry_after(answer.retry_after)
     if answer.status in (429, 503):
-        raise Retry(f"the POS asks to wait (HTTP {answer.status})", after=retry_after(answer.retry_after))
-    fault = read_fault(await whole(answer, SMALL_ANSWER))
-    if fault is None:
-        raise Retry(f"the POS answered HTTP {answer.status} without a SOAP fault")
-    raise FaultError(*fault)
+        raise Retry(f"the POS asks to wait (HTTP {answer.status})", after=after)
+    told = read_fault(await whole(answer, SMALL_ANSWER))
+    if told is None:
+        raise Retry(f"the POS answered HTTP {answer.status} without a SOAP fault", after=after)
+    fault = FaultError(*told)
+    fault.after = after
+    raise fault

@@ -10,7 +10,12 @@ SOAP = tuple(f"{{{uri}}}" for uri in ("http://schemas.xmlsoap.org/soap/envelope/
 
 
 class FaultError(Exception):
-    """The answer is a SOAP fault. `code` is without prefix (`Client.Authentication`), `text` one line of the POS's own."""
+    """The answer is a SOAP fault. `code` is without prefix (`Client.Authentication`), `text` one line of the POS's own.
+
+    `after`: seconds that it was asked to wait beside it, or None.
+    """
+
+    after: float | None = None
 
     def __init__(self, code: str, text: str) -> None:
         super().__init__(f"{code}: {text}")

@@ -43,7 +43,7 @@ def translated(operation: str, secret: str) -> Iterator[None]:
     except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError) as error:
         raise Unanswered(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
     except FaultError as error:
-        raise _fault(operation, _without(secret, error.code)[:100], _without(secret, error.text)[:500]) from None
+        raise _fault(operation, _without(secret, error.code)[:100], _without(secret, error.text)[:500], error.after) from None
     except PageError as error:
         raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
     except Exception as error:  # whatever else a library throws: it may hold the request, and what was sent may be carried out
@@ -57,7 +57,7 @@ def _without(secret: str, text: str) -> str:
     return re.sub(pattern, "***", text, flags=re.IGNORECASE) if pattern else text
 
 
-def _fault(operation: str, code: str, text: str) -> ConnectorError:
+def _fault(operation: str, code: str, text: str, after: float | None) -> ConnectorError:
     kind = code.rpartition(":")[2]
     if kind.startswith("Client.Authentication"):
         return AccessDenied(DENIED, kind)
@@ -65,7 +65,7 @@ def _fault(operation: str, code: str, text: str) -> ConnectorError:
         return UnknownOperation(f"{operation} is not known to this POS: {text}", kind)
     if kind.startswith(OURS):
         return Refused(f"{operation} is refused: {text}", kind)
-    return Retry(f"{operation}: the POS failed: {text}")
+    return Retry(f"{operation}: the POS failed: {text}", after=after)
 
 
 OURS = ("Client", "Sender")

@@ -1,4 +1,7 @@
-"""Calls that change something: each is made once, outlives the tenure that made it, and ends in a Reply."""
+"""Calls that change something: each is made once, outlives the tenure that made it, and ends in a Reply.
+
+The last reply of a command is kept until its result is committed: a tenure may end between.
+"""
 
 import asyncio
 from collections.abc import Coroutine
@@ -39,13 +42,17 @@ class Calls:
     def __init__(self, pos: Pos) -> None:
         self.pos = pos
         self._under_way: dict[str, asyncio.Task[Reply]] = {}
+        self._last: dict[str, str] = {}
         self._all = Tally()
         self._each: dict[str, Tally] = {}
 
     async def make(self, intent_id: str, command_id: str, operation: str, fields: Fields) -> Reply:
         """Make a call and wait for its reply; who is cancelled meanwhile leaves it behind."""
+        self.told(command_id)
         if len(self._under_way) > MOST_LEFT:
             self._under_way = {name: call for name, call in self._under_way.items() if not call.done()}
+            self._last = {command: name for command, name in self._last.items() if name in self._under_way}
+        self._last[command_id] = intent_id
         self._under_way[intent_id] = asyncio.create_task(self._made(command_id, self.pos.change(operation, fields)))
         return await self.reply(intent_id)
 
@@ -54,9 +61,13 @@ class Calls:
         call = self._under_way.get(intent_id)
         if call is None:
             return SILENCE
-        reply = await asyncio.shield(call)
-        self._under_way.pop(intent_id, None)
-        return reply
+        return await asyncio.shield(call)
+
+    def told(self, command_id: str) -> None:
+        """The result of a command is committed, or its last reply is of no more use: it need not be kept."""
+        call = self._under_way.get(self._last.get(command_id, ""))
+        if call is not None and call.done():
+            del self._under_way[self._last.pop(command_id)]
 
     def others(self, command_id: str) -> Tally:
         """How the POS has treated the calls of all other commands so far."""

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass, field, replace
 
+from connector.mplus.answers import OrderAnswer
 from connector.sink.blame import Trouble
 from connector.sink.commands.spec import CommandSpec, Reconciled, RepeatSafety, Variant, idempotency_key
-from connector.sink.commands.table import is_stranger, spec_of
+from connector.sink.commands.table import is_stranger, names_another, spec_of
 from connector.sink.intake import Command
 from connector.sink.ledger import Intent
 from connector.sink.orders import Order
@@ -58,6 +59,14 @@ class Execution:
         return self.intent
 
     @property
+    def answer(self) -> OrderAnswer | None:
+        """The POS's answer to the last call, unless that is about another order."""
+        answer = self.reply.answer if self.reply else None
+        return (
+            None if answer is not None and answer.order and names_another(self.command, self.intended, answer.order) else answer
+        )
+
+    @property
     def variant(self) -> Variant:
         """How the INTENT is sent."""
         return next(variant for variant in self.spec.variants if variant.operation == self.intended.operation)
@@ -81,7 +90,7 @@ class Execution:
             offset=self.offset,
             digest=command.digest,
             operation=variant.operation,
-            order_id=str(order.get("orderId") or ""),
+            order_id=str(order.get("orderId") or "") if self.spec.looks_first else "",  # a creation names none
             ext_order_id=command.ext_order_id or str(order.get("extOrderId") or ""),
             idempotency_key=idempotency_key(command, self.generation) if variant.safety is RepeatSafety.IDEMPOTENCY_KEY else "",
             before=self.spec.snapshot(command, self.order) | ({"absent": True} if self.absent else {}),
@@ -116,8 +125,8 @@ class Execution:
 
     def resend(self) -> None:
         """The same INTENT once more: its `before` stays, for the call before may still be at work."""
-        if self.order is None and not self.spec.looks_first:
-            self.intent = replace(self.intended, before={**self.intended.before, "absent": True})
+        absent = {"absent": True} if self.order is None and not self.spec.looks_first else {}
+        self.intent = replace(self.intended, before={**self.intended.before, **absent, "resent": True})
         self.reply = self.found = None
 
     def renew(self) -> None:
@@ -130,7 +139,7 @@ class Execution:
         """How it ends, with the order as far as it is known; never another order than its key's."""
         stranger = self.order is not None and is_stranger(self.command, self.intent, self.order)
         order = {} if stranger or self.order is None else self.order
-        answer = self.reply.answer if self.reply else None
+        answer = self.answer
         planned = self.intent.order_id if self.intent else ""
         return Ending(
             outcome,

@@ -5,17 +5,16 @@ commands/ say why it is. A POS that is down delays a command and does not fail i
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from connector.errors import Refused
-from connector.sink.commands.create_order import EXISTS
-from connector.sink.commands.payments import booked
-from connector.sink.commands.spec import Variant, Verdict
+from connector.sink.commands.spec import Meaning, Variant, Verdict
 from connector.sink.context import SinkContext
 from connector.sink.decisions import NO_SUCH_OPERATION, Case, End, Look, Prepare, Resend, Step, decide
 from connector.sink.execution import Execution
-from connector.sink.order_lookup import NOT_FOUND, Expired, Hopeless, OrderLookup
+from connector.sink.order_lookup import Expired, Hopeless, OrderLookup
+from connector.sink.preconditions import ruled_out
 from connector.sink.replies import SILENCE, Kind
 from connector.sink.results import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, Ending, Outcome
 
@@ -30,7 +29,6 @@ RACES_MAX = 10
 """Calls of an update that takes the current changeCounter, while others are quicker each time."""
 
 FORGOTTEN = "the ledger has forgotten this command, and the order does not show it done: look at it, and send a new command"
-A_PART_PAID = "a part of this command's payments is in the order already"
 ALONE = "it alone fails again and again: {}"
 
 
@@ -48,7 +46,8 @@ class Executor:
             while not isinstance(step, End):
                 step = await self._do(execution, step) or decide(self._case(execution))
         except Expired:
-            step = End(Outcome.REJECTED, EXPIRED, f"it was not sent before {execution.command.body['expiresAt']}")
+            done = "done" if execution.attempts else "sent"
+            step = End(Outcome.REJECTED, EXPIRED, f"it was not {done} before {execution.command.body['expiresAt']}")
         except Hopeless:
             step = End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, ALONE.format(execution.reason))
         finally:
@@ -57,14 +56,14 @@ class Executor:
 
     async def judge(self, execution: Execution) -> Ending:
         """A redriven command that the ledger has forgotten: never sent, only looked for. Raises Fenced and TransactionLost."""
+        execution.unsent, execution.attempts = False, execution.intent.attempt if execution.intent else 0
         try:
             await self._lookup.find(execution)
+            done = execution.order is not None and await self._shows_done(execution)
         except (Refused, Hopeless) as error:
             return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, f"{FORGOTTEN} ({error or execution.reason})")
-        if execution.order is not None and await self._shows_done(execution):
-            end = End(Outcome.SUCCEEDED, reconciled=True)
-            return await self._ending(execution, end)
-        return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, FORGOTTEN, reconciled=True)
+        outcome, reason, message = (Outcome.SUCCEEDED, "", "") if done else (Outcome.UNKNOWN, OUTCOME_UNKNOWN, FORGOTTEN)
+        return await self._ending(execution, End(outcome, reason, message, reconciled=True))
 
     async def _first(self, execution: Execution) -> Step:
         if execution.intent is None:
@@ -90,33 +89,33 @@ class Executor:
 
     async def _take_up(self, execution: Execution) -> None:
         """An INTENT without a result: the call may have been made, by this worker or by one that is gone."""
-        intent, context = execution.intended, self._context
-        now, wall = context.clock.monotonic(), context.clock.wall()
-        execution.attempts, execution.generation, execution.unsent = intent.attempt, intent.generation, False
+        intent, context, now = execution.intended, self._context, self._context.clock.monotonic()
+        wall = context.clock.wall()
+        execution.attempts, execution.generation = intent.attempt, intent.generation
         reply = await context.calls.reply(intent.id)
         if intent.unanswered and reply is not SILENCE:  # of this worker, whose clock can be trusted
-            execution.unanswered_at = now - max(0.0, (wall - datetime.fromisoformat(intent.unanswered)).total_seconds())
+            execution.unanswered_at = now - max(-SENDING_S, (wall - datetime.fromisoformat(intent.unanswered)).total_seconds())
             execution.unanswered_stamp = intent.unanswered
         execution.replied(reply, now, intent.at, context.deadlines.retry_after)
         if reply is SILENCE:
             # another worker's clock is not trusted, unless an operator asks again, long after
-            ago = (wall - datetime.fromisoformat(intent.at)).total_seconds() if execution.redriven else 0.0
-            execution.unanswered_at = now + SENDING_S - max(0.0, ago)
+            dated = execution.redriven and intent.at  # none is dated that failed before it was sent
+            left = SENDING_S - max(0.0, (wall - datetime.fromisoformat(intent.at)).total_seconds() if dated else 0.0)
+            execution.unanswered_at, execution.unanswered_stamp = now + left, (wall + timedelta(seconds=left)).isoformat()
+        execution.unsent = not execution.attempts
 
     def _case(self, execution: Execution) -> Case:
         """What is known, as of now; what was found, as of when that look began."""
         reply, context, spec = execution.reply, self._context, execution.spec
         if reply is None:
             raise AssertionError("nothing was sent")
-        order = reply.answer.order if reply.answer else None
-        named = (order or {}).get("extOrderId")
         at = context.clock.monotonic() if execution.found is None else execution.found_at
         return Case(
             reply.kind,
-            spec.meaning(reply.code),
+            Meaning.LOOK if reply.unpaid and spec.meaning(reply.code) is Meaning.SUCCEEDED else spec.meaning(reply.code),
             reply.code or ("" if execution.found is None else spec.good(execution.intended.operation)),
             _advised(execution, reply.text) if reply.kind in (Kind.REFUSED, Kind.MISSING) else reply.text,
-            own=not named or execution.command.ext_order_id in ("", named),
+            own=execution.answer is reply.answer,
             found=execution.found,
             looks=execution.looks,
             safety=execution.safety,
@@ -145,8 +144,8 @@ class Executor:
                 await self._lookup.find(execution)
             except Refused as error:
                 return End(Outcome.REJECTED, CLIENT_FAULT, str(error))
-            if (ruled_out := await self._ruled_out(execution)) is not None:
-                return ruled_out
+            if (end := ruled_out(execution)) is not None:
+                return end
         execution.renew()
         execution.plan(variant)
         return None
@@ -157,36 +156,15 @@ class Executor:
         variant = next(variants, execution.spec.variants[-1])
         return variant if variant.carries(execution.command) else None
 
-    async def _ruled_out(self, execution: Execution) -> End | None:
-        """What ends a command that was never sent, now that its order was looked for."""
-        order, command = execution.order, execution.command
-        if order is None:
-            return End(Outcome.REJECTED, NOT_FOUND, "there is no such order") if execution.spec.looks_first else None
-        if not execution.spec.looks_first:
-            return End(Outcome.REJECTED, EXISTS, "there is such an order already")
-        order_id, name = str(order.get("orderId") or ""), str(order.get("extOrderId") or "")
-        key = name or command.ext_order_id or order_id
-        if command.order_id not in ("", order_id) or command.key != key:
-            return End(Outcome.REJECTED, INVALID, f"this is the order {order_id!r}, whose commands have the key {key!r}")
-        return await self._paid_before(execution)
-
-    async def _paid_before(self, execution: Execution) -> End | None:
-        """Payments under this command's own reference are there before the first call: the ledger has forgotten that call."""
-        command, order = execution.command, execution.order
-        if command.name != "payOrder" or order is None:
-            return None
-        if execution.spec.shows_done(command, order):
-            return End(Outcome.SUCCEEDED, reconciled=True)
-        there = booked(command, order) and all(not row.get("externalReference") for row in command.body["paymentList"])
-        return End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, A_PART_PAID, reconciled=True) if there else None
-
     async def _shows_done(self, execution: Execution) -> bool:
-        """By the INTENT that travelled with the letter, or by the order alone."""
+        """By the INTENT that travelled with the letter; without one by the order alone, where no other command made it."""
         if execution.intent is not None:
             await self._lookup.reconcile(execution)
-            if execution.found is not None and execution.found.verdict is Verdict.DONE:
-                return True
-        return execution.order is not None and execution.spec.shows_done(execution.command, execution.order)
+            return execution.found is not None and execution.found.verdict is Verdict.DONE
+        order, creates = execution.order, not execution.spec.looks_first
+        if order is None or (creates and await self._lookup.is_anothers(execution, order)):
+            return False
+        return execution.spec.shows_done(execution.command, order)
 
     async def _send(self, execution: Execution) -> Step | None:
         """INTENT, then the call: at most SENDING_S apart, by a worker that just proved to be the owner."""
@@ -220,7 +198,7 @@ class Executor:
 
     async def _ending(self, execution: Execution, end: End) -> Ending:
         """The result, with the order's marker after the command: it may cost one more look."""
-        answer = execution.reply.answer if execution.reply and not end.reconciled else None
+        answer = None if end.reconciled else execution.answer
         if answer is not None:
             execution.order = answer.order or execution.order
         queued = answer is not None and answer.queued

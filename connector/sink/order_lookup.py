@@ -18,8 +18,9 @@ from connector.sink.decisions import LOOK_AGAIN_S, LOOKS_MAX
 from connector.sink.execution import Execution
 from connector.sink.ledger import Intent
 from connector.sink.orders import Order
+from connector.sink.preconditions import NOT_FOUND
 
-FOUND, NOT_FOUND = "GET-ORDER-RESULT-OK", "GET-ORDER-RESULT-NOT-FOUND"
+FOUND = "GET-ORDER-RESULT-OK"
 SLIPS = PageSpec(
     ("packingSlipList", "packingSlip"), "packingSlip", (("packingSlipId", None),), None, response="GetPackingSlipsByOrderResponse"
 )
@@ -158,17 +159,20 @@ class OrderLookup:
 
     async def _evidence(self, execution: Execution) -> Evidence:
         """What the order, its packing slips and the ledger show."""
-        intent, order, ledger = execution.intended, execution.order, self._context.ledger
+        intent, order = execution.intended, execution.order
         if order is None:
             return Evidence(None, code=execution.reply.code if execution.reply else "")
-        creation = await ledger.creation(execution.command.ext_order_id)
-        foreign = (
-            creation is not None and creation.command_id != intent.command_id and creation.order_id in ("", order.get("orderId"))
-        )
+        foreign = await self.is_anothers(execution, order)
         new = set(new_documents(intent, order, "packingSlipIds") or ()) if intent.operation == "deliverOrderV2" else set()
         slips = await self._patiently(execution, lambda: self._slips(intent, new)) if new else []
         code = execution.reply.code if execution.reply else ""
         return Evidence(order, slips, code, foreign, await self._others(execution, order, new))
+
+    async def is_anothers(self, execution: Execution, order: Order) -> bool:
+        """Whether the ledger knows another command that made this order."""
+        creation = await self._context.ledger.creation(execution.command.ext_order_id)
+        ours = creation is None or creation.command_id == execution.command.id
+        return creation is not None and not ours and creation.order_id in ("", order.get("orderId"))
 
     async def _others(self, execution: Execution, order: Order, slips: set[str]) -> frozenset[str]:
         """Of new packing slips and payment references, those that the ledger knows as other commands'."""

@@ -44,6 +44,8 @@ def asked_lines(lines: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
 
 QUANTITY = ("quantity", "decimalPlaces")
 DELIVERED = ("deliveredQuantity", "deliveredDecimalPlaces")
+PLACES_MAX = 100
+"""Decimal places, either way: a command may name any number of them, and nobody delivers so little or so much."""
 
 
 def as_asked(seen: Any, asked: Any) -> bool:
@@ -82,4 +84,4 @@ def _shown(data: Order | None, amount: str, places: str) -> Decimal | None:
 
 def _amount(data: Order | None, amount: str, places: str) -> Decimal:
     found = data or {}
-    return Decimal(found.get(amount) or 0).scaleb(-(found.get(places) or 0))
+    return Decimal(found.get(amount) or 0).scaleb(-max(-PLACES_MAX, min(PLACES_MAX, found.get(places) or 0)))

@@ -34,6 +34,12 @@ class Reply:
         """The answer's result code, or empty."""
         return self.answer.code if self.answer else ""
 
+    @property
+    def unpaid(self) -> bool:
+        """Whether the answer says of an order's payments that they were not booked, whatever its own code."""
+        code = self.answer.payment_code if self.answer else ""
+        return bool(code) and not code.endswith("-OK")
+
 
 SILENCE = Reply(Kind.SILENT, "the worker that sent it is gone")
 ANSWERS = (Kind.ANSWERED, Kind.REFUSED, Kind.MISSING)

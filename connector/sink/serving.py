@@ -106,7 +106,7 @@ class Desk:
         letter = redriven_letter(message, execution.command)
         if letter.is_new(self._context.clock.wall().timestamp(), self._context.deadlines.ledger):
             return True
-        execution.intent, execution.attempts = letter.intent, letter.intent.attempt if letter.intent else 0
+        execution.intent = letter.intent
         return False
 
     async def _carry_out(self, message: Message, execution: Execution, *, forgotten: bool = False) -> None:
@@ -116,6 +116,7 @@ class Desk:
         try:
             ending, stage = await self._ending(execution, forgotten=forgotten)
             await self._end(message, command, ending, stage, forgotten=forgotten)
+            context.calls.told(command.id)
         except BaseException:
             context.tell(CommandDropped(context.administration, command.name, command.id))
             raise

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 from aiohttp import web
 
-from connector.errors import AccessDenied, Refused, Retry
+from connector.errors import AccessDenied, Refused, Retry, Unanswered
 from connector.events import CallMade, CallRetried
 from connector.mplus.client import Retries
 from connector.mplus.operations import OPERATIONS, Operation
@@ -77,6 +77,23 @@ async def test_retry_after_in_seconds_is_obeyed(status: int) -> None:
         await speaking.numbers("getApiVersion")
 
     assert 1.0 <= pos.asked[1] - pos.asked[0] < 2.0
+
+
+@pytest.mark.parametrize("status", [500, 503])
+@pytest.mark.parametrize("operation", ["payOrderV2", "getOrder"])
+async def test_a_fault_may_ask_to_wait(operation: str, status: int) -> None:
+    """Retry-After beside a SOAP fault of any status is told to who called, be it for changing or for looking."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        response = await fault("Server", "maintenance")(request)
+        assert isinstance(response, web.Response)
+        return web.Response(status=status, headers={"Retry-After": "120"}, body=response.body, content_type="text/xml")
+
+    async with scripted(answer) as pos, client(pos.url, retries=Retries(attempts=1)) as (speaking, _):
+        with pytest.raises(Retry) as raised:
+            await (speaking.change if operation == "payOrderV2" else speaking.order)(operation, [])
+    assert 120 == raised.value.after
+    assert not isinstance(raised.value, Unanswered)
 
 
 async def test_retry_after_as_a_date_is_obeyed() -> None:

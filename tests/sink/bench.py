@@ -132,6 +132,10 @@ class Bench:
         self.context.ledger.write(Done(taken.id, execution.offset, taken.digest, valid(result), ending.intent))
         return result
 
+    def forget(self) -> None:
+        """Let the ledger forget all that it knows, as after its retention."""
+        self.context.ledger.aged(self.time.now + 1.0, 0.0)
+
     def effects(self, name: str) -> list[str]:
         """What was really done to this order, in order."""
         return [row["effect"] for row in self.pos.effects if row["extOrderId"] == name]

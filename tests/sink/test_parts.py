@@ -148,11 +148,13 @@ async def test_what_becomes_of_a_call(error: Exception | None, kind: Kind) -> No
     reply = await calls.make("i-1", "c-1", "payOrder", [])
     text = "the call failed (ValueError)" if isinstance(error, ValueError) else str(error or "fine")
     assert (kind, text) == (reply.kind, reply.text)
+    assert reply is await calls.reply("i-1")
+    calls.told("c-1")
     assert SILENCE == await calls.reply("i-1")
 
 
 async def test_a_call_outlives_who_waits_for_it() -> None:
-    """Cancelling the waiting cancels no call; its reply is there for the next who asks, once."""
+    """Cancelling the waiting cancels no call; its reply is there for whoever asks next, until the result is told."""
     pos = Answering()
     calls = Calls(pos)
     waiting = asyncio.create_task(calls.make("i-1", "c-1", "payOrder", []))
@@ -161,7 +163,8 @@ async def test_a_call_outlives_who_waits_for_it() -> None:
     await asyncio.wait([waiting])
     assert waiting.cancelled()
     pos.opened.set()
-    assert Kind.ANSWERED == (await calls.reply("i-1")).kind
+    assert [Kind.ANSWERED] * 2 == [(await calls.reply("i-1")).kind for _ in range(2)]
+    calls.told("c-1")
     assert SILENCE == await calls.reply("i-1")
     assert 1 == pos.sent
 

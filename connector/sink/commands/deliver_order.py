@@ -1,6 +1,7 @@
 """deliverOrder: all that is open, or a part of it. Two specs, for delivering a part is another thing. Pure."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 
 from connector.mplus.encode import fields
@@ -25,14 +26,17 @@ from connector.sink.commands.spec import (
 )
 from connector.sink.intake import Command
 from connector.sink.ledger import Intent
-from connector.sink.orders import Order, asked_lines, delivered, ids, slip_lines
+from connector.sink.orders import Order, asked_lines, delivered, ids, is_shown, slip_lines
 
 Amounts = Mapping[str, Decimal]
 NONE = Decimal(0)
+FAILED = "DELIVER-ORDER-RESULT-FAILED"
 COMPLETE = "ORDER-DELIVERY-STATE-COMPLETE"
+ALREADY = "-ALREADY-DELIVERED"
 NO_STATE = "the order does not show how far it is delivered"
 NO_INVOICE = "the order is delivered, and no new invoice is there"
 NOT_SHOWN = "the order does not show how much of its lines is delivered"
+A_PART = "the POS failed, and a part of the order was delivered since"
 WHOSE = "what was delivered since cannot be told from what others delivered"
 
 
@@ -61,8 +65,28 @@ def reconcile_whole(command: Command, intent: Intent, evidence: Evidence) -> Rec
     if not (state := order.get("deliveryState")):
         return unclear(NO_STATE, ask_again=True)
     if state != COMPLETE:
-        return NOT_DONE
-    return unclear(NO_INVOICE) if _invoiced(command) and not new_documents(intent, order, "invoiceIds") else made(intent, order)
+        halfway = evidence.code == FAILED and not stands_still(intent, order) and _perhaps_a_part_is_new(intent, order)
+        return unclear(A_PART) if halfway else NOT_DONE
+    if evidence.code.endswith(ALREADY):
+        return _was_delivered(intent, order)
+    done = made(intent, order)
+    if not invoiced(command):
+        return replace(done, invoice_id="")  # one that was not asked for is others'
+    return done if done.invoice_id else unclear(NO_INVOICE)
+
+
+def _was_delivered(intent: Intent, order: Order) -> Reconciled:
+    """The POS had nothing left to deliver, and an invoice was asked for: as asked only if there is one."""
+    if ids(order, "invoiceIds"):
+        return made(intent, order)
+    return NOT_DONE if intent.attempt == 1 and is_shown(order, "invoiceIds") else unclear(NO_INVOICE)
+
+
+def _perhaps_a_part_is_new(intent: Intent, order: Order) -> bool:
+    """Whether there is a packing slip since, or more of a line is delivered; also where neither is shown."""
+    now, before = delivered(order), intent.before["delivered"]
+    moved = now is None or any(amount is None or amount != Decimal(before.get(line) or 0) for line, amount in now.items())
+    return moved or new_documents(intent, order, "packingSlipIds") != []
 
 
 def reconcile_part(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
@@ -70,13 +94,15 @@ def reconcile_part(command: Command, intent: Intent, evidence: Evidence) -> Reco
     order = evidence.order
     if order is None:
         return NO_ORDER
-    if stands_still(intent, order):
-        return NOT_DONE
+    if evidence.code.endswith(ALREADY):
+        return _was_delivered(intent, order)
     wanted = {line: amount for line, amount in asked_lines(command.body["lineList"]).items() if amount}
+    if stands_still(intent, order) and not any((_moved(intent, order, wanted) or {}).values()):
+        return NOT_DONE
     slips = [(str(slip.get("packingSlipId") or ""), _of_order(slip, intent)) for slip in evidence.slips]
     ours = [name for name, lines in slips if name not in evidence.others and lines == wanted]
-    if ours:
-        return _delivered(command, intent, order, ours[-1])
+    if ours:  # of two that are alike nobody can tell which is the command's
+        return _delivered(command, intent, order, ours[0] if len(ours) == 1 else "")
     seen = {name: lines for name, lines in slips if lines is not None}
     slip_id = _by_counts(intent, order, wanted, seen, evidence.others)
     return slip_id if isinstance(slip_id, Reconciled) else _delivered(command, intent, order, slip_id)
@@ -124,19 +150,20 @@ def _moved(intent: Intent, order: Order, wanted: Amounts) -> Amounts | None:
 
 def _delivered(command: Command, intent: Intent, order: Order, slip_id: str) -> Reconciled:
     """The invoice that was asked for is made once nothing is left to deliver."""
-    invoices = new_documents(intent, order, "invoiceIds") if _invoiced(command) else []
-    if _invoiced(command) and not invoices and order.get("deliveryState") in (None, COMPLETE):
+    invoices = new_documents(intent, order, "invoiceIds") if invoiced(command) else []
+    if invoiced(command) and not invoices and order.get("deliveryState") in (None, COMPLETE):
         return unclear(NO_INVOICE)
     return Reconciled(Verdict.DONE, (invoices or [""])[-1], slip_id)
 
 
-def _invoiced(command: Command) -> bool:
+def invoiced(command: Command) -> bool:
+    """Whether an invoice was asked for."""
     return str(command.body.get("turnoverType") or "").endswith("-INVOICE")
 
 
 def whole_shows_done(command: Command, order: Order) -> bool:
     """Nothing is left to deliver, and there is an invoice where one was asked for."""
-    return order.get("deliveryState") == COMPLETE and (not _invoiced(command) or bool(ids(order, "invoiceIds")))
+    return order.get("deliveryState") == COMPLETE and (not invoiced(command) or bool(ids(order, "invoiceIds")))
 
 
 def part_shows_done(command: Command, order: Order) -> bool:
@@ -161,3 +188,7 @@ PART = CommandSpec(
     reconcile_part,
     part_shows_done,
 )
+
+ONLY_OK = codes(["OK"], [])
+WHOLE_INVOICED, PART_INVOICED = replace(WHOLE, codes=ONLY_OK), replace(PART, codes=ONLY_OK)
+"""With an invoice: that all is delivered already is not all that was asked."""

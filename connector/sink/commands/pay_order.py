@@ -1,6 +1,7 @@
 """payOrder: payments booked, as a deposit or with delivery and invoice. Pure."""
 
 from collections import Counter
+from collections.abc import Sequence
 
 from connector.mplus.encode import fields
 from connector.mplus.soap import Fields
@@ -35,14 +36,17 @@ from connector.sink.intake import Command
 from connector.sink.ledger import Intent
 from connector.sink.orders import Order, ids
 
-INVOICED = "PAY-ORDER-RESULT-ORDER-ALREADY-INVOICED"
+FAILED = "PAY-ORDER-RESULT-FAILED"
+INVOICED, CHANGED = "PAY-ORDER-RESULT-ORDER-ALREADY-INVOICED", "PAY-ORDER-RESULT-ORDER-HAS-CHANGED"
 A_PART = "only a part of the payments is in the order"
 NO_INVOICE = "the payments are in the order, and no new invoice is"
 NOT_SHOWN = "the order does not show its payments"
 PERHAPS_BEFORE = "a payment with this reference is in the order, and may have been there before"
-PERHAPS = "a payment was booked since that may be this one: its amount is the same, and its reference does not tell"
+PERHAPS = "a payment was booked since that may be this one: its reference and amount do not tell"
+GONE = "payments that were in the order before are there no more"
 MORE_PAID = "more is paid than the order's payments show"
 PERHAPS_INVOICED = "an invoice was made since that may be this command's"
+PERHAPS_DELIVERED = "the POS failed, and a packing slip was made since that may be this command's"
 
 
 def request(command: Command, intent: Intent) -> Fields:
@@ -85,7 +89,9 @@ def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconcile
         return _settled(command, intent, order)
     if there:
         return unclear(A_PART)
-    return NOT_DONE if stands_still(intent, order) else _unrecognised(command, intent, order, evidence.others)
+    refused = evidence.code in (INVOICED, CHANGED) and intent.attempt == 1  # the only call: what is new there is others'
+    still = stands_still(intent, order) and not _new_payments(command, intent, order) and not _rise(intent, order)
+    return NOT_DONE if refused or still else _unrecognised(command, intent, evidence, order)
 
 
 def _came_since(command: Command, intent: Intent, order: Order) -> bool:
@@ -119,20 +125,45 @@ def _settled(command: Command, intent: Intent, order: Order) -> Reconciled:
     return made(intent, order) if new_documents(intent, order, "invoiceIds") else unclear(NO_INVOICE)
 
 
-def _unrecognised(command: Command, intent: Intent, order: Order, others: frozenset[str]) -> Reconciled:
+def _new_payments(command: Command, intent: Intent, order: Order) -> list[Payment] | None:
+    """Those since the INTENT, and of an INTENT of an older version all that are not ours; None where that is not shown."""
+    now = shown_payments(order)
+    known = "references" in intent.before or intent.before.get("payments") is not None
+    if now is None or not known:
+        return None
+    return list((Counter(now) - Counter(_payments_before(command, intent))).elements())
+
+
+def _rise(intent: Intent, order: Order) -> int | None:
+    """How much more is paid than before, in cents; None where that is not shown."""
+    before, now = intent.before.get("prepaidAmount"), order.get("prepaidAmount")
+    return None if before is None or now is None else now - before
+
+
+def _unrecognised(command: Command, intent: Intent, evidence: Evidence, order: Order) -> Reconciled:
     """None of ours is recognised, and the order has changed: NOT_DONE only where ours would have been seen."""
-    now, paid_before = shown_payments(order), intent.before.get("prepaidAmount")
-    rise = None if paid_before is None or order.get("prepaidAmount") is None else order["prepaidAmount"] - paid_before
-    if now is None or intent.before.get("payments") is None:
+    new, rise = _new_payments(command, intent, order), _rise(intent, order)
+    if new is None:
         return NOT_DONE if rise == 0 and new_documents(intent, order, "invoiceIds") == [] else unclear(NOT_SHOWN)
-    new = list((Counter(now) - Counter(_payments_before(command, intent))).elements())
-    if perhaps_ours(command, new, others):
+    if perhaps_ours(command, new, evidence.others):
         return unclear(PERHAPS)
+    if Counter(_payments_before(command, intent)) - Counter(shown_payments(order)):
+        return unclear(GONE)  # the list does not show all that was booked
     if rise is not None and rise != sum(row.amount or 0 for row in new):
         return unclear(MORE_PAID)
-    if not command.body["prepay"] and not new and new_documents(intent, order, "invoiceIds") != []:
+    return NOT_DONE if command.body["prepay"] else _unpaid(intent, evidence, order, new)
+
+
+def _unpaid(intent: Intent, evidence: Evidence, order: Order, new: Sequence[Payment]) -> Reconciled:
+    """None of the payments is ours, as it seems: neither may the rest of it have been done.
+
+    Who settles in cash gives more than is due: what is booked then, without a reference, may have any amount.
+    """
+    anothers = bool(new) and all(row.reference for row in new)
+    if not anothers and new_documents(intent, order, "invoiceIds") != []:
         return unclear(PERHAPS_INVOICED)
-    return NOT_DONE
+    failed_halfway = evidence.code == FAILED and new_documents(intent, order, "packingSlipIds") != []
+    return unclear(PERHAPS_DELIVERED) if failed_halfway else NOT_DONE
 
 
 def _reconcile_invoice(intent: Intent, order: Order, code: str) -> Reconciled:

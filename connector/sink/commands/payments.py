@@ -16,6 +16,9 @@ from connector.sink.orders import Order, is_shown
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,20}")
 REFERENCE_CHARS_MAX = 20
 
+ROUNDING_CENTS_MAX = 5
+"""By how much a POS may book a payment in cash otherwise than it was asked to."""
+
 
 class Payment(NamedTuple):
     """A payment as an order shows it, however the POS keeps the blanks of a reference; None for what it does not show."""
@@ -74,20 +77,26 @@ def booked(command: Command, order: Order, before: Iterable[Payment] = ()) -> in
     return sum(min(max(0, there[name]), count) for name, count in wanted.items())
 
 
+def bears_its_own(command: Command, order: Order) -> bool:
+    """Whether a payment of any amount is in the order under the reference that only this command gives."""
+    own = {name for row in asked_payments(command) for name in _spellings(command, row.reference)}
+    return automatic(command) and any(row.reference in own for row in shown_payments(order) or ())
+
+
 def perhaps_ours(command: Command, new: Sequence[Payment], others: frozenset[str]) -> bool:
-    """Whether one of these payments, which are not recognised, may be the command's with its reference lost or changed."""
+    """Whether one of these payments, which are not recognised, may be the command's, booked otherwise than it was sent."""
     asked = asked_payments(command)
-    amounts = {row.amount for row in asked} | {sum(row.amount or 0 for row in asked), None}
-    return any(
-        row.amount in amounts and row.reference not in others and any(_may_be(row.reference, ours.reference) for ours in asked)
-        for row in new
-    )
+    strangers = others - {row.reference for row in asked}
+    return any(row.reference not in strangers and any(_may_be(row, ours, asked) for ours in asked) for row in new)
 
 
-def _may_be(seen: str, ours: str) -> bool:
-    """Whether a reference may be what became of ours: lost, cut, trimmed, or with other characters recoded."""
-    left = _plain(seen)
-    return not left or _plain(ours).startswith(left)
+def _may_be(seen: Payment, ours: Payment, asked: Sequence[Payment]) -> bool:
+    """By what a POS left of our reference, or put around it, whatever the amount; by the amount where nothing is left of it."""
+    left, own = _plain(seen.reference), _plain(ours.reference)
+    if left and own:
+        return left in own or own in left
+    amounts = [row.amount or 0 for row in asked]
+    return seen.amount is None or any(abs(seen.amount - each) <= ROUNDING_CENTS_MAX for each in (*amounts, sum(amounts)))
 
 
 def _plain(reference: str) -> str:

@@ -176,9 +176,12 @@ def stood(order: Order | None) -> Snapshot:
 
 
 def stands_still(intent: Intent, order: Order) -> bool:
-    """Whether the order has not changed since: each change gives it a higher sync marker."""
-    before = intent.before.get("syncMarker")
-    return before is not None and before == order.get("syncMarker")
+    """Whether the order has not changed since: each change gives it a higher sync marker.
+
+    A marker of 0 is none; and what the order shows to have moved has moved, though its marker may come later.
+    """
+    before, documents = intent.before.get("syncMarker"), (new_documents(intent, order, name) for name in DOCUMENTS)
+    return bool(before) and before == order.get("syncMarker") and not any(documents)
 
 
 def new_documents(intent: Intent, order: Order, name: str) -> list[str] | None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from connector.sink.commands import cancel_order, create_order, deliver_order, pay_order, update_order
-from connector.sink.commands.spec import CommandSpec, Evidence, Reconciled, unclear
+from connector.sink.commands.spec import NOT_DONE, CommandSpec, Evidence, Reconciled, unclear
 from connector.sink.intake import Command
 from connector.sink.ledger import Intent
 
@@ -16,20 +16,34 @@ SPECS: Mapping[str, CommandSpec] = {
     "payOrder": pay_order.SPEC,
     "deliverOrder": deliver_order.WHOLE,
     "deliverPart": deliver_order.PART,
+    "deliverOrder, invoiced": deliver_order.WHOLE_INVOICED,
+    "deliverPart, invoiced": deliver_order.PART_INVOICED,
     "cancelOrder": cancel_order.SPEC,
 }
 
 
 def spec_of(command: Command) -> CommandSpec:
-    """The command's spec: delivering a part is another thing than delivering all."""
-    return SPECS["deliverPart" if command.name == "deliverOrder" and "lineList" in command.body else command.name]
+    """The command's spec: delivering a part is another thing than delivering all, and with an invoice another than without."""
+    name = "deliverPart" if command.name == "deliverOrder" and "lineList" in command.body else command.name
+    return SPECS[f"{name}, invoiced" if name.startswith("deliver") and deliver_order.invoiced(command) else name]
 
 
 def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
-    """What the evidence shows about the INTENT's call; nothing, where it is another order's."""
+    """What the evidence shows about the INTENT's call; nothing, where it is another order's.
+
+    To some POS two names are one that we tell apart: a creation whose only call says that its name is taken is not done.
+    """
     if evidence.order is not None and is_stranger(command, intent, evidence.order):
+        if evidence.code == create_order.EXISTS and intent.attempt == 1:
+            return NOT_DONE
         return unclear(STRANGER if evidence.order.get("extOrderId") else NAMELESS)
     return spec_of(command).reconcile(command, intent, evidence)
+
+
+def names_another(command: Command, intent: Intent, order: Mapping[str, object]) -> bool:
+    """Whether an answer's order is another than the command's. What it does not name is no sign of that."""
+    pairs = ((command.ext_order_id, order.get("extOrderId")), (intent.order_id, order.get("orderId")))
+    return any(ours and theirs and ours != theirs for ours, theirs in pairs)
 
 
 def is_stranger(command: Command, intent: Intent | None, order: Mapping[str, object]) -> bool:

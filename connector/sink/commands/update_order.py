@@ -1,5 +1,7 @@
 """updateOrder: fields written under the order's own lock, its changeCounter. Pure."""
 
+from collections.abc import Mapping
+
 from connector.mplus.soap import Fields
 from connector.sink.commands.spec import (
     DONE,
@@ -13,6 +15,7 @@ from connector.sink.commands.spec import (
     RepeatSafety,
     Snapshot,
     Variant,
+    Verdict,
     codes,
     stood,
     unclear,
@@ -23,9 +26,10 @@ from connector.sink.intake import Command
 from connector.sink.ledger import Intent
 from connector.sink.orders import GIVEN_BY_THE_POS, NOTHING, Order, as_asked, digest
 
-COUNTER = "changeCounter"
+COUNTER, CHANGED = "changeCounter", "UPDATE-ORDER-RESULT-ORDER-HAS-CHANGED"
 NO_COUNTER = "the order does not show its changeCounter"
 NOT_SHOWN = "the order does not show the fields that were to change"
+PRICES = "the order has changed, and nothing tells whether its prices were made anew"
 BETWEEN = "the order has changed, and its fields are neither as asked nor as they were"
 
 
@@ -55,14 +59,21 @@ def is_enough(command: Command, order: Order) -> bool:
 
 def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
     """While the counter stands, nothing happened. Once it moved, the fields that were to change tell who moved it."""
-    order, lock, was = evidence.order, intent.before["lock"], intent.before["was"]
+    order, lock = evidence.order, intent.before["lock"]
     if order is None:
         return NO_ORDER
     if lock.get(COUNTER) is None or order.get(COUNTER) is None:
         return unclear(NO_COUNTER, ask_again=lock.get(COUNTER) is not None)
-    if order[COUNTER] == lock[COUNTER]:
-        return NOT_DONE
+    found = NOT_DONE if order[COUNTER] == lock[COUNTER] else _by_fields(command, order, intent.before["was"])
+    only_call_refused = evidence.code == CHANGED and not intent.unanswered and not intent.before.get("resent")
+    return NOT_DONE if found.verdict is Verdict.UNCLEAR and only_call_refused else found  # whoever changed it, it was not ours
+
+
+def _by_fields(command: Command, order: Order, was: Mapping[str, str]) -> Reconciled:
+    """What the fields tell that were not as asked, by how each of them was."""
     asked = command.body["order"]
+    if not was and any(command.body.get(name) for name in FLAGS):
+        return unclear(PRICES, ask_again=True)
     if all(as_asked(order.get(name), asked[name]) for name in was):
         return DONE
     if any(order.get(name) is None and asked[name] not in NOTHING for name in was):
