@@ -16,16 +16,20 @@ SPECS: Mapping[str, CommandSpec] = {
     "payOrder": pay_order.SPEC,
     "deliverOrder": deliver_order.WHOLE,
     "deliverPart": deliver_order.PART,
-    "deliverOrder, invoiced": deliver_order.WHOLE_INVOICED,
-    "deliverPart, invoiced": deliver_order.PART_INVOICED,
     "cancelOrder": cancel_order.SPEC,
 }
+
+INVOICED: Mapping[str, CommandSpec] = {
+    "deliverOrder": deliver_order.WHOLE_INVOICED,
+    "deliverPart": deliver_order.PART_INVOICED,
+}
+"""The same, where an invoice is asked for."""
 
 
 def spec_of(command: Command) -> CommandSpec:
     """The command's spec: delivering a part is another thing than delivering all, and with an invoice another than without."""
     name = "deliverPart" if command.name == "deliverOrder" and "lineList" in command.body else command.name
-    return SPECS[f"{name}, invoiced" if name.startswith("deliver") and deliver_order.invoiced(command) else name]
+    return INVOICED.get(name, SPECS[name]) if deliver_order.invoiced(command) else SPECS[name]
 
 
 def reconcile(command: Command, intent: Intent, evidence: Evidence) -> Reconciled:
