@@ -26,8 +26,6 @@ SENT = {
     "payOrder": ["payOrderV2", "payOrder"],
     "deliverOrder": ["deliverOrder"],
     "deliverPart": ["deliverOrderV2"],
-    "deliverOrder, invoiced": ["deliverOrder"],
-    "deliverPart, invoiced": ["deliverOrderV2"],
     "cancelOrder": ["cancelOrder"],
 }
 FLAGS = {"applySalesAndActions": True, "applySalesPrices": False, "applyPriceGroups": True}
