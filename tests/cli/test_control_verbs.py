@@ -5,6 +5,7 @@ import json
 import signal
 
 from connector.sandbox import Sandbox
+from tests.brokers import read_all
 from tests.cli.program import at, ended, killed, running, started
 from tests.source.controlling import answered, ask, final, origins, published, told
 from tests.source.rig import configuration, eventually, level, only, positions, truth, working
@@ -35,6 +36,13 @@ async def test_an_entity_is_paused_resumed_and_resynced(bootstrap: str, prefix: 
         assert 6 == len(await told(bootstrap, prefix))
 
 
+async def reported(bootstrap: str, prefix: str) -> None:
+    """Wait until a worker has told how its entities stand."""
+    async with asyncio.timeout(15):
+        while not await read_all(bootstrap, f"{prefix}.connector-status"):  # noqa: ASYNC110 - a topic tells nobody
+            await asyncio.sleep(0.1)
+
+
 async def test_a_resync_without_apply_is_only_shown(bootstrap: str, prefix: str) -> None:
     """How many markers, about how many events, what would be skipped; nothing is asked."""
     async with Sandbox(only("order", 20)) as pos:
@@ -42,6 +50,7 @@ async def test_a_resync_without_apply_is_only_shown(bootstrap: str, prefix: str)
         async with working(configuration(bootstrap, prefix, pos, entities=("order", "orderCategory"))) as worker:
             await level(worker, pos, ORDERS)
             head = pos.shop.heads()["order"]
+            await reported(bootstrap, prefix)
             back = await ended("resync", "order", "--from", "3", "--json", env=env)
             words = await ended("resync", "order", "--from", "3", env=env)
             beyond = await ended("resync", "order", "--from", str(head + 5), env=env)
