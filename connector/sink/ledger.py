@@ -4,7 +4,7 @@ Ledger partition p belongs to command partition p and has one fenced writer, so 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,10 +164,11 @@ class Ledger:
         return self._archive is not None and self._archive.queued(ext_order_id)
 
     def open_intents(self) -> Iterator[Intent]:
-        """Calls that may have been sent, and whose end is not known."""
+        """Calls that may have been sent, and whose end is not known; what a stranger wrote is none."""
         for value in list(self._kept.intents.values()):
-            if isinstance(entry := decode(value), Intent):
-                yield entry
+            with suppress(ValueError, TypeError, KeyError):
+                if isinstance(entry := decode(value), Intent):
+                    yield entry
 
     def write(self, entry: Entry, coordinates: str = "") -> list[Record]:
         """The records for an entry, which is remembered from now on; `coordinates` of the dead letter that is redriven."""

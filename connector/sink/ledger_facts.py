@@ -66,14 +66,18 @@ def creation(value: bytes) -> Creation:
 
 
 def _decoded(value: bytes) -> Told:
-    row = orjson.loads(value)
-    result: dict[str, Any] = row["entry"]["result"] if row.get("type") == "DONE" else {}
-    if result.get("outcome") != "succeeded":
+    """Nothing, where a stranger wrote it."""
+    try:
+        row = orjson.loads(value)
+        result: dict[str, Any] = row["entry"]["result"] if row.get("type") == "DONE" else {}
+        if result.get("outcome") != "succeeded":
+            return NOTHING
+        slip = (result.get("packingSlipId") or "").encode()
+        if result.get("command") != "createOrder":
+            return b"", False, slip
+        return (result.get("extOrderId") or "").encode(), result.get("syncMarker", 0) is None, slip
+    except (ValueError, KeyError, TypeError, AttributeError):
         return NOTHING
-    slip = (result.get("packingSlipId") or "").encode()
-    if result.get("command") != "createOrder":
-        return b"", False, slip
-    return (result.get("extOrderId") or "").encode(), result.get("syncMarker", 0) is None, slip
 
 
 class Facts:

@@ -6,8 +6,13 @@ from connector.sink.ledger_facts import DONE, INTENT, Facts
 
 
 def is_open(value: bytes) -> bool:
-    """Whether a record is of a call that may have been sent, and not of its end."""
-    return value.startswith(INTENT) or (not value.startswith(DONE) and orjson.loads(value).get("type") == "INTENT")
+    """Whether a record is of a call that may have been sent, and not of its end; or a stranger's, which is neither."""
+    if value.startswith((INTENT, DONE)):
+        return value.startswith(INTENT)
+    try:
+        return bool(orjson.loads(value).get("type") == "INTENT")
+    except (ValueError, AttributeError):
+        return False
 
 
 class Kept:

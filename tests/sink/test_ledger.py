@@ -117,6 +117,40 @@ async def test_what_is_looked_up_is_what_was_written(
     assert (last, [(last + 2, last + 3)]) == (found.offset, found.finished.ranges)
 
 
+STRANGE = [
+    b"",
+    b"no JSON",
+    b"[1]",
+    b"null",
+    b'{"type":"INTENT","entry":{"half',
+    b'{"type":"DONE","entry":{"outcome":"succeeded","command":"createOrder"',
+    b'{"type":"DONE","entry":{"result":7,"outcome":"succeeded",',
+    b'{"type": "INTENT", "entry": 7}',
+    b"\xff\xfe" * 1000,
+]
+
+
+@pytest.mark.parametrize("tail", [0, 1000])
+async def test_what_strangers_write_stops_no_ledger(bootstrap: str, prefix: str, tail: int) -> None:
+    """Under keys of commands, of the lane and of nobody: what this program wrote is known as before."""
+    await create_topic(bootstrap, prefix)
+    place = Place(prefix, 0)
+    async with fenced_producer({"bootstrap_servers": bootstrap}, prefix, 0) as producer:
+        ours = [*Ledger(place, {}).write(done(1)), *Ledger(place, {}).write(intent(2)), Ledger(place, {}).lane(7, [], "ours")]
+        for value in STRANGE:
+            await producer.transaction(
+                [Record(prefix, key, value, partition=0) for key in (b"c-9", b"lane:0", b"lane:x", b"\xff")]
+            )
+        await producer.transaction(ours)
+        for value in STRANGE:
+            await producer.transaction([Record(prefix, key, value, partition=0) for key in (b"c-8", b"lane:0", b"redrive:x")])
+    ledger = await read_back({"bootstrap_servers": bootstrap}, place, 0.0, tail=tail)
+    assert (7, "ours") == (ledger.offset, ledger.group)
+    assert [intent(2)] == list(ledger.open_intents())
+    assert (done(1), intent(2)) == (await ledger.entry("c-1"), await ledger.entry("c-2"))
+    assert "c-1" == getattr(await ledger.creation("web-1"), "command_id", None)
+
+
 async def test_a_ledger_is_counted(bootstrap: str, prefix: str) -> None:
     """Commands and redriven letters, wherever they are kept."""
     await create_topic(bootstrap, prefix)
