@@ -123,6 +123,25 @@ async def test_an_empty_reference_is_none() -> None:
         assert [(700, ""), (100, "c-1")] == rows
 
 
+@pytest.mark.parametrize("parts", [[60], [60, 40], [50, 25, 25], [1]])
+@pytest.mark.parametrize("missing", [frozenset(), ONLY_V1])
+async def test_a_payment_that_was_split_or_booked_in_part_is_not_made_twice(parts: list[int], missing: frozenset[str]) -> None:
+    """And its reference is lost: what is there may be all of it, or half."""
+
+    def split(shown: Shown) -> None:
+        rows = [row for row in shown.get("paymentList", ()) if row["amount"] == 100]
+        for row in rows:
+            shown["paymentList"] = [{**row, "amount": part, "externalReference": ""} for part in parts]
+            shown["prepaidAmount"] = sum(parts)
+
+    async with benching(through=lambda pos, _: Showing(pos, split)) as bench:
+        bench.pos.faults.missing_operations = missing
+        await bench.run(create("c-0", "web-1"))
+        bench.pos.faults.switch("drop_after", count=1, operations=["payOrder", "payOrderV2"])
+        assert UNKNOWN == told(await bench.run(pay("c-1", "web-1", 100)))[:2]
+        assert ["created", "paid"] == bench.effects("web-1")
+
+
 async def test_a_reference_of_the_same_name_under_another_amount_is_not_the_payment() -> None:
     """Half of what was asked is not all of it: 60 of 100 with our reference is unknown."""
     half = payments(lambda row: row.update(amount=60) if row["amount"] == 100 else None)

@@ -91,12 +91,15 @@ def perhaps_ours(command: Command, new: Sequence[Payment], others: frozenset[str
 
 
 def _may_be(seen: Payment, ours: Payment, asked: Sequence[Payment]) -> bool:
-    """By what a POS left of our reference, or put around it, whatever the amount; by the amount where nothing is left of it."""
+    """By what a POS left of our reference, or put around it, whatever the amount; where nothing is left of it, by the amount.
+
+    It is then no more than was asked: a POS may book a part of it, or split it.
+    """
     left, own = _plain(seen.reference), _plain(ours.reference)
     if left and own:
         return left in own or own in left
-    amounts = [row.amount or 0 for row in asked]
-    return seen.amount is None or any(abs(seen.amount - each) <= ROUNDING_CENTS_MAX for each in (*amounts, sum(amounts)))
+    total = sum(row.amount or 0 for row in asked)
+    return seen.amount is None or abs(seen.amount) <= abs(total) + ROUNDING_CENTS_MAX
 
 
 def _plain(reference: str) -> str:
