@@ -182,7 +182,11 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         """See Membership."""
         where = TopicPartition(*place)
         async with self._asking(place) as consumer:
-            await consumer.commit({where: (await consumer.committed(where)) or 0 if offset is None else offset})
+            at = (await consumer.committed(where)) or 0 if offset is None else offset
+            member = _member(consumer, place)
+            await consumer.commit({where: at})
+            if member != _member(consumer, place):
+                raise Fenced(f"{place}: this worker was no member of the group when it asked")
 
     async def committed(self, place: Place) -> int:
         """See Membership."""
@@ -209,6 +213,18 @@ async def watch(membership: Membership, place: Place, interval: float, offset: C
         started = time.monotonic()
         await membership.prove(place, offset())
         await asyncio.sleep(max(0.0, interval - (time.monotonic() - started)))
+
+
+def _member(consumer: AIOKafkaConsumer, place: Place) -> tuple[int, str]:
+    """Generation and member id, as the broker gave them. Raises Fenced.
+
+    Without them aiokafka commits as nobody, which the broker takes while the group is empty: when all workers were frozen, or
+    starved, for longer than the session timeout. That proves nothing.
+    """
+    coordinator = consumer._coordinator
+    if coordinator.generation < 0 or not coordinator.member_id:
+        raise Fenced(f"{place}: this worker is no member of the group")
+    return coordinator.generation, coordinator.member_id
 
 
 def _again(failures: int, started: float) -> int:

@@ -100,6 +100,18 @@ async def test_what_is_not_assigned_cannot_be_proven(bootstrap: str, prefix: str
         await ownership.prove(Place(f"{prefix}.work", 1))
 
 
+async def test_nobody_proves_anything_to_an_empty_group(bootstrap: str, prefix: str) -> None:
+    """The broker has thrown the only member out, and takes commits of anybody: this worker may no longer be the owner."""
+    tenures = Tenures()
+    async with member(bootstrap, prefix, tenures, 1) as ownership:
+        await eventually(lambda: tenures.owned == {0}, 20)
+        consumer = ownership._consumer
+        assert consumer is not None
+        await consumer._coordinator._maybe_leave_group()  # as after a session that ended while all were frozen
+        with pytest.raises(Fenced, match="no member of the group"):
+            await ownership.prove(Place(f"{prefix}.work", 0))
+
+
 async def test_a_partition_that_moved_away_cannot_be_proven_by_its_old_owner(bootstrap: str, prefix: str) -> None:
     """Members share evenly, and each partition has one owner."""
     first, second = Tenures(), Tenures()
