@@ -3,7 +3,8 @@
 ConnectorError
 ├── Retry              try again, after `after` seconds if it says so
 │   ├── NotSent            nothing was sent: the other side cannot have acted
-│   └── Unanswered         sent, and no answer came: it may have been carried out, or still will be
+│   ├── Unanswered         sent, and no answer came: it may have been carried out, or still will be
+│   └── Unreadable         a page came and cannot be read: asked in another way, or smaller, it may be
 ├── Reject             the other side said no; repeating the same request is useless
 │   ├── AccessDenied       ident or secret are wrong: nothing of this administration works
 │   └── Refused            this operation is not for this administration, or the request is wrong
@@ -38,8 +39,24 @@ class Unanswered(Retry):
     """A call was sent and no answer came: look before repeating what must not be done twice."""
 
 
+class Unreadable(Retry):
+    """A page came, and cannot be read as it came. `careful`: reading it item by item may help (mplus.pages.PageSpec.careful)."""
+
+    def __init__(self, message: str, *, careful: bool = False) -> None:
+        super().__init__(message)
+        self.careful = careful
+
+
 class TransactionLost(ConnectorError):
-    """A transaction was aborted or its outcome is unknown."""
+    """A transaction was aborted or its outcome is unknown.
+
+    `topic`: the one that the broker refuses to take records for, where it is one alone. `slow`: it took too long.
+    """
+
+    def __init__(self, message: str, *, topic: str = "", slow: bool = False) -> None:
+        super().__init__(message)
+        self.topic = topic
+        self.slow = slow
 
 
 class Reject(ConnectorError):

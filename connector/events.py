@@ -44,6 +44,44 @@ class HeadSeen(ShardEvent):
 
 
 @dataclass(frozen=True, slots=True)
+class HeadUnknown(ShardEvent):
+    """The POS does not tell its highest marker, or is not believed: nothing is known of the backlog since this monotonic time."""
+
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class GapsCounted(ShardEvent):
+    """So many markers below the position are open: an item may still become visible there. `expired`: no longer waited for."""
+
+    open: int
+    expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class LateFound(ShardEvent):
+    """Items became visible below the position, and are in Kafka with `ce_origin: late`."""
+
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsBelow(ShardEvent):
+    """The POS showed items below the marker that it was asked from: they are not published."""
+
+    asked: int
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageLimited(ShardEvent):
+    """Pages are asked with another limit from now on: smaller since the last one could not be had, or larger again."""
+
+    limit: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class PageRead(ShardEvent):
     """A page was fetched and decoded."""
 
@@ -99,11 +137,19 @@ class CallEvent(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class CallBegan(CallEvent):
+    """A call is about to be sent; a CallMade of the same number ends it."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
 class CallMade(CallEvent):
     """The POS answered, or did not: `fault` is empty, or the kind of failure."""
 
     seconds: float
     fault: str
+    number: int = 0
 
     @property
     def answered(self) -> bool:

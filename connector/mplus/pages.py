@@ -36,6 +36,8 @@ class PageSpec:
     """Elements left out at any depth."""
     response: str | None = None
     """The response element's name, where the caller wants it checked."""
+    careful: bool = False
+    """Read item by item, with what XML forbids replaced, in a child process of its own: slow, for a page that failed."""
 
 
 class Item(NamedTuple):

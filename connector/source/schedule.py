@@ -12,19 +12,22 @@ NONE = -1
 
 
 class State(StrEnum):
-    """What a shard is doing. The first three survive in the position record."""
+    """What a shard is doing. Those that only an operator ends survive in the position record."""
 
     RUNNING = "running"
     PAUSED = "paused"
     HEAD_REGRESSED = "head-regressed"
     STUCK = "stuck"
+    TOPIC_LOST = "topic-lost"
+    HEAD_DOUBTED = "head-doubted"
+    FAILED = "failed"
     UNAVAILABLE = "unavailable"
     UNREACHABLE = "unreachable"
 
     @property
     def stopped(self) -> bool:
         """Only an operator ends it."""
-        return self in (State.PAUSED, State.HEAD_REGRESSED, State.STUCK)
+        return self in (State.PAUSED, State.HEAD_REGRESSED, State.STUCK, State.TOPIC_LOST)
 
 
 @dataclass(frozen=True, slots=True)
