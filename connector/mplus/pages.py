@@ -50,12 +50,17 @@ class Item(NamedTuple):
 
 
 class Undecodable(NamedTuple):
-    """An item that is not what its schema says; `raw` is its XML without the elements to omit."""
+    """An item that is not what its schema says; `raw` is its XML without the elements to omit. `stage`: see dead letters.
+
+    `first`: where it stands for whatever lies at the markers from there to `marker`.
+    """
 
     marker: int | None
     identity: str | None
     reason: str
     raw: bytes
+    stage: str = "decode"
+    first: int | None = None
 
 
 class PageDecoder:
