@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from connector.mplus.pages import Item, Undecodable
-from connector.mplus.transport import Answer
+from connector.mplus.response import Answer
 
 Arrived = Callable[[int], Awaitable[None]]
 

@@ -16,24 +16,22 @@ import stamina
 from aiolimiter import AsyncLimiter
 
 from connector import tracing
-from connector.errors import ConnectorError, Refused, Retry, Unanswered, Unreadable
+from connector.errors import ConnectorError, Refused, Retry, Unreadable
 from connector.events import CallBegan, CallMade, CallRetried, Event, Listener, PageDecoded
 from connector.mplus.answers import OrderAnswer, read_answer
 from connector.mplus.arrivals import Arrivals, Arrived
-from connector.mplus.faults import retry_after, translated, unreadable
+from connector.mplus.faults import translated, unreadable
 from connector.mplus.offload import Decoder
 from connector.mplus.operations import OPERATIONS
-from connector.mplus.pages import FaultError, Item, PageError, PageSpec, Undecodable, read_numbers
+from connector.mplus.pages import Item, PageSpec, Undecodable, read_numbers
 from connector.mplus.resolver import Resolver
+from connector.mplus.response import Answer
 from connector.mplus.soap import Fields, request
-from connector.mplus.statuses import refuse_failures, refuse_fault, take_any
-from connector.mplus.transport import ORDERS, READING, Access, Answer, Transport
+from connector.mplus.statuses import ORDER_BYTES_MAX, answer_of_the_pos, refuse_failures, refuse_fault, take_any
+from connector.mplus.transport import ORDERS, READING, Access, Transport
 
 SMALL_BYTES_MAX = 1 << 20
 """Of an answer that is neither a page nor an order: heads, a version."""
-
-ORDER_BYTES_MAX = 16 << 20
-"""Of an answer that holds one order."""
 
 SMALL_CALL_S = 30.0
 """For a small answer, whole: a POS that needs longer for its heads is to be told as one that does not answer."""
@@ -56,6 +54,12 @@ class Retries:
     first: float = 0.3
     most: float = 10.0
     longest_asked: float = 60.0
+
+    def again(self, error: Exception) -> bool | float:
+        """Whether to try again after this error; a number: in so many seconds, which the POS asked for."""
+        if not isinstance(error, Retry) or isinstance(error, Unreadable):
+            return False
+        return True if error.after is None else min(error.after, self.longest_asked)
 
 
 class PosClient:
@@ -132,7 +136,7 @@ class PosClient:
         NotSent where nothing left.
         """
         async with self._sent(operation, _envelope(operation, fields), self._orders, judge=take_any) as answer:
-            return await _answer_of_the_pos(operation, answer)
+            return await answer_of_the_pos(operation, answer)
 
     async def _decoded(self, operation: str, answer: Answer, spec: PageSpec, arrivals: Arrivals) -> Page:
         decoding, came = self._decoder.open(spec), arrivals.of(answer)
@@ -179,7 +183,7 @@ class PosClient:
 
         def again(error: Exception) -> bool | float:
             faults.append(type(error).__name__)
-            return _again(error, patience.longest_asked)
+            return patience.again(error)
 
         return aiter(
             stamina.retry_context(
@@ -217,8 +221,7 @@ class PosClient:
             error.__context__ = None  # `from None` only hides the library's error: whoever walks the chain finds the request
             raise
         finally:
-            seconds = time.monotonic() - started
-            self._tell(CallMade(name, operation, seconds, fault, number, cancelled=cancelled))
+            self._tell(CallMade(name, operation, time.monotonic() - started, fault, number, cancelled=cancelled))
 
     def _tell(self, event: Event) -> None:
         with suppress(Exception):  # whoever listens has no say in whether a call succeeds
@@ -231,20 +234,3 @@ def _envelope(operation: str, fields: Fields) -> bytes:
         return request(operation, [("request", fields)] if OPERATIONS[operation].wrapped else fields)
     except ValueError as error:
         raise Refused(f"{operation}: {error}") from None
-
-
-async def _answer_of_the_pos(operation: str, answer: Answer) -> OrderAnswer:
-    try:
-        return read_answer(await answer.whole(ORDER_BYTES_MAX), OPERATIONS[operation].response)
-    except FaultError as error:
-        error.after = retry_after(answer.retry_after)
-        raise
-    except PageError as error:
-        what = f"{operation}: HTTP {answer.status} is no answer of the POS ({error})"
-        raise Unanswered(what, after=retry_after(answer.retry_after)) from None
-
-
-def _again(error: Exception, longest: float) -> bool | float:
-    if not isinstance(error, Retry) or isinstance(error, Unreadable):
-        return False
-    return True if error.after is None else min(error.after, longest)

@@ -1,11 +1,17 @@
-"""What an answer to a reading operation is by its HTTP status, before its body is read as what was asked for."""
+"""What an HTTP answer is: to a call that reads its status decides first, to one that changes something its body alone."""
 
-from connector.errors import AccessDenied, Refused, Retry
+from connector.errors import AccessDenied, Refused, Retry, Unanswered
+from connector.mplus.answers import OrderAnswer, read_answer
+from connector.mplus.document import PageError
 from connector.mplus.envelope import FaultError, read_fault
 from connector.mplus.faults import DENIED, retry_after
-from connector.mplus.transport import Answer
+from connector.mplus.operations import OPERATIONS
+from connector.mplus.response import Answer
 
 FAULT_BYTES_MAX = 1 << 20
+
+ORDER_BYTES_MAX = 16 << 20
+"""Of an answer that holds one order."""
 
 
 async def refuse_failures(answer: Answer) -> None:
@@ -33,3 +39,15 @@ def refuse_fault(body: bytes, after: float | None = None) -> None:
 
 async def take_any(answer: Answer) -> None:
     """The body decides, whatever the status."""
+
+
+async def answer_of_the_pos(operation: str, answer: Answer) -> OrderAnswer:
+    """What the POS says to a call that changes something. Raises FaultError, or Unanswered for what may not be its own word."""
+    try:
+        return read_answer(await answer.whole(ORDER_BYTES_MAX), OPERATIONS[operation].response)
+    except FaultError as error:
+        error.after = retry_after(answer.retry_after)
+        raise
+    except PageError as error:
+        what = f"{operation}: HTTP {answer.status} is no answer of the POS ({error})"
+        raise Unanswered(what, after=retry_after(answer.retry_after)) from None

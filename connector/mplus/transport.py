@@ -7,22 +7,20 @@ address is logged, no environment is read on the way, and nothing is repeated. W
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
 from connector import tracing
-from connector.errors import Misconfigured
-from connector.mplus.document import TooLarge
+from connector.mplus.proxies import proxy_for
 from connector.mplus.resolver import Resolver
+from connector.mplus.response import Answer
 
 SENDING_S = 4.0
 """For connecting and for sending, each, when a call changes something: it must not leave later than its worker knows."""
@@ -68,13 +66,12 @@ class Access:
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """How connections are made and kept. `connections_max`: 0 is any number; `idle_s`: how long one is kept without use.
+    """How connections are made. `connections_max`: at once, 0 is any number.
 
     `connect_s`: bound for all of it, from the name to TLS, and for waiting for a free one; None: the call's own limit.
     """
 
     connections_max: int
-    idle_s: float
     connect_s: float | None = None
     options: tuple[tuple[int, int, int], ...] = NOTICE_DEAD_PEERS
 
@@ -88,57 +85,14 @@ class Pool:
         return made
 
 
-READING = Pool(connections_max=20, idle_s=60.0)
+IDLE_S = 15.0
+"""A connection that the POS closes just as it is used again looks like a lost answer: so we close it first."""
+
+READING = Pool(connections_max=20)
 """For pages and heads: an administration has fewer entities than that."""
 
-ORDERS = Pool(connections_max=0, idle_s=15.0, connect_s=SENDING_S, options=(*NOTICE_DEAD_PEERS, *GIVE_UP_UNSENT))
-"""For calls about one order, one for each that is under way. One that the POS closes as it is used looks like a lost answer."""
-
-
-class Answer:
-    """An HTTP answer whose body has not been read yet."""
-
-    def __init__(self, response: httpx.Response, limit: asyncio.Timeout) -> None:
-        self._response = response
-        self._limit = limit
-        self.status = response.status_code
-        self.retry_after = response.headers.get("retry-after", "")
-
-    @property
-    def charset(self) -> str | None:
-        """The body's encoding by its HTTP header, where that is one to know and not UTF-8, which XML is without a word."""
-        name = self._response.charset_encoding
-        with suppress(LookupError, ValueError):
-            return None if not name or b"\xc3\xa9".decode(name, "replace") == "\xe9" else name
-        return None
-
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body as it comes, decompressed."""
-        headers = self._response.headers
-        if "x-gzip" in (packed := headers.get("content-encoding", "").lower()):
-            headers["content-encoding"] = packed.replace("x-gzip", "gzip")  # its older name (RFC 9110, 8.4.1.3)
-        return self._response.aiter_bytes()
-
-    async def whole(self, most: int) -> bytes:
-        """The body of a small answer. Raises TooLarge beyond `most` bytes."""
-        body = bytearray()
-        async for chunk in self.chunks():
-            body += chunk
-            if len(body) > most:
-                raise TooLarge(f"more than {most} bytes where fewer were expected")
-        return bytes(body)
-
-    @contextmanager
-    def standing_still(self) -> Iterator[None]:
-        """While inside, it is not the POS that is waited for: the time counts for nothing."""
-        loop, end = asyncio.get_running_loop(), self._limit.when()
-        started = loop.time()
-        self._limit.reschedule(None)
-        try:
-            yield
-        finally:
-            if end is not None:
-                self._limit.reschedule(end + loop.time() - started)
+ORDERS = Pool(connections_max=0, connect_s=SENDING_S, options=(*NOTICE_DEAD_PEERS, *GIVE_UP_UNSENT))
+"""For calls about one order: one for each that is under way."""
 
 
 class Transport:
@@ -185,7 +139,7 @@ class Transport:
         connector = aiohttp.TCPConnector(
             limit=self._pool.connections_max,
             ssl=_trusted(self._access),
-            keepalive_timeout=self._pool.idle_s,
+            keepalive_timeout=IDLE_S,
             socket_factory=self._pool.socket,
             resolver=self._resolver,
         )
@@ -214,32 +168,3 @@ def _default_trust(verify: bool) -> ssl.SSLContext:
     context = httpx.create_ssl_context(verify=verify)
     context.load_default_certs()
     return context
-
-
-def proxy_for(url: str) -> httpx.Proxy | None:
-    """The proxy that the environment names for this address. Raises Misconfigured where it is none that can be used."""
-    proxies = getproxies()
-    with suppress(ValueError):  # an address that is none is told by the call
-        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
-        named = proxies.get(scheme) or proxies.get("all")
-        return _proxy(named) if named and not proxy_bypass(host or "") else None
-    return None
-
-
-def _proxy(named: str) -> httpx.Proxy:
-    with _understood():
-        proxy = httpx.Proxy(named if "://" in named else f"http://{named}")
-        if proxy.url.scheme not in ("http", "https"):
-            raise ValueError("scheme")
-        return proxy
-
-
-@contextmanager
-def _understood() -> Iterator[None]:
-    try:
-        yield
-    except (ValueError, httpx.InvalidURL):  # its text would show a password
-        raise Misconfigured(
-            "the proxy that HTTP_PROXY, HTTPS_PROXY or ALL_PROXY names cannot be used for the POS: it must be an http:// or "
-            "https:// address; or name the POS in NO_PROXY"
-        ) from None
