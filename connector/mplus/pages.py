@@ -38,6 +38,8 @@ class PageSpec:
     """The response element's name, where the caller wants it checked."""
     careful: bool = False
     """Read item by item, with what XML forbids replaced, in a child process of its own: slow, for a page that failed."""
+    charset: str | None = None
+    """The encoding by the HTTP header: holds where the XML has neither declaration nor byte order mark."""
 
 
 class Item(NamedTuple):

@@ -71,7 +71,8 @@ class Board:
         elif isinstance(event, Rejoining):
             self._assigned.pop(event.group, None)
         elif isinstance(event, CallMade):
-            self._faults[event.administration] = ("" if event.answered else event.fault, self._clock.monotonic())
+            if not event.cancelled:
+                self._faults[event.administration] = ("" if event.answered else event.fault, self._clock.monotonic())
         else:
             self._orders(event)
 
