@@ -72,10 +72,10 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
 
     @property
     def trouble(self) -> str:
-        """Why the brokers cannot be reached, as far as that is known now; empty where nothing is."""
-        names = {(host, port) for host, port, _ in self.hosts}
-        told = [advertised(*row) for row in self.troubles.items() if row[0] not in names]
-        return "; ".join(told) or at_doors(self.troubles)
+        """Why the brokers there are cannot be reached, as far as that is known now; empty where nothing is."""
+        names, brokers = {(host, port) for host, port, _ in self.hosts}, {(row.host, row.port) for row in self.cluster.brokers()}
+        now = {address: error for address, error in self.troubles.items() if address in brokers or not brokers}
+        return "; ".join(advertised(*row) for row in now.items() if row[0] not in names) or at_doors(now)
 
     async def bootstrap(self) -> None:
         """Raises KafkaConnectionError in words."""
@@ -105,6 +105,11 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
             yield
         finally:
             _knocking.reset(token)
+
+
+def careful(client: AIOKafkaClient) -> None:
+    """Make one of ours of a client that somebody else has made: it adds nothing to what it holds."""
+    client.__class__ = Client
 
 
 class Admin(AIOKafkaAdminClient):  # type: ignore[misc]

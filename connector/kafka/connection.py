@@ -188,5 +188,7 @@ async def close(consumer: AIOKafkaConsumer, within: float) -> None:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, UnknownTopicOrPartitionError) and topic_of(error):
+        return missing(topic_of(error))
     text = str(error).splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -4,17 +4,17 @@ aiokafka decodes the names of headers as UTF-8, in C, and fails at each try on a
 any bytes. Here a batch is decoded in C first, at the price of before; only one that fails is decoded once more, in batches.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka.batches import records
-from connector.kafka.clients import Client, using
+from connector.kafka.clients import Client, known, using
 
 FORMAT = 2
 """The one with headers."""
@@ -95,3 +95,13 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
 
     __init__ = using(AIOKafkaConsumer.__init__, AIOKafkaClient=Client)
     start = using(AIOKafkaConsumer.start, Fetcher=TolerantFetcher)
+
+    async def knows(self, topics: Iterable[str]) -> None:
+        """Return once the brokers told of these topics. Raises UnknownTopicOrPartitionError or TopicAuthorizationFailedError."""
+        await known(self._client, sorted(set(topics)))
+
+    async def take(self, places: Iterable[TopicPartition]) -> None:
+        """Read these partitions. Raises as knows."""
+        places = list(places)
+        await self.knows(place.topic for place in places)
+        self.assign(places)

@@ -77,7 +77,7 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
     consumer = Consumer(**arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False)
     try:
         await begin(consumer.start, DEADLINE)
-        consumer.assign([where])
+        await consumer.take([where])
         await consumer.seek_to_beginning(where)
         while await consumer.position(where) < end:  # not the last record's offset: markers of transactions follow it
             for record in (await consumer.getmany(where, timeout_ms=200)).get(where, []):
@@ -168,7 +168,7 @@ async def reading_from(
     try:
         with transacting(place.partition):
             await begin(consumer.start, DEADLINE)
-            consumer.assign([where])
+            await consumer.take([where])
             first = int((await consumer.beginning_offsets([where]))[where])
             start = first if offset > first and offset > await high_watermark(arguments, where) else max(first, offset)
             consumer.seek(where, start)
@@ -197,6 +197,7 @@ async def high_watermark(arguments: Mapping[str, Any], where: TopicPartition) ->
     consumer = Consumer(**arguments, isolation_level="read_uncommitted")
     try:
         await begin(consumer.start, DEADLINE)
+        await consumer.knows([where.topic])
         return int((await consumer.end_offsets([where]))[where])
     finally:
         await close(consumer, PATIENCE)
