@@ -118,7 +118,6 @@ KAFKA_CLIENTS = {
     "audit.topic",
     "client.controls",
     "client.following",
-    "client.producing",
     "client.reading",
     "client.results",
     "client.seeking",
