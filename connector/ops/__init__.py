@@ -1,17 +1,26 @@
 """Seeing what happens: log, metrics, status, health. Only listens to events."""
 
+import contextlib
 from collections.abc import Sequence
 
 from connector.events import Event, Listener, ListenerFailed
 from connector.ops.wording import in_a_line
 
 
+class Watch:
+    """Base of listeners that are also told which listeners fail."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event in."""
+        raise NotImplementedError
+
+
 class FanOut:
-    """Tells all listeners, in order. What one of them raises stops nobody: the others are told of it as an event."""
+    """Tells all listeners, in order. What one of them raises (a full disk, a defect) stops nobody, and is told to the watches."""
 
     def __init__(self, listeners: Sequence[Listener]) -> None:
         self._listeners = list(listeners)
-        self._telling_of_failure = False
+        self._watches = [listener for listener in listeners if isinstance(listener, Watch)]
 
     def __call__(self, event: Event) -> None:
         """Tell of an event. Raises nothing."""
@@ -19,20 +28,16 @@ class FanOut:
             try:
                 listener(event)
             except Exception as error:
-                self._failed(listener, error)
+                self._tell(ListenerFailed(_named(listener), in_a_line(error)))
 
-    def _failed(self, listener: Listener, error: Exception) -> None:
-        if self._telling_of_failure:  # it fails on this news, too: else it would go round for ever
-            return
-        self._telling_of_failure = True
-        try:
-            self(ListenerFailed(_named(listener), in_a_line(error)))
-        finally:
-            self._telling_of_failure = False
+    def _tell(self, failed: ListenerFailed) -> None:
+        for watch in self._watches:
+            with contextlib.suppress(Exception):  # one of them may be the one that fails
+                watch(failed)
 
 
 def fan_out(listeners: Sequence[Listener]) -> Listener:
-    """One listener that tells all of them, in order. What one of them raises (a full disk, a defect) stops nobody."""
+    """One listener that tells all of them; see FanOut."""
     return FanOut(listeners)
 
 

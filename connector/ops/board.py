@@ -101,11 +101,9 @@ class Board:
     @property
     def outages(self) -> dict[str, str]:
         """Per administration whose POS does not answer: that in words, with since when."""
-        now, found = self._clock.monotonic(), {}
-        for name in self._asked(now):
-            if outage := self._calls.outage(name, now):
-                found[name] = f"the POS has not answered since {self._moment(outage.since).stamp} ({outage.kind})"
-        return found
+        now = self._clock.monotonic()
+        found = {name: outage for name in self._asked(now) if (outage := self._calls.outage(name, now))}
+        return {name: f"{outage.words}, since {self._moment(outage.since).stamp}" for name, outage in found.items()}
 
     @property
     def oldest_calls(self) -> dict[str, float]:

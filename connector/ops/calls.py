@@ -24,6 +24,11 @@ class Outage:
     kind: str
     since: float
 
+    @property
+    def words(self) -> str:
+        """For an operator."""
+        return "a call of the POS has no answer" if self.kind == HANGS else f"the last call of the POS failed ({self.kind})"
+
 
 @dataclass(slots=True)
 class _Pos:

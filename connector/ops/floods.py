@@ -17,6 +17,7 @@ from connector.events import (
     StateChanged,
     TransactionEnded,
 )
+from connector.ops import Watch
 from connector.ops.libraries import sum_up_libraries
 from connector.ops.log import line_of, write
 from connector.ops.throttle import EVERY, FIRST, Throttle
@@ -40,7 +41,7 @@ ALIKE: Mapping[type[Event], tuple[str, ...]] = {
 """What makes two lines of a kind equal. Others are written as they come: each matters by itself."""
 
 
-class FloodLog:
+class FloodLog(Watch):
     """Listens to events, and writes their lines: of equal ones the first few, and then how many more there were."""
 
     def __init__(self, now: Callable[[], float]) -> None:

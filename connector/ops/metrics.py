@@ -21,6 +21,7 @@ from connector.events import (
     StateChanged,
     TransactionEnded,
 )
+from connector.ops import Watch
 from connector.ops.board import Board
 from connector.ops.calls import CANCELLED
 from connector.ops.orders import COMMANDS
@@ -60,7 +61,7 @@ class Share:
     page_size: int = 0
 
 
-class Metrics:
+class Metrics(Watch):
     """Listens to events; `registry` is what `/metrics` shows."""
 
     def __init__(self, board: Board) -> None:
