@@ -333,4 +333,12 @@ class LedgerCounted(Event):
     entries: int
 
 
+@dataclass(frozen=True, slots=True)
+class ListenerFailed(Event):
+    """A listener raised: what it was told is lost to it, and to nobody else. `reason`: the error, in a line."""
+
+    listener: str
+    reason: str
+
+
 Listener = Callable[[Event], None]
