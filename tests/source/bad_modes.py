@@ -57,7 +57,6 @@ def said(body: bytes, status: int = 200, **headers: str) -> Callable[[Call], Awa
 
 async def hang(call: Call) -> web.StreamResponse:
     """Take the call and never answer."""
-    call.box.struck[call.box.mode] += 1  # nobody sees it end
     await call.box.over()
     return await _cut_off(call)
 
@@ -95,7 +94,7 @@ async def redirect(call: Call, *, status: int) -> web.StreamResponse:
 
 async def odd_wait(call: Call, *, waits: tuple[str, ...]) -> web.StreamResponse:
     """503 and 429 in turn, with a Retry-After in another spelling each time."""
-    turn = call.box.struck[call.box.mode]
+    turn = call.box.struck[call.box.mode] - 1
     return await said(b"busy", (503, 429)[turn % 2], Retry_After=waits[turn % len(waits)])(call)
 
 

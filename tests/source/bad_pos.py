@@ -228,8 +228,9 @@ class BadPos:
         answer = None
         if mode.act and (not mode.operations or operation in mode.operations):
             name = self.mode
+            self.struck[name] += 1  # now, for some never end
             answer = await mode.act(call)
-            self.struck[name] += answer is not None
+            self.struck[name] -= answer is None
         if answer is None:
             told = await call.told()
             answer = web.Response(status=told.status, body=told.body, content_type="text/xml", charset="utf-8")
