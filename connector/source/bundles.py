@@ -106,7 +106,7 @@ class Publisher:
         if letter.first is not None:
             headers.append(("mplus_first_syncmarker", b"%d" % letter.first))
         if letter.identity:
-            headers.append(("ce_subject", letter.identity.encode()))
+            headers.append(("ce_subject", letter.identity[:LONGEST_REASON].encode()))
         if letter.epoch:
             headers.append(("mplus_epoch", b"%d" % letter.epoch))
         record = Record(self.dead_letters, self.entity.name.encode(), body, headers)

@@ -132,7 +132,7 @@ class HeadWatch:
         anchor, parts = position.anchor, self._parts
         if anchor is None:
             return ""
-        at, limit = anchor.marker - 1, LOOKED_UP
+        at, limit = anchor.marker - 1, min(LOOKED_UP, parts.page_size)
         while at < head.marker:
             scan = Scan(parts.reader, parts.entity, limit, at)
             told = contradiction(parts.entity, anchor, await scan.page(head.marker))

@@ -198,6 +198,3 @@ class Reading:
 class Crash(BaseException):
     """The owner dies here."""
 
-
-QUICK = Confirmation(looks=3, over=0.0, pause=0.1)
-"""For tests with real time."""
