@@ -55,7 +55,7 @@ class Publisher:
         count = size = 0
         for item in sorted(items, key=_marker):
             count += 1
-            size += OVERHEAD + len(item[-1])
+            size += OVERHEAD + len(item[3])
             if isinstance(item, Undecodable):
                 letters.append(self._letter(Letter("decode", item.marker, item.reason), item.raw, records))
             else:
