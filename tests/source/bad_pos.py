@@ -136,11 +136,15 @@ class BadPos:
 
     def play(self, name: str, mode: Mode) -> None:
         """Misbehave in this way from now on: what is under way is cut off, so that it begins at once."""
+        self.turn(name, mode)
+        self.cut()
+
+    def turn(self, name: str, mode: Mode) -> None:
+        """The same from the next call on."""
         self.mode, self._playing = name, mode
         self._seen.clear()
         self._over.set()
         self._over = asyncio.Event()
-        self.cut()
 
     def be_good(self) -> None:
         """Hand everything on from now on."""
