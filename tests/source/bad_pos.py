@@ -227,8 +227,12 @@ class BadPos:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         operation, mode = request.headers.get("SOAPAction", "").strip('"').rpartition("#")[2], self._playing
+        try:
+            body = await request.read()
+        except ConnectionResetError:  # cut
+            return web.Response()
         self._seen[operation] += 1
-        call = Call(self, request, operation, await request.read(), self._seen[operation] == 1)
+        call = Call(self, request, operation, body, self._seen[operation] == 1)
         answer = None
         if mode.act and (not mode.operations or operation in mode.operations):
             name = self.mode
