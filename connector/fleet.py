@@ -21,7 +21,15 @@ NUMBER = int | float | None
 KEYS = frozenset(entity.name.encode() for entity in ENTITIES)
 """Of positions: what stands under another key is nobody's."""
 
-KINDS = {"head": int | None, "backlog": int | None, "age": NUMBER, "rate": NUMBER, "state": str, "reason": str}
+KINDS = {
+    "head": int | None,
+    "backlog": int | None,
+    "age": NUMBER,
+    "unknownSince": str | None,
+    "rate": NUMBER,
+    "state": str,
+    "reason": str,
+}
 """What is shown of a report."""
 
 
@@ -51,7 +59,7 @@ async def _read(config: Config, topic: str) -> Mapping[bytes, bytes]:
 
 
 def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(("head", "position", "backlog", "age", "rate"))
+    row: dict[str, Any] = dict.fromkeys(("head", "position", "backlog", "age", "unknownSince", "rate"))
     row |= {"state": "unowned", "reason": "", "position": _position(position)}
     told, at = _told(status)
     if at is None:
@@ -59,8 +67,9 @@ def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[st
     row |= told
     silent = (now - at).total_seconds()
     if silent > SILENT:
-        row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": 0.0}
-    if row["head"] is not None and row["position"] is not None:
+        row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": None}
+        row |= {"unknownSince": row["unknownSince"] or row["at"], "age": (row["age"] or 0.0) + round(silent, 3), "backlog": None}
+    if row["unknownSince"] is None and row["head"] is not None and row["position"] is not None:
         if row["state"] != "head-regressed":
             row["head"] = max(row["head"], row["position"])  # the position is newer than the published head
         row["backlog"] = max(0, row["head"] - row["position"])

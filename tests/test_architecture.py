@@ -111,14 +111,13 @@ NOT_PURE = {"asyncio", "aiokafka", "httpx", "aiohttp", "time", "random", "socket
 PURE_PARTS_OF_THEM = {"aiokafka.partitioner"}
 
 SANDBOX_USERS = {"cli.sandbox", "demo.stage"}
-HTTP_CLIENTS = {"mplus.streaming", "mplus.faults", "demo.worker"}
+HTTP_CLIENTS = {"mplus.transport", "mplus.response", "mplus.proxies", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
 KAFKA_CLIENTS = {
     "audit.topic",
     "client.controls",
     "client.following",
-    "client.producing",
     "client.reading",
     "client.results",
     "client.seeking",

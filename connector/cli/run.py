@@ -10,7 +10,7 @@ from rich.live import Live
 
 from connector.cli.options import ConfigFile
 from connector.cli.signals import until_signalled
-from connector.cli.tables import commands_table, shards_table
+from connector.cli.tables import commands_table, shards_report
 from connector.config import Config, load
 from connector.errors import Misconfigured
 from connector.ops import log
@@ -61,5 +61,5 @@ async def _announce(started: "asyncio.Future[Worker]") -> None:
 def summary(board: Board) -> Group:
     """What this worker does: its entities, and the order commands since there were any."""
     shards, commands = board.rows(), board.commands
-    tables = [shards_table(shards)] if shards or not commands else []
+    tables = [shards_report(shards)] if shards or not commands else []
     return Group(*tables, *([commands_table(commands)] if commands else []))

@@ -15,6 +15,14 @@ class PageError(Exception):
     """An answer that cannot be read: garbled, truncated, with a DOCTYPE, or not the expected one. One line, without its data."""
 
 
+class NotWellFormed(PageError):
+    """There is an error in the middle of the document, not only an end that is missing."""
+
+
+class TooLarge(PageError):
+    """One item, or an answer that should be small, has more bytes than are taken."""
+
+
 class Document:
     """XML in pieces. A DOCTYPE is refused before anything of it is expanded: a parser of its own reads the prolog first."""
 

@@ -38,6 +38,8 @@ class PageSpec:
     """The response element's name, where the caller wants it checked."""
     careful: bool = False
     """Read item by item, with what XML forbids replaced, in a child process of its own: slow, for a page that failed."""
+    charset: str | None = None
+    """The encoding by the HTTP header: holds where the XML has neither declaration nor byte order mark."""
 
 
 class Item(NamedTuple):
@@ -50,12 +52,17 @@ class Item(NamedTuple):
 
 
 class Undecodable(NamedTuple):
-    """An item that is not what its schema says; `raw` is its XML without the elements to omit."""
+    """An item that is not what its schema says; `raw` is its XML without the elements to omit. `stage`: see dead letters.
+
+    `first`: where it stands for whatever lies at the markers from there to `marker`.
+    """
 
     marker: int | None
     identity: str | None
     reason: str
     raw: bytes
+    stage: str = "decode"
+    first: int | None = None
 
 
 class PageDecoder:

@@ -1,6 +1,6 @@
 """What a page becomes: a bundle of records, to be written in one transaction with the new position. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from connector.kafka.records import OVERHEAD, CloudEvents, Record, dead_letter_headers
@@ -8,7 +8,7 @@ from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.positions import Position
 
-POLL, RESYNC, REPAIR = "poll", "resync", "repair"
+POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
 LONGEST_REASON = 1000
 """Characters of a dead letter's reason: it quotes the POS, and a letter that the broker refuses would stop the lane."""
 
@@ -20,11 +20,14 @@ def origin(position: Position) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter of the source, for those who listen."""
+    """A dead letter of the source, for those who listen; `identity`: of its item, where that can be read; `first`: see Undecodable."""
 
     stage: str
     marker: int | None
     reason: str
+    identity: str | None = None
+    epoch: int = 0
+    first: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class Bundle:
     letters: Sequence[Letter] = ()
     items: int = 0
     size: int = 0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +51,38 @@ class Publisher:
     dead_letters: str
     largest: int
 
-    def bundle(self, items: Iterable[Item | Undecodable], position: Position, time: str, origin: str = POLL) -> Bundle:
-        """Items become events or dead letters, in rising order of their markers."""
+    def bundle(
+        self,
+        items: Iterable[Item | Undecodable],
+        position: Position,
+        time: str,
+        origin: str = POLL,
+        *,
+        gives_up: Callable[[int], bool] = lambda _: False,
+    ) -> Bundle:
+        """Items become events or dead letters, in rising order of their markers; those to be given up are too large to be sent."""
         events = CloudEvents(self.administration, self.entity.name, time, origin, position.epoch)
         records: list[Record] = []
         letters: list[Letter] = []
         count = size = 0
         for item in sorted(items, key=_marker):
             count += 1
-            size += OVERHEAD + len(item[-1])
+            size += OVERHEAD + len(item.raw if isinstance(item, Undecodable) else item.value)
             if isinstance(item, Undecodable):
-                letters.append(self._letter(Letter("decode", item.marker, item.reason), item.raw, records))
+                letters.append(self._letter(Letter(item.stage, item.marker, item.reason, item.identity, position.epoch, item.first), item.raw, records))
+            elif gives_up(item.marker):
+                reason = f"{item.identity} has {len(item.value)} bytes, which Kafka does not take in time"
+                letters.append(self._letter(Letter("too-large", item.marker, reason, item.identity, position.epoch), b"", records))
             else:
-                letters += self._publish(item, events, records)
-        return Bundle(position, records, letters, count, size)
+                letters += self._publish(item, events, records, position.epoch)
+        return Bundle(position, records, letters, count, size, late=origin == LATE)
 
-    def _publish(self, item: Item, events: CloudEvents, records: list[Record]) -> list[Letter]:
+    def _publish(self, item: Item, events: CloudEvents, records: list[Record], epoch: int) -> list[Letter]:
         headers = events.headers(item.identity, item.marker, deleted=item.deleted)
         event = Record(self.topic, item.identity.encode(), item.value, headers)
         if event.size > self.largest:
             reason = f"{item.identity} has {len(item.value)} bytes, more than CONNECTOR_MAX_EVENT_BYTES allows"
-            return [self._letter(Letter("too-large", item.marker, reason), b"", records)]
+            return [self._letter(Letter("too-large", item.marker, reason, item.identity, epoch), b"", records)]
         records.append(event)
         if item.deleted and self.entity.compacted:
             records.append(self.tombstone(item.identity, item.marker))
@@ -88,6 +103,12 @@ class Publisher:
         headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", reason)
         if letter.marker is not None:
             headers.append(("ce_syncmarker", b"%d" % letter.marker))
+        if letter.first is not None:
+            headers.append(("mplus_first_syncmarker", b"%d" % letter.first))
+        if letter.identity:
+            headers.append(("ce_subject", letter.identity.encode()))
+        if letter.epoch:
+            headers.append(("mplus_epoch", b"%d" % letter.epoch))
         record = Record(self.dead_letters, self.entity.name.encode(), body, headers)
         records.append(record if record.size <= self.largest else record._replace(value=b""))
         return letter
@@ -103,5 +124,26 @@ def _marker(item: Item | Undecodable) -> int:
 
 
 def publishable(items: Sequence[Item | Undecodable], after: int, upto: int) -> list[Item | Undecodable]:
-    """The items of a page that may be published now: those in (after, upto], and those whose marker nobody can read."""
-    return [item for item in items if item.marker is None or after < item.marker <= upto]
+    """The items of a page that may be published now: those in (after, upto], and those whose marker nobody can read.
+
+    What stands there twice under one marker is one; the last one counts.
+    """
+    return list({_name(item): item for item in items if item.marker is None or after < item.marker <= upto}.values())
+
+
+def _name(item: Item | Undecodable) -> tuple[int | None, str | None, bytes]:
+    return item.marker, item.identity, item.raw if isinstance(item, Undecodable) else b""
+
+
+def portions(items: Iterable[Item | Undecodable], most: int) -> Iterator[list[Item | Undecodable]]:
+    """Items in rising order of their markers, in parts of about `most` bytes; those of one marker stay together."""
+    part: list[Item | Undecodable] = []
+    size = 0
+    for item in sorted(items, key=_marker):
+        added = OVERHEAD + len(item.value if isinstance(item, Item) else item.raw)
+        if part and size + added > most and _marker(item) != _marker(part[-1]):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += added
+    yield part

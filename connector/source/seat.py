@@ -8,28 +8,24 @@ position is ever committed after the new one, and the POS is read once at a time
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from connector.clock import Clock
-from connector.errors import Reject, Retry
+from connector.errors import Reject, Retry, TransactionLost
 from connector.events import ControlAnswered, DeadLettered, Listener
 from connector.kafka.connection import retrieved
 from connector.kafka.records import Record
 from connector.source.bundles import Bundle
-from connector.source.control import DONE, FAILED, REJECTED, RESYNC, Answer, Request, answers, changed, problem
-from connector.source.positions import Position
+from connector.source.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, Request, answers, changed, problem
+from connector.source.positions import Position, TopicFacts
 from connector.source.repair import Repair, Search
+from connector.source.restarts import Polling, polling
+from connector.source.schedule import State
+from connector.source.standing import Standing
+from connector.source.topic_facts import lost, written
 from connector.source.wanted import wanted
 
 HEAD_WITHIN = 60.0
 """Seconds that the POS is given to tell its head, or to show what is repaired; nothing else is read meanwhile."""
-
-
-class Polling(Protocol):
-    """A poller of any kind."""
-
-    async def run(self) -> None:
-        """Poll until cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +37,7 @@ class Shard:
 
     administration: str
     entity: str
+    topic: str
     positions: str
     control: str
     results: str
@@ -48,6 +45,7 @@ class Shard:
     head: Callable[[], Awaitable[int]] | None
     hears: Callable[[str], bool]
     repair: Repair
+    standing: Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,7 @@ class Pen:
     """What all seats of a lane write with; `owner` is this worker's name."""
 
     submit: Callable[[Sequence[Record]], "asyncio.Future[None]"]
-    encode: Callable[[Position], bytes]
+    encode: Callable[[Position, float], bytes]
     partition: int
     owner: str
     tell: Listener
@@ -73,9 +71,11 @@ class Looked:
 class Seat:
     """One shard, as long as its partition is owned."""
 
-    def __init__(self, shard: Shard, position: Position, pen: Pen) -> None:
+    def __init__(self, shard: Shard, position: Position, pen: Pen, topic: TopicFacts | None = None) -> None:
+        """`topic`: what the entity's topic is now; None where it is not there."""
         self.shard = shard
         self._position = position
+        self._topic = topic
         self._pen = pen
         self._asked_for: asyncio.Queue[Request | Looked] = asyncio.Queue()
         self._looking: asyncio.Task[Search] | None = None
@@ -102,25 +102,46 @@ class Seat:
     async def run(self) -> None:
         """Poll until cancelled, and between do what is asked."""
         try:
+            await self._hold_against_topic()
             while True:
                 asked = await self._poll()
                 await (self._mend(asked) if isinstance(asked, Looked) else self._carry_out(asked))
         finally:
             self._look_no_more()
 
+    def lost(self, topic: TopicFacts | None) -> str:
+        """What is wrong with the entity's topic, as it is now; empty when nothing is, or when that is known."""
+        known = self._position.state in (State.TOPIC_LOST, State.HEAD_REGRESSED)
+        return "" if known else lost(self.shard.topic, self.shard.entity, self._position, topic)
+
+    async def _hold_against_topic(self) -> None:
+        """A position whose events are gone would go on as if nothing was missing: an operator must look."""
+        if wrong := self.lost(self._topic):
+            await asyncio.shield(self._submit(replace(self._position, state=State.TOPIC_LOST)))
+            self.shard.standing.explain(wrong)
+        elif self._position.state is not State.TOPIC_LOST:
+            self._position = replace(self._position, topic=self._position.topic or self._topic)
+
     async def _poll(self) -> Request | Looked:
         """Poll until there is something to carry out; then nothing is read any more."""
-        polling = retrieved(asyncio.create_task(self.shard.poller(self._position, self._commit).run()))
+        standing, position = self.shard.standing, self._position
+        with standing.shown(position.marker, position.state):
+            return await self._poll_until_asked()
+
+    async def _poll_until_asked(self) -> Request | Looked:
+        shard = self.shard
+        make = lambda: shard.poller(self._position, self._commit)  # noqa: E731
+        poll = retrieved(asyncio.create_task(polling(make, shard.standing, self._pen.clock)))
         try:
             while True:
-                asked = await self._asked(polling)
+                asked = await self._asked(poll)
                 wrong = "" if isinstance(asked, Looked) or self._accepted(asked) else self._problem(asked)
                 if isinstance(asked, Looked) or not wrong:
                     return asked
                 await self._answer(replace(self._position, control=asked.where), [asked.answer(REJECTED, wrong)])
         finally:
-            polling.cancel()
-            await asyncio.wait([polling])
+            poll.cancel()
+            await asyncio.wait([poll])
 
     def _accepted(self, request: Request) -> bool:
         """Whether it is the repair that was accepted, perhaps by the owner before us, and is not done."""
@@ -167,12 +188,12 @@ class Seat:
                     DeadLettered(self.shard.administration, self.shard.entity, letter.stage, letter.marker, letter.reason)
                 )
 
-    async def _asked(self, polling: "asyncio.Task[None]") -> Request | Looked:
+    async def _asked(self, poll: "asyncio.Task[None]") -> Request | Looked:
         asking = asyncio.ensure_future(self._asked_for.get())
         try:
-            await asyncio.wait({polling, asking}, return_when=asyncio.FIRST_COMPLETED)
-            if polling.done():
-                polling.result()
+            await asyncio.wait({poll, asking}, return_when=asyncio.FIRST_COMPLETED)
+            if poll.done():
+                poll.result()
             return asking.result()
         finally:
             asking.cancel()
@@ -191,7 +212,8 @@ class Seat:
 
     async def _head(self, request: Request) -> int | None:
         """Asked for after the last page: it can tell whether the POS was restored."""
-        if request.action != RESYNC or self.shard.head is None:
+        asks = request.action == RESYNC or (request.action == RESUME and self._position.state is State.HEAD_REGRESSED)
+        if not asks or self.shard.head is None:
             return None
         async with asyncio.timeout(HEAD_WITHIN):
             return await self.shard.head()
@@ -216,11 +238,19 @@ class Seat:
         return committed
 
     def _submit(self, position: Position, records: Sequence[Record] = (), told: Sequence[Answer] = ()) -> "asyncio.Future[None]":
-        pen, shard, self._position = self._pen, self.shard, position
+        pen, shard = self._pen, self.shard
+        self._position = position = replace(position, topic=written(position.topic, shard.topic, records))
         stamp = pen.clock.stamp() if told else ""
         results = [Record(shard.results, answer.entity.encode(), answer.encode(stamp, pen.owner)) for answer in told]
-        record = Record(shard.positions, shard.entity.encode(), pen.encode(position), partition=pen.partition)
-        return pen.submit([*records, *results, record])
+        value = pen.encode(position, pen.clock.monotonic())
+        committed = pen.submit([*records, *results, Record(shard.positions, shard.entity.encode(), value, partition=pen.partition)])
+        committed.add_done_callback(self._refused)
+        return committed
+
+    def _refused(self, ended: "asyncio.Future[None]") -> None:
+        error = None if ended.cancelled() else ended.exception()
+        if isinstance(error, TransactionLost) and error.topic:
+            self.shard.standing.refused(str(error))
 
     def _tell(self, answer: Answer) -> None:
         shard = self.shard

@@ -129,12 +129,12 @@ def share(config: Config, roles: Sequence[str]) -> Share:
     commands = [(name, command) for name in names for command in COMMANDS] if "commands" in roles else []
     partitions = [(work_topic(settings.group), settings.work_partitions)] if "source" in roles else []
     partitions += [(commands_topic(name), settings.command_partitions) for name in names if "commands" in roles]
-    return Share(version("mplus-connector"), digest(config), shards, commands, partitions)
+    return Share(version("mplus-connector"), digest(config), shards, commands, partitions, settings.page_size)
 
 
 def not_ready(board: Board, groups: Sequence[str]) -> list[str]:
     """Why this worker is not ready, in words. One without work is: it stands by."""
-    reasons = [f"{name}: the last call of the POS failed ({fault})" for name, fault in board.faults.items() if fault]
+    reasons = [f"{name}: {outage}" for name, outage in board.outages.items()]
     assigned, owned = board.assigned, len(board.partitions)
     reasons += [f"not a member of the consumer group {group} (yet)" for group in groups if group not in assigned]
     if owned < sum(assigned.values()):

@@ -13,6 +13,7 @@ from connector.kafka.anew import delete, rewind
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.topics import existing
 from connector.ops import fan_out
+from connector.ops.floods import FloodLog
 from connector.topics import (
     DEAD_LETTER_ROOM,
     by_document_topic,
@@ -47,7 +48,7 @@ async def run_views(config: Config, shows: Callable[[Standing], None], started: 
     hush()
     await prepare_topics(config, chosen_entities(config))
     metrics = ViewsMetrics()
-    worker = ViewsWorker(app_settings(config), fan_out([metrics, ViewsLog()]), clock)
+    worker = ViewsWorker(app_settings(config), fan_out([metrics, ViewsLog(), FloodLog(clock.monotonic)]), clock)
     for administration in _names(config):
         _add(worker, config, administration, clock)
     gc.freeze()  # what is there now stays
