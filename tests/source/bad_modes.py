@@ -422,7 +422,8 @@ MODES: Mapping[str, Mode] = {
     "a DOCTYPE": _pages(doctype),
     "deep nesting": _pages(deep),
     **{f"redirect {status}": Mode(partial(redirect, status=status)) for status in (301, 302, 303, 307, 308)},
-    **{f"HTTP {status}": Mode(said(b"<html>no</html>", status)) for status in (400, 403, 404, 408, 413, 500, 502)},
+    **{f"HTTP {status}": Mode(said(b"<html>no</html>", status)) for status in (400, 403, 404, 408, 500, 502)},
+    "HTTP 413": Mode(said(b"<html>no</html>", 413), slow=True),
     "Retry-After in odd spellings": Mode(partial(odd_wait, waits=ODD_WAITS)),
     "Retry-After without end": Mode(partial(odd_wait, waits=ENDLESS_WAITS), slow=True),
 }

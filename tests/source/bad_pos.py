@@ -136,11 +136,15 @@ class BadPos:
 
     def play(self, name: str, mode: Mode) -> None:
         """Misbehave in this way from now on: what is under way is cut off, so that it begins at once."""
+        self.turn(name, mode)
+        self.cut()
+
+    def turn(self, name: str, mode: Mode) -> None:
+        """The same from the next call on."""
         self.mode, self._playing = name, mode
         self._seen.clear()
         self._over.set()
         self._over = asyncio.Event()
-        self.cut()
 
     def be_good(self) -> None:
         """Hand everything on from now on."""
@@ -223,8 +227,12 @@ class BadPos:
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         operation, mode = request.headers.get("SOAPAction", "").strip('"').rpartition("#")[2], self._playing
+        try:
+            body = await request.read()
+        except ConnectionResetError:  # cut
+            return web.Response()
         self._seen[operation] += 1
-        call = Call(self, request, operation, await request.read(), self._seen[operation] == 1)
+        call = Call(self, request, operation, body, self._seen[operation] == 1)
         answer = None
         if mode.act and (not mode.operations or operation in mode.operations):
             name = self.mode

@@ -145,5 +145,3 @@ def test_a_portion_shrinks_while_transactions_take_too_long_and_grows_back() -> 
         portion.sent()
     assert before == portion.bytes
     assert not portion.gives_up(7)
-
-
