@@ -1,4 +1,4 @@
-"""What is known of the POS's head, and whether it is believed: one low head proves no restored POS, nor does a good one disprove it."""
+"""What is known of the POS's head, and whether it is believed: one low head proves no restore, and a good one disproves none."""
 
 from dataclasses import dataclass
 

@@ -93,7 +93,9 @@ def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
     portion, window = Portion(), Window(settings.late_markers, settings.late_window)
 
     def poller(position: Position, commit: Commit) -> Polling:
-        shared = Parts(heads, context.budget, publisher, commit, clock, standing, lags[position.epoch], portion, window, CONFIRMATION)
+        shared = Parts(
+            heads, context.budget, publisher, commit, clock, standing, lags[position.epoch], portion, window, CONFIRMATION
+        )
         if entity.listed:
             return ListPoller(shared, reader, position, settings.lists_interval)
         return Poller(shared, reader, position, settings.page_size)

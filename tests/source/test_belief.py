@@ -166,7 +166,7 @@ async def test_the_same_item_with_other_content_is_a_restore() -> None:
     shown = pos.page
 
     def otherwise(first: int, most: int) -> list:  # type: ignore[type-arg]
-        return [Item(20, "19", False, b'{"m":-1}') if item.marker == 20 else item for item in shown(first, most)]
+        return [Item(20, "19", deleted=False, value=b'{"m":-1}') if item.marker == 20 else item for item in shown(first, most)]
 
     pos.page = otherwise  # type: ignore[method-assign]
     pos.change("new")

@@ -167,7 +167,10 @@ def test_the_position_record_keeps_all_of_it_and_reads_older_ones() -> None:
         Position(3, gaps=Gaps((Gap(1, 2, 30.0),)), anchor=Anchor(3, "x", "h"), topic=TopicFacts(4, 9), letters=("h",)),
     ):
         assert position == HERE.decode(HERE.encode(position))
-    old = {name: orjson.loads(HERE.encode(RUNNING))[name] for name in ("syncMarker", "group", "partitions", "state", "epoch", "hashes")}
+    old = {
+        name: orjson.loads(HERE.encode(RUNNING))[name]
+        for name in ("syncMarker", "group", "partitions", "state", "epoch", "hashes")
+    }
     assert RUNNING == HERE.decode(orjson.dumps(old))
 
 
