@@ -64,7 +64,7 @@ class Publisher:
         *,
         gives_up: Callable[[int], bool] = lambda _: False,
     ) -> Bundle:
-        """Items become events or dead letters, in rising order of their markers; `gives_up`: at which one an item cannot be sent."""
+        """Items become events or dead letters, in rising order of their markers; `gives_up`: where one cannot be sent."""
         events = CloudEvents(self.administration, self.entity.name, time, origin, position.epoch)
         records: list[Record] = []
         letters: list[Letter] = []

@@ -116,7 +116,7 @@ def test_a_limit_grows_back_and_does_not_fail_again_at_once() -> None:
 items = st.builds(
     lambda marker, size: Item(marker, f"{marker}", deleted=False, value=b"x" * size), st.integers(0, 9), st.integers(0, 3000)
 )
-nameless = st.builds(lambda size: Undecodable(None, None, "", b"x" * size), sizes)
+nameless = st.builds(lambda size: Undecodable(None, None, "", b"x" * size), st.integers(0, 3000))
 
 
 def marker_of(item: Item | Undecodable) -> int:
