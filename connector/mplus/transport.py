@@ -95,6 +95,16 @@ ORDERS = Pool(connections_max=0, connect_s=SENDING_S, options=(*NOTICE_DEAD_PEER
 """For calls about one order: one for each that is under way."""
 
 
+class _WithoutReason(aiohttp.ClientResponse):
+    """The phrase behind an HTTP status is nothing to us, and httpx's transport stumbles over letters beyond ASCII in it."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """Read the head of the answer."""
+        await super().start(connection)
+        self.reason = None
+        return self
+
+
 class Transport:
     """Connections of one kind to one POS. Raises Misconfigured for a proxy that cannot be used."""
 
@@ -143,7 +153,9 @@ class Transport:
             socket_factory=self._pool.socket,
             resolver=self._resolver,
         )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, response_class=_WithoutReason
+        )
 
 
 def headers(operation: str) -> dict[str, str]:
