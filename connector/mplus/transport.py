@@ -68,11 +68,11 @@ class Access:
 class Pool:
     """How connections are made. `connections_max`: at once, 0 is any number.
 
-    `connect_s`: bound for all of it, from the name to TLS, and for waiting for a free one; None: the call's own limit.
+    `connect_s`: bound for waiting for a free one and for all of making it: its name, TCP and TLS, the tunnel of a proxy.
     """
 
     connections_max: int
-    connect_s: float | None = None
+    connect_s: float
     options: tuple[tuple[int, int, int], ...] = NOTICE_DEAD_PEERS
 
     def socket(self, address: Any) -> socket.socket:
@@ -85,14 +85,27 @@ class Pool:
         return made
 
 
+STEPS = 3
+"""Of connecting, each of which may take `connect_timeout`: a name, TCP and TLS, a proxy's tunnel."""
+
 IDLE_S = 15.0
 """A connection that the POS closes just as it is used again looks like a lost answer: so we close it first."""
 
-READING = Pool(connections_max=20)
+READING = Pool(connections_max=20, connect_s=60.0)
 """For pages and heads: an administration has fewer entities than that."""
 
 ORDERS = Pool(connections_max=0, connect_s=SENDING_S, options=(*NOTICE_DEAD_PEERS, *GIVE_UP_UNSENT))
 """For calls about one order: one for each that is under way."""
+
+
+class _WithoutReason(aiohttp.ClientResponse):
+    """The phrase behind an HTTP status is nothing to us, and httpx's transport stumbles over letters beyond ASCII in it."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        """Read the head of the answer."""
+        await super().start(connection)
+        self.reason = None
+        return self
 
 
 class Transport:
@@ -102,8 +115,8 @@ class Transport:
         self._access = access
         self._pool = pool
         self._resolver = resolver
-        limits = {"connect": access.connect_timeout, "pool": pool.connect_s}  # the rest is the call's own limit
-        self._extensions = {"timeout": limits}
+        whole_s = min(pool.connect_s, STEPS * access.connect_timeout)
+        self._extensions = {"timeout": {"connect": access.connect_timeout, "pool": whole_s}}  # the rest is the call's own limit
         self._http = AiohttpTransport(verify=_trusted(access), proxy=proxy_for(access.url), client=self._session)
 
     @asynccontextmanager
@@ -143,7 +156,9 @@ class Transport:
             socket_factory=self._pool.socket,
             resolver=self._resolver,
         )
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False)
+        return aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, response_class=_WithoutReason
+        )
 
 
 def headers(operation: str) -> dict[str, str]:

@@ -17,6 +17,7 @@ from connector.mplus.link import DecoderDied
 from connector.mplus.offload import InlineDecoder
 from connector.mplus.pages import Item, PageSpec, Undecodable
 from connector.source.entities import Choices, named
+from tests.mplus.hostile import Reply, hostile, http, right
 from tests.source.scripted import SOAP, Answer, client, fault, found, scripted, version, xml
 
 ORDER = named(["order"])[0]
@@ -90,6 +91,17 @@ async def test_cookies_are_neither_kept_nor_sent() -> None:
             await speaking.numbers("getApiVersion")
 
     assert [None, None, None] == sent
+
+
+@pytest.mark.parametrize("status", [b"200 Caf\xc3\xa9", b"200 Caf\xe9", b"200 ", b"200"])
+async def test_letters_behind_the_status_are_nothing_to_us(status: bytes) -> None:
+    """A server may speak its own language there, and in any header."""
+    async with (
+        hostile(lambda request: Reply(http(right(request), b"X-Naam: Caf\xe9", status=status))) as url,
+        client(url, retries=Retries(attempts=1)) as (speaking, _),
+    ):
+        assert {"relationSyncMarker": 5} == await speaking.numbers("getCurrentSyncMarkersV2")
+        assert "CANCEL-ORDER-RESULT-OK" == (await speaking.change("cancelOrder", ONE)).code
 
 
 async def test_a_redirect_is_not_followed_by_any_call() -> None:
@@ -214,7 +226,10 @@ async def test_a_cancellation_that_nobody_asked_for_is_an_error_of_ours() -> Non
 
         await speaking.close()
 
-        stopping = decoded_by(pos.url, Decoding(lambda: bool(asking.cancel())), [])
+        def cancel() -> None:
+            asking.cancel()
+
+        stopping = decoded_by(pos.url, Decoding(cancel), [])
         asking = asyncio.create_task(stopping.page("getOrders", FIELDS, ORDER.page))
         with pytest.raises(asyncio.CancelledError):
             await asking
