@@ -54,6 +54,14 @@ class Clues:
             element.text = value
         return items.undecodable(item, reason)
 
+    def told(self) -> str:
+        """What was found, as XML."""
+        values = [(path or (self._spec.marker or "",), value) for path, value in (self._loose | self._found).items()]
+        return "".join(
+            "".join(f"<{name}>" for name in path) + _escaped(value) + "".join(f"</{name}>" for name in reversed(path))
+            for path, value in values
+        )
+
     def _tag(self, tag: re.Match[str], before: str) -> None:
         name = local_name(tag[2])
         if not tag[1]:
@@ -79,6 +87,12 @@ class Clues:
 def _higher(found: dict[Path, str], text: str) -> None:
     if () not in found or int(found[()]) < int(text):
         found[()] = text
+
+
+def _escaped(text: str) -> str:
+    for entity, character in reversed(ENTITIES):
+        text = text.replace(character, entity)
+    return text
 
 
 def _unescaped(text: str) -> str:

@@ -20,6 +20,9 @@ from connector.mplus.splitting import Splitter
 
 UTF_8 = "utf-8"
 
+_CUT = re.compile("&[#0-9A-Za-z]{0,64}$")
+"""A reference, so far."""
+
 
 class CarefulDecoder:
     """Bytes in, items out, as PageDecoder does it."""
@@ -71,17 +74,27 @@ class _Page:
         self._expected = Expected(spec.path, spec.response)
         self._outline = Document(encoding=UTF_8)
         self._outline_bytes = 0
+        self._held = ""
         self._before = self._behind = ""
         name = rf"(?:[^\s<>/:]+:)?{re.escape(spec.path[-1])}"
-        self._boundary = re.compile(rf"<!\[CDATA\[(?:(?!\]\]>).)*?</{name}\s*>(?:(?!\]\]>).)*?(?=<{name}[\s/>])", re.DOTALL)
+        section = rf"{{0}}(?:(?!{{1}}).)*?</{name}\s*>(?:(?!{{1}}).)*?(?=<{name}[\s/>])"
+        sections = section.format(r"<!\[CDATA\[", r"\]\]>"), section.format(r"<\?", r"\?>")
+        self._boundary = re.compile("|".join(sections), re.DOTALL)
 
     def close(self) -> None:
         """Raises PageError for what is not a whole page."""
+        self._outline_feed(self._held)
         response = answer_of(self._outline.close())
         self._expected.refuse_other(response, self._items.seen, self._items.foreign)
 
     def around(self, text: str) -> None:
         """See Reader."""
+        text = self._held + text
+        cut = _CUT.search(text)
+        self._held = cut[0] if cut else ""
+        self._outline_feed(text.removesuffix(self._held))
+
+    def _outline_feed(self, text: str) -> None:
         data = allowed(text).encode()
         self._outline_bytes += len(data)
         if self._outline_bytes > self._max_item_bytes + PIECE:
@@ -94,7 +107,7 @@ class _Page:
         before = allowed("".join(tags))
         behind = "".join(f"</{tag[2]}>" for tag in map(TAG.match, reversed(tags)) if tag)
         try:
-            root = _parsed(before + behind)
+            root = _parsed(before, behind)
         except PageError:
             return False  # it is broken as a whole: the parser of what is around the items says so
         response = response_of(root)
@@ -126,11 +139,16 @@ class _Page:
         except PageError as error:
             self._undecodable(text, error)
 
-    def too_large(self, text: str) -> Rest:
+    def too_large(self, parts: list[str]) -> Rest:
         """See Reader."""
         seen = _TooLarge(self, Clues(self._spec))
-        seen.feed(text)
+        for part in parts:
+            seen.feed(part)
         return seen
+
+    def left_out(self) -> Clues:
+        """See Reader."""
+        return Clues(self._spec)
 
     def unread(self, seen: Clues) -> None:
         """An item too large has ended."""
@@ -138,7 +156,7 @@ class _Page:
         self.found.append(found._replace(raw=b"", stage=TOO_LARGE))
 
     def _within(self, text: str) -> Element:
-        return _innermost(_parsed(self._before + text + self._behind), len(self._spec.path) + 1)
+        return _innermost(_parsed(self._before, text, self._behind), len(self._spec.path) + 1)
 
     def _broken(self, text: str, error: PageError) -> str:
         """A section without an end may have swallowed the items behind it: those are read once more."""
@@ -166,10 +184,11 @@ class _TooLarge:
         self._page.unread(self._seen)
 
 
-def _parsed(text: str) -> Element:
+def _parsed(*texts: str) -> Element:
     document = Document(prolog=False, encoding=UTF_8)
-    for piece in pieces(text.encode()):
-        document.feed(piece)
+    for text in texts:
+        for start in range(0, len(text), PIECE // 4):  # a character has at most four bytes
+            document.feed(text[start : start + PIECE // 4].encode())
     return document.close()
 
 

@@ -24,7 +24,7 @@ def declared(start: bytes) -> str | None:
             return name
     if len(start) < LONGEST_DECLARATION and b"<?xml "[: len(start)] == start[:6].replace(b"\t", b" ") and b"?>" not in start:
         return None
-    if len(start) < 3 and any(mark.startswith(start) for mark, _ in MARKS):
+    if len(start) < 3 and any(mark.startswith(start) for mark, _ in (*MARKS, *UNMARKED)):
         return None
     found = _DECLARATION.match(start)
     return found[1].decode() if found else ""

@@ -9,6 +9,7 @@ SECTIONS = {"<!--": "--", "<![CDATA[": "]]>", "<?": "?>"}
 """What may hold tags that are none, and what ends it. In a comment `--` may not stand elsewhere."""
 OPEN, EMPTY, CLOSE, UNENDED = "open", "empty", "close", "unended"
 
+SECTION = re.compile(r"<!--|<!\[CDATA\[|<\?(?=[A-Za-z_:\x80-\U0010ffff])")
 TAG = re.compile(r"""<(/?)([^\s<>/="'!?&;]++)((?:[^<>"']++|"[^"<]*+"|'[^'<]*+')*+)>""")
 
 
@@ -77,16 +78,12 @@ class Lexer:
         rest = len(self.text) - start
         if rest < len("<![CDATA[") and any(section.startswith(self.text[start:]) for section in SECTIONS):
             return True
-        is_section = self.text.startswith(tuple(SECTIONS), start)
-        return not is_section and rest < LONGEST_TAG and self.text.find("<", start + 1) < 0
+        return SECTION.match(self.text, start) is None and rest < LONGEST_TAG and self.text.find("<", start + 1) < 0
 
     def _enter(self, start: int) -> None:
-        for section, end in SECTIONS.items():
-            if self.text.startswith(section, start):
-                self.end = end
-                self.at = self.inside = start + len(section)
-                return
-        self.at = start + 1
+        section = SECTION.match(self.text, start)
+        self.at = self.inside = section.end() if section else start + 1
+        self.end = SECTIONS[section[0]] if section else ""
 
 
 def _kind(tag: re.Match[str]) -> str:

@@ -19,8 +19,11 @@ class Reader(Protocol):
     def between(self, text: str) -> None:
         """What stands between two items and is none."""
 
-    def too_large(self, text: str) -> "Rest":
+    def too_large(self, parts: list[str]) -> "Rest":
         """An item, so far, that is larger than allowed."""
+
+    def left_out(self) -> "LeftOut":
+        """An element to leave out begins."""
 
     def size(self, text: str) -> int:
         """In bytes."""
@@ -34,6 +37,16 @@ class Rest(Protocol):
 
     def end(self) -> None:
         """It has ended."""
+
+
+class LeftOut(Protocol):
+    """What is in an element to leave out: if it never ends, that was more than this element."""
+
+    def feed(self, text: str) -> None:
+        """Some of it."""
+
+    def told(self) -> str:
+        """What names the item, as XML."""
 
 
 @dataclass(slots=True)
@@ -50,5 +63,6 @@ class Piece:
     """Where in it the next item may begin."""
     omitted: int = 0
     """How many are open around and with the element that is left out now."""
+    left_out: LeftOut | None = None
     rest: Rest | None = None
     """What follows, where it is too large."""

@@ -115,14 +115,15 @@ class Splitter:
             piece.length += 2
         self._from = token.end
         piece.open.append(token.name)
-        piece.omitted = len(piece.open)
+        piece.omitted, piece.left_out = len(piece.open), self._reader.left_out()
 
     def _omitted(self, piece: Piece, upto: int, *, ended: bool) -> None:
         """Nothing more of it. Where it has not ended, the piece must not look as if it had."""
-        self._from, piece.omitted = upto, 0
-        if not ended and not piece.rest:
-            piece.kept[-1] = ">"
-            piece.length -= 1
+        self._keep(upto)
+        piece.omitted = 0
+        if not ended and piece.left_out and not piece.rest:
+            piece.kept[-1] = f">{piece.left_out.told()}"
+            piece.length += len(piece.kept[-1]) - 2
 
     def _is_around(self, name: str) -> bool:
         return any(name == around for around, _ in self._around)
@@ -166,14 +167,14 @@ class Splitter:
         self._keep(end)
         self._lexer.at = end
         self._piece = Piece()
-        rest, text = piece.rest, "".join(piece.kept)
+        rest = piece.rest
         if rest is None and piece.size > self._max_item_bytes:
-            rest = self._reader.too_large(text)
+            rest = self._reader.too_large(piece.kept)
         if rest is not None:
             rest.end()
         elif not piece.is_item:
-            self._reader.between(text)
-        elif again := self._reader.item(text):
+            self._reader.between("".join(piece.kept))
+        elif again := self._reader.item("".join(piece.kept)):
             self._again(again + self._lexer.text[self._from :], 0)
 
     def _split(self, piece: Piece, at: int) -> None:
@@ -209,9 +210,11 @@ class Splitter:
         piece = self._piece
         if piece is None:
             self._reader.around(text)
-        elif piece.rest and not piece.omitted:
+        elif piece.omitted and piece.left_out:
+            piece.left_out.feed(text)
+        elif piece.rest:
             piece.rest.feed(text)
-        elif text and not piece.omitted:
+        elif text:
             piece.kept.append(text)
             piece.length += len(text)
             piece.size += self._reader.size(text)
@@ -227,5 +230,5 @@ class Splitter:
         if piece.next is not None:
             self._split(piece, piece.next)
             return True
-        piece.rest, piece.kept = self._reader.too_large("".join(piece.kept)), []
+        piece.rest, piece.kept = self._reader.too_large(piece.kept), []
         return False
