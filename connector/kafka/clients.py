@@ -55,12 +55,19 @@ async def _connected(host: str, port: int, **how: Any) -> Any:
 
 
 asking = partial(MetadataRequest, allow_auto_topic_creation=False)
+"""About these topics; None: about all there are."""
+
+
+def _asking_little(topics: list[str] | None) -> MetadataRequest:
+    """A client that follows no topics yet would ask about all there are, each time that anything goes wrong."""
+    return asking(topics or [])
 
 
 class Client(AIOKafkaClient):  # type: ignore[misc]
     """Connections to brokers. `troubles`: the addresses that were tried last without success, and why."""
 
-    _metadata_update = using(AIOKafkaClient._metadata_update, MetadataRequest=asking)
+    _see_all = using(AIOKafkaClient._metadata_update, MetadataRequest=asking)
+    _see = using(AIOKafkaClient._metadata_update, MetadataRequest=_asking_little)
     _bootstrap = using(AIOKafkaClient.bootstrap, MetadataRequest=asking, create_conn=_connected)
     _connection = using(AIOKafkaClient._get_conn, create_conn=_connected)
 
@@ -93,6 +100,14 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
             return await super().send(node_id, request, **more)
         except NodeNotReadyError as error:
             raise NodeNotReadyError(self.trouble or str(error)) from error
+
+    async def follow(self, topics: Collection[str]) -> bool:
+        """Follow these topics, too; whether a broker told of all that are followed, as of now."""
+        self._topics: set[str] = set(self._topics).union(topics)  # a new set: else an answer under way would count for it
+        return bool(await self._metadata_update(self.cluster, self._topics))
+
+    async def _metadata_update(self, cluster: Any, topics: Collection[str] | None) -> Any:
+        return await (self._see_all if topics is None else self._see)(cluster, topics)
 
     async def _get_conn(self, node_id: Any, **how: Any) -> Any:
         with self._remembering():
@@ -160,13 +175,12 @@ async def known(client: Client, topics: Collection[str]) -> None:
 
     Raises UnknownTopicOrPartitionError or TopicAuthorizationFailedError, with the topic.
     """
-    for topic in topics:
-        client.add_topic(topic)
-    until = asyncio.get_running_loop().time() + GRACE_S
+    until, told, pause = asyncio.get_running_loop().time() + GRACE_S, True, 0.0
     while missing := [topic for topic in topics if client.cluster.partitions_for_topic(topic) is None]:
+        late = asyncio.get_running_loop().time() > until
+        await asyncio.sleep(pause)
+        told, pause = await client.follow(topics), LOOK_S
         if denied := client.cluster.unauthorized_topics & set(missing):
             raise TopicAuthorizationFailedError(min(denied))
-        told = await client.force_metadata_update()
-        if asyncio.get_running_loop().time() > until:
+        if late and client.cluster.partitions_for_topic(missing[0]) is None:
             raise UnknownTopicOrPartitionError(missing[0]) if told else NodeNotReadyError(client.trouble)
-        await asyncio.sleep(LOOK_S)

@@ -196,7 +196,7 @@ async def asking(arguments: Mapping[str, Any], topics: Iterable[str]) -> AsyncIt
     client = Client(**arguments, request_timeout_ms=int(REQUEST_S * 1000))
     try:
         await begin(client.bootstrap, REQUEST_S)
-        await client.set_topics(list(topics))
+        await client.follow(set(topics))
         yield client
     finally:
         await _closed(client)

@@ -121,8 +121,9 @@ class FencedProducer:
             if failed:
                 raise refused(self._partition, {sent[future]: error for future, error in failed.items()})
             if waiting:
-                await self._producer.client.force_metadata_update()
-                await known(self._producer.client, {sent[future] for future in waiting})
+                topics = {sent[future] for future in waiting}
+                await self._producer.client.follow(topics)
+                await known(self._producer.client, topics)
         return [future.result() for future in sent]
 
     def _see(self, written: RecordMetadata) -> None:
