@@ -95,7 +95,7 @@ function updateRow(node, row) {
   attribute(node, "data-at", row.at);
   attribute(node.parts.state, "class", `badge ${row.kind}`);
   text(node.parts.state, row.shown);
-  text(node.parts.reason, row.reason ?? "");
+  text(node.parts.reason, remark(row));
   text(node.parts.backlog, isKnown(row) ? count(row.backlog) : "unknown");
   text(node.parts.age, age(row));
   text(node.parts.rate, rate(row.rate));
@@ -104,8 +104,12 @@ function updateRow(node, row) {
   text(node.parts.old, row.old === null ? "never" : ago(row.old));
 }
 
+function remark(row) {
+  return isKnown(row) ? (row.reason ?? "") : [row.reason, `backlog unknown since ${moment(row.unknownSince, row.at)}`].filter(Boolean).join("; ");
+}
+
 function age(row) {
-  if (!isKnown(row)) return `since ${moment(row.unknownSince, row.at)}`;
+  if (!isKnown(row)) return "unknown";
   return row.age > 0 ? span(row.age) : row.age === 0 ? "none" : NOTHING;
 }
 

@@ -53,8 +53,9 @@ function problem(group, now) {
   const names = group.length > 4 ? plural(group.length, "entity", "entities") : group.map((row) => spaced(row.entity)).join(", ");
   const unknown = group.filter((row) => kind !== "stale" && !isKnown(row)).map((row) => row.unknownSince);
   const who = shown === "stale" ? `, ${owner} stopped reporting` : "";
-  const since = unknown.length ? `, backlog unknown since ${moment(Math.min(...unknown), now)}` : "";
-  return { kind: kind === "warn" ? "warn" : "bad", what: `${several}${names}: ${shown}${who}${since}`, advice: ADVICE[shown] ?? "" };
+  const since = unknown.length ? `backlog unknown since ${moment(Math.min(...unknown), now)}` : "";
+  const said = [shown === "unknown" && since ? "" : shown + who, since].filter(Boolean).join(", ");
+  return { kind: kind === "warn" ? "warn" : "bad", what: `${several}${names}: ${said}`, advice: ADVICE[shown] ?? "" };
 }
 
 function clocks(all, now) {
