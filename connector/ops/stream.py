@@ -73,7 +73,7 @@ def log_stream() -> LogStream:
     return factory if isinstance(factory, LogStream) else LogStream()
 
 
-def write(level: str, text: str, **fields: object) -> None:
+def write(level: str, text: str, /, **fields: object) -> None:
     """Write a line. Raises nothing: one that cannot be made or written is lost and counted."""
     try:
         getattr(structlog.get_logger(), level)(text, **fields)

@@ -1,7 +1,7 @@
 """What a page becomes: a bundle of records, to be written in one transaction with the new position. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector.kafka.records import OVERHEAD, CloudEvents, Record, dead_letter_headers
 from connector.mplus.pages import Item, Undecodable
@@ -20,14 +20,18 @@ def origin(position: Position) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter of the source, for those who listen; `identity`: of its item, where that can be read; `first`: see Undecodable."""
+    """A dead letter of the source: of an item with this marker and identity, where they can be read, and its raw XML.
+
+    `first`: it stands for whatever lies at the markers from there to `marker`. `epoch`: that of the position.
+    """
 
     stage: str
     marker: int | None
     reason: str
     identity: str | None = None
-    epoch: int = 0
+    raw: bytes = b""
     first: int | None = None
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Publisher:
         *,
         gives_up: Callable[[int], bool] = lambda _: False,
     ) -> Bundle:
-        """Items become events or dead letters, in rising order of their markers; those to be given up are too large to be sent."""
+        """Items become events or dead letters, in rising order of their markers; `gives_up`: where one cannot be sent."""
         events = CloudEvents(self.administration, self.entity.name, time, origin, position.epoch)
         records: list[Record] = []
         letters: list[Letter] = []
@@ -68,25 +72,27 @@ class Publisher:
         for item in sorted(items, key=_marker):
             count += 1
             size += OVERHEAD + len(item.raw if isinstance(item, Undecodable) else item.value)
-            if isinstance(item, Undecodable):
-                letters.append(self._letter(Letter(item.stage, item.marker, item.reason, item.identity, position.epoch, item.first), item.raw, records))
-            elif gives_up(item.marker):
-                reason = f"{item.identity} has {len(item.value)} bytes, which Kafka does not take in time"
-                letters.append(self._letter(Letter("too-large", item.marker, reason, item.identity, position.epoch), b"", records))
-            else:
-                letters += self._publish(item, events, records, position.epoch)
+            letter = self._undecodable(item) if isinstance(item, Undecodable) else self._publish(item, events, records, gives_up)
+            if letter is not None:
+                letters.append(replace(letter, epoch=position.epoch))
+                records.append(self._record(letters[-1]))
         return Bundle(position, records, letters, count, size, late=origin == LATE)
 
-    def _publish(self, item: Item, events: CloudEvents, records: list[Record], epoch: int) -> list[Letter]:
+    def _undecodable(self, item: Undecodable) -> Letter:
+        return Letter(item.stage, item.marker, item.reason, item.identity, item.raw, item.first)
+
+    def _publish(self, item: Item, events: CloudEvents, records: list[Record], gives_up: Callable[[int], bool]) -> Letter | None:
+        """The event, and a tombstone for what is deleted; or why it cannot be one."""
         headers = events.headers(item.identity, item.marker, deleted=item.deleted)
         event = Record(self.topic, item.identity.encode(), item.value, headers)
-        if event.size > self.largest:
-            reason = f"{item.identity} has {len(item.value)} bytes, more than CONNECTOR_MAX_EVENT_BYTES allows"
-            return [self._letter(Letter("too-large", item.marker, reason, item.identity, epoch), b"", records)]
+        if event.size > self.largest or gives_up(item.marker):
+            why = "than CONNECTOR_MAX_EVENT_BYTES allows" if event.size > self.largest else "than Kafka takes in time"
+            reason = f"{item.identity} has {len(item.value)} bytes, more {why}"
+            return Letter("too-large", item.marker, reason, item.identity)
         records.append(event)
         if item.deleted and self.entity.compacted:
             records.append(self.tombstone(item.identity, item.marker))
-        return []
+        return None
 
     def gone(self, identity: str, marker: int, epoch: int, time: str) -> list[Record]:
         """A deletion that nobody reported: the POS had the item last at this marker, and has it no more."""
@@ -98,20 +104,18 @@ class Publisher:
         """Removes the identity from a compacted topic; not a CloudEvent."""
         return Record(self.topic, identity.encode(), None, [("ce_syncmarker", b"%d" % marker)])
 
-    def _letter(self, letter: Letter, body: bytes, records: list[Record]) -> Letter:
+    def _record(self, letter: Letter) -> Record:
         reason = letter.reason[:LONGEST_REASON]
         headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", reason)
-        if letter.marker is not None:
-            headers.append(("ce_syncmarker", b"%d" % letter.marker))
-        if letter.first is not None:
-            headers.append(("mplus_first_syncmarker", b"%d" % letter.first))
-        if letter.identity:
-            headers.append(("ce_subject", letter.identity.encode()))
-        if letter.epoch:
-            headers.append(("mplus_epoch", b"%d" % letter.epoch))
-        record = Record(self.dead_letters, self.entity.name.encode(), body, headers)
-        records.append(record if record.size <= self.largest else record._replace(value=b""))
-        return letter
+        told = {
+            "ce_syncmarker": letter.marker,
+            "ce_subject": letter.identity and letter.identity[:LONGEST_REASON],
+            "mplus_first_syncmarker": letter.first,
+            "mplus_epoch": letter.epoch or None,
+        }
+        headers += [(name, f"{value}".encode()) for name, value in told.items() if value is not None]
+        record = Record(self.dead_letters, self.entity.name.encode(), letter.raw, headers)
+        return record if record.size <= self.largest else record._replace(value=b"")
 
     @property
     def topic(self) -> str:

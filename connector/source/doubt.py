@@ -77,7 +77,8 @@ def contradiction(entity: Entity, anchor: Anchor, items: Sequence[Item | Undecod
     """
     at = [item for item in items if item.marker == anchor.marker]
     same = [item for item in items if _named(entity, item) == anchor.name and (item.marker or 0) >= anchor.marker]
-    if any(isinstance(item, Undecodable) for item in at) or any(_unchanged(entity, anchor, item) for item in same):
+    hidden = any(isinstance(item, Undecodable) and item.marker in (None, anchor.marker) for item in items)
+    if hidden or any(_unchanged(entity, anchor, item) for item in same):
         return ""
     if not at or not anchor.hash:
         return None

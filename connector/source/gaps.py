@@ -71,7 +71,9 @@ class Gaps:
 
     def next_look(self, after: int) -> int | None:
         """The lowest open marker above `after`; from the beginning again where there is none."""
-        return next((max(gap.first, after + 1) for gap in self.rows if gap.last > after), self.rows[0].first if self.rows else None)
+        return next(
+            (max(gap.first, after + 1) for gap in self.rows if gap.last > after), self.rows[0].first if self.rows else None
+        )
 
     def looked(self, first: int, last: int, shown: Collection[int], *, now: float, floor: int) -> Looked:
         """A look showed all that is visible from `first` to `last`.
@@ -93,7 +95,7 @@ class Gaps:
         return Looked(Gaps(tuple(stays)), expired)
 
     def encode(self, now: float) -> Sequence[tuple[int, int, int]]:
-        """For the position record: first, last, milliseconds left. How long ago counts for whoever goes on, not the time of day."""
+        """For the position record: first, last, milliseconds left, which no clock of another machine can shorten."""
         return [(gap.first, gap.last, max(0, round((gap.until - now) * 1000))) for gap in self.rows]
 
     @classmethod
@@ -122,4 +124,3 @@ def _parts(gap: Gap, first: int, last: int) -> Iterator[Gap]:
             yield gap._replace(last=cut - 1)
             gap = gap._replace(first=cut)
     yield gap
-

@@ -1,4 +1,4 @@
-"""What is known of the POS's head, and whether it is believed: one low head proves no restored POS, nor does a good one disprove it."""
+"""What is known of the POS's head, and whether it is believed: one low head proves no restore, and a good one disproves none."""
 
 from dataclasses import dataclass
 
@@ -132,7 +132,7 @@ class HeadWatch:
         anchor, parts = position.anchor, self._parts
         if anchor is None:
             return ""
-        at, limit = anchor.marker - 1, LOOKED_UP
+        at, limit = anchor.marker - 1, min(LOOKED_UP, parts.page_size)
         while at < head.marker:
             scan = Scan(parts.reader, parts.entity, limit, at)
             told = contradiction(parts.entity, anchor, await scan.page(head.marker))

@@ -39,7 +39,7 @@ class LateLook:
         self._clock = clock
         self._window = window
         self._page_size = page_size
-        self._size = PageSize(LOOK_ITEMS)
+        self._size = PageSize(min(LOOK_ITEMS, page_size))
         self._upto = -1
         self._looked_at = float("-inf")
 

@@ -1,7 +1,7 @@
 """How many items a page is asked for: fewer when it could not be had, more again when it could. Pure.
 
-A gateway that gives a page 60 s, an answer that is cut, a POS that fails over one item: what cannot be had as it was asked is asked
-smaller, down to one item. That one is given up only where the POS shows others beside it: see source.poller.
+A gateway that gives a page 60 s, an answer that is cut, a POS that fails over one item: what cannot be had as it was asked is
+asked smaller, down to one item. That one is given up only where the POS shows others beside it: see source.impasse.
 """
 
 TRIES = 3

@@ -54,8 +54,8 @@ class Parts:
     standing: Standing
     lag: Lag = field(default_factory=Lag)
     portion: Portion = field(default_factory=Portion)
-    window: Window = Window()
-    confirmation: Confirmation = Confirmation()
+    window: Window = field(default_factory=Window)
+    confirmation: Confirmation = field(default_factory=Confirmation)
 
 
 class Poller:
@@ -195,9 +195,7 @@ class Poller:
         for number, portion in enumerate(portioned, 1):
             upto = marker if number == len(portioned) else max(position.marker, portion[-1].marker or 0)
             position = replace(moved(self._entity, position, upto, portion, reach), letters=letters)
-            bundles.append(
-                parts.publisher.bundle(portion, position, stamp, origin(position), gives_up=parts.portion.gives_up)
-            )
+            bundles.append(parts.publisher.bundle(portion, position, stamp, origin(position), gives_up=parts.portion.gives_up))
         await self._hand_over(bundles, room)
 
     async def _hand_over(self, bundles: Sequence[Bundle], room: Reservation) -> None:

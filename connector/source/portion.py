@@ -1,6 +1,7 @@
 """How many bytes of events one transaction of a shard may have. Pure.
 
-A page of pictures over a slow line would not be sent within a transaction's deadline, however often it is tried; smaller ones are.
+A page of pictures over a slow line would not be sent within a transaction's deadline, however often it is tried; smaller ones
+are.
 """
 
 from collections import Counter

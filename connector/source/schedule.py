@@ -7,6 +7,7 @@ from enum import StrEnum
 REFUSED_AGAIN = 60.0
 """Seconds until an operation that was refused is tried again: a licence may have been bought."""
 
+
 class State(StrEnum):
     """What a shard is doing. Those that only an operator ends survive in the position record."""
 

@@ -243,7 +243,9 @@ class Seat:
         stamp = pen.clock.stamp() if told else ""
         results = [Record(shard.results, answer.entity.encode(), answer.encode(stamp, pen.owner)) for answer in told]
         value = pen.encode(position, pen.clock.monotonic())
-        committed = pen.submit([*records, *results, Record(shard.positions, shard.entity.encode(), value, partition=pen.partition)])
+        committed = pen.submit(
+            [*records, *results, Record(shard.positions, shard.entity.encode(), value, partition=pen.partition)]
+        )
         committed.add_done_callback(self._refused)
         return committed
 

@@ -13,6 +13,7 @@ from connector.kafka.topics import ensure, extents
 from connector.mplus.client import PosClient
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Publisher
+from connector.source.doubt import Confirmation
 from connector.source.entities import Choices, Entity, named
 from connector.source.gaps import Window
 from connector.source.heads import Heads
@@ -28,6 +29,9 @@ from connector.source.schedule import Lag, State
 from connector.source.seat import Shard
 from connector.source.standing import Standing
 from connector.topics import control_results_topic, control_topic, dead_letters_topic, plan, positions_topic
+
+CONFIRMATION = Confirmation()
+"""How long a POS is doubted before it counts as restored."""
 
 Status = Callable[[Sequence[Shard]], Sequence[Record]]
 
@@ -89,7 +93,9 @@ def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
     portion, window = Portion(), Window(settings.late_markers, settings.late_window)
 
     def poller(position: Position, commit: Commit) -> Polling:
-        shared = Parts(heads, context.budget, publisher, commit, clock, standing, lags[position.epoch], portion, window)
+        shared = Parts(
+            heads, context.budget, publisher, commit, clock, standing, lags[position.epoch], portion, window, CONFIRMATION
+        )
         if entity.listed:
             return ListPoller(shared, reader, position, settings.lists_interval)
         return Poller(shared, reader, position, settings.page_size)

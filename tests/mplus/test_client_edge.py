@@ -214,7 +214,7 @@ async def test_a_cancellation_that_nobody_asked_for_is_an_error_of_ours() -> Non
 
         await speaking.close()
 
-        stopping = decoded_by(pos.url, Decoding(lambda: asking.cancel()), [])
+        stopping = decoded_by(pos.url, Decoding(lambda: bool(asking.cancel())), [])
         asking = asyncio.create_task(stopping.page("getOrders", FIELDS, ORDER.page))
         with pytest.raises(asyncio.CancelledError):
             await asking

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from connector.mplus import child
 from connector.mplus.offload import IN_FLIGHT, SENT_AT_ONCE, Decoder, DecoderDied, DecoderProcess, InlineDecoder
-from connector.mplus.pages import FaultError, Item, PageDecoder, PageError, PageSpec, Undecodable
+from connector.mplus.pages import FaultError, Item, NotWellFormed, PageDecoder, PageError, PageSpec, Undecodable
 from tests.bench.pages import order_page
 from tests.mplus.test_decode_pages import FAULT, SMALL
 
@@ -100,7 +100,7 @@ async def test_a_page_fails_alone(decoder: DecoderProcess) -> None:
     outcomes = await asyncio.gather(
         _read(decoder, PAGE[:-1]), _read(decoder, b"<x>&y;" + PAGE), _read(decoder, FAULT), _read(decoder), return_exceptions=True
     )
-    assert [type(outcome) for outcome in outcomes] == [PageError, PageError, FaultError, list]
+    assert [type(outcome) for outcome in outcomes] == [PageError, NotWellFormed, FaultError, list]
     assert isinstance(outcomes[2], FaultError)
     assert (outcomes[2].code, outcomes[2].text) == ("Client.Authentication", "no such ident")
 

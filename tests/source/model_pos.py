@@ -10,7 +10,6 @@ from connector.errors import Retry, Unanswered
 from connector.mplus.pages import Item, Undecodable
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
-from connector.source.doubt import Confirmation
 from connector.source.entities import Entity, named
 from connector.source.gaps import Window
 from connector.source.poller import Parts, Poller
@@ -72,7 +71,7 @@ class ModelPos:
         rows = rows[: min(most, 3)] if self.limit == "capped" else rows[:most]
         if self.refuses([name for _, name in rows]):
             raise Unanswered("HTTP 504")
-        return [Item(marker, name, False, b'{"m":%d}' % marker) for marker, name in rows]
+        return [Item(marker, name, deleted=False, value=b'{"m":%d}' % marker) for marker, name in rows]
 
     async def sleep(self, seconds: float) -> None:
         """Simulated time passes."""
@@ -137,7 +136,11 @@ class Reading:
     def start(self) -> None:
         """A new owner takes over."""
         pos = self.pos
-        clock = Clock(monotonic=lambda: pos.now, sleep=lambda seconds: pos.sleep(seconds), chance=lambda: 0.0)
+
+        async def sleep(seconds: float) -> None:
+            await pos.sleep(seconds)
+
+        clock = Clock(monotonic=lambda: pos.now, sleep=sleep, chance=lambda: 0.0)
         position = HERE.decode(self.stored, pos.now)
         standing = Standing(("a", "relation"), State.RUNNING, self.told.append, clock)
         standing.state = position.state
@@ -197,7 +200,3 @@ class Reading:
 
 class Crash(BaseException):
     """The owner dies here."""
-
-
-QUICK = Confirmation(looks=3, over=0.0, pause=0.1)
-"""For tests with real time."""

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from connector.events import HeadUnknown, StateChanged
+from connector.mplus.pages import Item
 from connector.source.doubt import Confirmation, Doubt
 from connector.source.gaps import Window
 from connector.source.schedule import State
@@ -116,7 +117,7 @@ async def test_a_restore_is_noticed_although_new_changes_brought_the_head_back(l
 
 async def one_round_at_low_head(pos: ModelPos, reading: Reading) -> None:
     """The poller sees the low head once; then the shop goes on."""
-    slept, seen = pos.sleep, []
+    slept, seen = pos.sleep, list[int]()
 
     async def sleep(seconds: float) -> None:
         await slept(seconds)
@@ -165,7 +166,7 @@ async def test_the_same_item_with_other_content_is_a_restore() -> None:
     shown = pos.page
 
     def otherwise(first: int, most: int) -> list:  # type: ignore[type-arg]
-        return [item._replace(value=b'{"m":-1}') if item.marker == 20 else item for item in shown(first, most)]
+        return [Item(20, "19", deleted=False, value=b'{"m":-1}') if item.marker == 20 else item for item in shown(first, most)]
 
     pos.page = otherwise  # type: ignore[method-assign]
     pos.change("new")

@@ -1,4 +1,4 @@
-"""Late markers: whatever becomes visible after higher markers, within the window, is published once, across crashes and take-overs."""
+"""Late markers: what becomes visible after higher ones, within the window, is published once, across crashes and take-overs."""
 
 import asyncio
 from typing import Any
@@ -36,7 +36,6 @@ def test_every_final_state_is_published_and_none_twice(
     published = reading.published()
     ids = [(name, marker) for name, marker, _ in published]
     assert len(set(ids)) == len(ids)
-    assert pos.truth().items() <= {name: marker for name, marker in ids}.items() | set(ids)
     assert {name: max(marker for each, marker in ids if each == name) for name in pos.truth()} == pos.truth()
     event(f"late: {sum(origin == 'late' for *_, origin in published) > 0}")
 

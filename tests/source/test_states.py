@@ -178,10 +178,10 @@ async def test_waiting_grows_with_failures_and_starts_anew_after_a_success() -> 
     patience = Patience()
     clock = Clock(sleep=patience.sleep, chance=lambda: 0.0)
     async with Sandbox(only("relation", 60)) as pos:
-        pos.faults.switch("server_fault", count=4 * 3, operations=["getRelations"])
+        pos.faults.switch("server_fault", count=2 * 3, operations=["getRelations"])
         async with reading(pos, "relation", limit=2, clock=clock) as read:
             await eventually(lambda: len(read.bundles) >= 2)
-            pos.faults.switch("server_fault", count=4, operations=["getRelations"])
+            pos.faults.switch("server_fault", count=2, operations=["getRelations"])
             await read.caught_up()
 
     waits = [seconds for seconds in patience.asked if seconds in (0.25, 0.5, 1.0, 2.0)]
@@ -192,7 +192,7 @@ async def test_how_long_the_pos_asked_to_wait_is_obeyed() -> None:
     """Also when the client's own attempts are used up."""
     patience = Patience()
     async with Sandbox(only("relation", 5)) as pos:
-        pos.faults.switch("unavailable", count=4, operations=["getRelations"], seconds=1)
+        pos.faults.switch("unavailable", count=2, operations=["getRelations"], seconds=1)
         async with reading(pos, "relation", clock=Clock(sleep=patience.sleep)) as read:
             await read.caught_up()
 
