@@ -231,7 +231,7 @@ async def watched(bootstrap: str, hood: Neighbourhood) -> AsyncIterator[None]:
             if record.value is not None:
                 hood.arrivals.came(record.topic, record)
 
-    async with running(consumer.start, consumer.stop), alongside(watch), alongside(hood.change):
+    async with running(consumer.start, consumer.stop), alongside(watch):
         yield
 
 
