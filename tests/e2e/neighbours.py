@@ -193,7 +193,7 @@ def configured(bootstrap: str, group: str, boxes: Mapping[str, BadPos], identity
     yield f'[kafka]\nbootstrap_servers = "{bootstrap}"\n'
     yield f'[connector]\ngroup = "{group}"\nentities = "{",".join(READ)}"\npoll_interval = {POLL_S}\nlists_interval = 1\n'
     yield f"requests_per_second = 200\nbytes_in_flight = {BYTES_IN_FLIGHT}\n"
-    yield "work_partitions = 3\npartitions = 2\ncommand_partitions = 1\nhttp_port = 0\n"
+    yield 'work_partitions = 3\npartitions = 2\ncommand_partitions = 1\nhttp_port = 0\nlog_level = "debug"\n'
     for name, box in boxes.items():
         yield f'[[administrations]]\nname = "{name}"\nurl = "{box.url}"\nident = "{box.ident}"\nsecret = "{box.secret}"\n'
         yield f'cafile = "{identity.chain}"\nconnect_timeout = 1\ntimeout = {TIMEOUT_S}\n'
@@ -231,7 +231,7 @@ async def watched(bootstrap: str, hood: Neighbourhood) -> AsyncIterator[None]:
             if record.value is not None:
                 hood.arrivals.came(record.topic, record)
 
-    async with running(consumer.start, consumer.stop), alongside(watch), alongside(hood.change):
+    async with running(consumer.start, consumer.stop), alongside(watch):
         yield
 
 
