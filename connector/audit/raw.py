@@ -136,6 +136,8 @@ class _Page:
             return
         while True:
             name, begin = self._open.pop(), self._starts.pop()
+            if name != tag.name and len(self._open) < len(self._above):
+                raise NotAPageError(f"the answer is cut before the end of {name[:40].decode(errors='replace')}")
             self._broken |= name != tag.name
             self._ended(name, begin, tag)
             if name == tag.name:

@@ -7,9 +7,9 @@ cannot be had is asked for in smaller parts; a place that cannot be had alone is
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
-from connector.audit.asking import WAIT_S_MAX, Asking
+from connector.audit.asking import WAIT_S_MAX
 from connector.audit.raw import RawItem
 from connector.clock import Clock
 from connector.errors import NotSent, Retry
@@ -23,8 +23,18 @@ LIMIT_MAX = 10_000
 PATIENCE_S = 3600.0
 """Without any page, where only pages are not answered."""
 
-GOOD_PAGES = 4
-"""After so many a smaller limit is doubled."""
+GOOD_PAGES, GOOD_PAGES_MAX = 4, 16
+"""After so many a smaller limit is doubled; after more where the larger one failed again."""
+
+
+class Asks(Protocol):
+    """Who is asked: see audit.asking.Asking."""
+
+    async def page(self, marker: int, limit: int) -> Sequence[RawItem]:
+        """Raises Retry, Reject."""
+
+    async def head(self) -> int:
+        """Raises Retry, Reject."""
 
 
 class Place(NamedTuple):
@@ -55,28 +65,29 @@ class Limit:
 
     def __init__(self, usual: int) -> None:
         self.now = self._usual = usual
-        self._good, self._patience = 0, GOOD_PAGES
+        self._good, self._patience, self._grown = 0, GOOD_PAGES, False
 
     def failed(self) -> None:
         """The last page could not be had."""
-        self._patience = min(64, self._patience * 2) if self._good == 0 and self.now < self._usual else GOOD_PAGES
-        self.now, self._good = max(1, self.now // 2), 0
+        self._patience = min(GOOD_PAGES_MAX, self._patience * 2) if self._grown else GOOD_PAGES
+        self.now, self._good, self._grown = max(1, self.now // 2), 0, False
 
     def succeeded(self) -> None:
         """It came."""
-        self._good += 1
+        self._patience = GOOD_PAGES if self._grown else self._patience
+        self._good, self._grown = self._good + 1, False
         if self._good >= self._patience and self.now < self._usual:
-            self.now, self._good = min(self._usual, self.now * 2), 0
+            self.now, self._good, self._grown = min(self._usual, self.now * 2), 0, True
 
     def reset(self) -> None:
         """What stood in the way is behind."""
-        self.now, self._good, self._patience = self._usual, 0, GOOD_PAGES
+        self.now, self._good, self._patience, self._grown = self._usual, 0, GOOD_PAGES, False
 
 
 class Walk:
     """Everything below `at` was shown, or is told as a place."""
 
-    def __init__(self, asking: Asking, clock: Clock, *, limit: int, after: bool, at: int = 0) -> None:
+    def __init__(self, asking: Asks, clock: Clock, *, limit: int, after: bool, at: int = 0) -> None:
         """`after`: the operation may take the marker that it is asked from for one that was seen."""
         self.at = at
         self._asking = asking
@@ -102,7 +113,7 @@ class Walk:
     @property
     def _alone(self) -> int:
         """The limit that gets one item more than what is known already."""
-        return 2 if self._known else 1
+        return min(LIMIT_MAX, len(self._known) + 1)
 
     def _with(self, items: Sequence[RawItem], asked: int, limit: int) -> Shown:
         markers = [item.marker for item in items if item.marker is not None and item.marker >= asked]
@@ -133,6 +144,8 @@ class Walk:
             self._wide = limit // 2 if self._wide else 0
             self._limit.failed()
             return Shown(asked, asked)
+        if await self._can_be_had(asked, limit):  # by now
+            return Shown(asked, asked)
         behind = await self._readable(error, asked + 1, head)
         first = asked + 1 if self._known and behind > asked + 1 else asked
         self._limit.reset()
@@ -154,9 +167,9 @@ class Walk:
                 first = middle + 1
         return low
 
-    async def _can_be_had(self, marker: int) -> bool:
+    async def _can_be_had(self, marker: int, limit: int = 1) -> bool:
         try:
-            await self._page(marker, 1)
+            await self._page(marker, limit)
         except NotSent:
             raise
         except Retry as error:
