@@ -4,12 +4,12 @@ What is found wrong was wrong at one moment: the connector had read as far as th
 then the source still showed the item there. So nothing that changes meanwhile is taken for a hole.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from connector.audit.source import Source, Suspect
-from connector.audit.topic import TopicReading, letters
+from connector.audit.reached import Reached, reached
+from connector.audit.source import UNNAMED, Source, Suspect
+from connector.audit.topic import Letters, TopicReading
 from connector.audit.verdict import Finding, Kind, Reach, judge
 from connector.audit.versions import NONE, Target, Versions
 from connector.client.brokers import Brokers
@@ -18,7 +18,7 @@ from connector.errors import Reject
 from connector.kafka.reading import read_back
 from connector.kafka.records import Place
 from connector.source.entities import Entity
-from connector.source.positions import Deployment, Position
+from connector.source.positions import Deployment
 
 PAUSE = 1.0
 """Seconds between two looks at what the connector has not read yet."""
@@ -56,11 +56,10 @@ class Audit:
 
     async def run(self) -> list[Finding]:
         """Compare. Raises Retry, Reject, Fatal where that cannot be done."""
-        await self._position()
-        await self._source.read(lambda at, end: self._parts.tell("reading the source", at, end))
+        await self._read_source(await self._reached())
         self._reach = Reach(self._source.scanned, 0)
         await self._read_topic()
-        return await self.look(self._suspects())
+        return [*await self.look(self._suspects()), *await self._places()]
 
     async def again(self, findings: Sequence[Finding]) -> list[Finding]:
         """What is left of them."""
@@ -72,17 +71,18 @@ class Audit:
         confirmed: list[Finding] = []
         deadline = self._parts.clock.monotonic() + self._parts.wait
         while targets:
-            await self._source.read(lambda *_: None)
+            await self._read_source(await self._reached())
             targets = {name: self._target(name) if each.version == NONE else each for name, each in targets.items()}  # it moved
-            position = await self._position()
+            reached = await self._reached()
             await self._read_topic()
-            self._reach = Reach(self._reach.scanned, (await self._position()).highest)
-            unread, wrong = self._judged(targets, position)
+            self._reach = Reach(self._source.scanned, (await self._reached()).position.highest)
+            unread, wrong = self._judged(targets, reached)
             holding = await self._source.still(wrong)
             confirmed += [self._finding(name, wrong[name].target) for name in holding]
             targets = unread | {name: self._target(name) for name in wrong.keys() - holding}
-            if self._parts.clock.monotonic() > deadline or (position.state.stopped and wrong.keys() == holding):
-                return [*await self._explained(confirmed), *(self._unread(name) for name in targets)]
+            stopped = reached.position.state.stopped and wrong.keys() == holding
+            if self._parts.clock.monotonic() > deadline or stopped:
+                return await self._explained([*confirmed, *(self._unread(name) for name in targets)])
             if targets:
                 self._parts.tell("looking again at what differs", len(confirmed), len(confirmed) + len(targets))
                 await self._parts.clock.sleep(PAUSE)
@@ -98,12 +98,12 @@ class Audit:
             name: self._target(name) for name in names if max(self._versions.source(name), self._versions.topic(name)) >= lowest
         }
 
-    def _judged(self, targets: Mapping[bytes, Target], position: Position) -> tuple[dict[bytes, Target], dict[bytes, Suspect]]:
+    def _judged(self, targets: Mapping[bytes, Target], reached: Reached) -> tuple[dict[bytes, Target], dict[bytes, Suspect]]:
         unread: dict[bytes, Target] = {}
         wrong: dict[bytes, Suspect] = {}
         for name, target in targets.items():
             topic = self._versions.topic(name)
-            read = self._source.was_read(position, name, target.version)
+            read = self._was_read(reached, name, target.version)
             kind = judge(target, topic, self._reach, read=read)
             if kind is Kind.UNREAD:
                 unread[name] = target
@@ -111,8 +111,18 @@ class Audit:
                 wrong[name] = Suspect(target, topic)
         return unread, wrong
 
-    async def _position(self) -> Position:
+    def _was_read(self, reached: Reached, name: bytes, version: int) -> bool:
+        if self._parts.entity.listed:
+            gone = version == NONE and self._source.nameless > 0  # it deletes nothing then, for as long as that lasts
+            return gone or reached.has_row(name.decode(), self._topic.hashes.get(name), gone=version == NONE)
+        where = self._source.below.get(name)
+        return reached.has(version, version if where is None else where.upto)
+
+    async def _reached(self) -> Reached:
         return await position_of(self._parts)
+
+    async def _read_source(self, reached: Reached) -> None:
+        await self._source.read(lambda at, end: self._parts.tell("reading the source", at, end), reached.position.highest)
 
     async def _read_topic(self) -> None:
         await self._topic.read(lambda at, end: self._parts.tell("reading the topic", at, end))
@@ -135,37 +145,63 @@ class Audit:
         identity = name.decode(errors="replace")
         if not self._parts.entity.compacted:
             identity = identity.rpartition(":")[0]
-        topic = self._topic.markers.get(name, NONE) if self._parts.entity.listed else self._versions.topic(name)
-        return Finding(kind, identity, None if self._parts.entity.listed else _marker(target.version), _marker(topic))
+        listed, where = self._parts.entity.listed, self._source.below.get(name)
+        topic = self._topic.markers.get(name, NONE) if listed else self._versions.topic(name)
+        asked = None if where is None else where.asked
+        return Finding(kind, identity, None if listed else _marker(target.version), _marker(topic), asked)
+
+    async def _letters(self) -> Letters:
+        found = Letters(self._parts.entity, (await self._reached()).position.epoch)
+        await found.read(self._parts.brokers, self._parts.dead_letters, [self._parts.topic])
+        return found
+
+    async def _places(self) -> list[Finding]:
+        """What could not be had, unless it was one item, which is in dead letters."""
+        places = self._source.places
+        found = await self._letters() if places else None
+        return [
+            Finding(
+                Kind.DEAD_LETTER if found and found.stands_for(place.last) else Kind.UNREADABLE,
+                "", place.first, None, last=place.last, reason=place.reason,
+            )
+            for place in places
+        ]  # fmt: skip
 
     async def _explained(self, findings: Sequence[Finding]) -> list[Finding]:
         """Dead letters stand for items; retention removes rows; and an item without a name may be one that seems gone."""
-        found = findings and await letters(
-            self._parts.brokers, self._parts.dead_letters, self._parts.entity.name, [self._parts.topic]
-        )
-        return [self._excused(finding, found or Counter()) for finding in sorted(findings, key=_order)]
+        if not findings:
+            return []
+        found, named = await self._letters(), _without_doubles(findings)
+        return [self._excused(finding, found) for finding in sorted(named, key=_order)]
 
-    def _excused(self, finding: Finding, found: Counter[int]) -> Finding:
+    def _excused(self, finding: Finding, found: Letters) -> Finding:
         kind, marker = finding.kind, finding.marker
         if kind is Kind.GONE:
-            kind = Kind.UNPROVEN if self._source.nameless else kind
-        elif marker is not None and found[marker]:
-            found[marker] -= 1
+            kind = Kind.UNPROVEN if self._source.nameless or self._source.places else kind
+        elif found.stands_for(self._versions.source(self._name(finding)) if self._parts.entity.listed else marker):
             kind = Kind.DEAD_LETTER
         elif marker is not None and not self._parts.entity.compacted and self._topic.expired(finding.identity, marker):
             kind = Kind.EXPIRED
-        return Finding(kind, finding.identity, marker, finding.topic_marker)
+        return replace(finding, kind=kind)
 
 
-async def position_of(parts: AuditParts) -> Position:
+async def position_of(parts: AuditParts) -> Reached:
     """How far the connector has read. Raises Reject where that cannot be compared with anything."""
     written = (await read_back(parts.brokers.arguments, *parts.positions)).get(parts.entity.name.encode())
     if written is None:
         raise Reject("no worker has ever read it: start one (`run`)")
-    position = parts.deployment.decode(written)
-    if position.state == "head-regressed":
+    found = reached(parts.deployment, written)
+    if found.position.state == "head-regressed":
         raise Reject("the POS's head fell, so that its markers come again: resync it first")
-    return position
+    return found
+
+
+def _without_doubles(findings: Sequence[Finding]) -> list[Finding]:
+    """An item whose name the connector can read, and the audit cannot, is not one missing and another gone."""
+    unnamed = {each.marker: each for each in findings if each.identity.startswith(UNNAMED) and each.kind is Kind.MISSING}
+    same = {each.topic_marker: each for each in findings if each.kind is Kind.GONE and each.topic_marker in unnamed}
+    doubles = [*same.values(), *(unnamed[marker] for marker in same if marker is not None)]
+    return [each for each in findings if each not in doubles]
 
 
 def _marker(version: int) -> int | None:

@@ -25,8 +25,18 @@ UNENDED = "accepted, and not done in time: it goes on; audit again later"
 
 
 def wishes(entity: str, findings: Sequence[Finding], by: str) -> Iterator[Wish]:
-    """Requests that name them all, each no larger than a worker takes. A list's item has no marker: 0 stands for it."""
-    items = sorted(((each.identity, each.marker or 0) for each in findings if each.kind is not Kind.GONE), key=_marker)
+    """Requests that name them all, each no larger than a worker takes. A list's item has no marker: 0 stands for it.
+
+    The marker says where to look: an item that the POS does not show at its own is named where it does.
+    """
+    items = sorted(
+        (
+            (each.identity, (each.marker if each.asked is None else each.asked) or 0)
+            for each in findings
+            if each.kind is not Kind.GONE
+        ),
+        key=_marker,
+    )
     gone = sorted(((each.identity, each.topic_marker or 0) for each in findings if each.kind is Kind.GONE), key=_marker)
     for part in _parts(items, MOST_ITEMS):
         yield Wish("repair", entity, by=by, items=part)

@@ -18,9 +18,9 @@ CLEAN, HOLES, UNFINISHED = "clean", "holes", "unfinished"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Of one entity. `mended` counts what a repair has closed; `unreadable`, items of which nobody can read whose they are.
+    """Of one entity. `mended` counts what a repair has closed; `nameless`, items of which nobody can read whose they are.
 
-    `problem` says why it could not be finished.
+    `operations` are those that were read. `problem` says why it could not be finished, `warnings` what else did not work.
     """
 
     id: str
@@ -33,7 +33,9 @@ class Report:
     topic: int = 0
     findings: Sequence[Finding] = ()
     mended: int = 0
-    unreadable: int = 0
+    nameless: int = 0
+    operations: Sequence[str] = ()
+    warnings: Sequence[str] = ()
     problem: str = ""
     counts: Mapping[str, int] = field(init=False)
 
@@ -56,16 +58,12 @@ class Report:
             "source": self.source,
             "topic": self.topic,
             **self.counts,
-            "unreadable": self.unreadable,
+            "nameless": self.nameless,
             "repaired": self.mended,
         }
-        shown = [
-            {"kind": each.kind.value, "identity": each.identity, "syncMarker": each.marker, "topicSyncMarker": each.topic_marker}
-            for each in self.findings[:SHOWN]
-        ]
-        return {
-            **named, **counted, "problem": self.problem, "startedAt": self.started, "endedAt": self.ended, "findings": shown
-        }  # fmt: skip
+        said = {"operations": [*self.operations], "warnings": [*self.warnings], "problem": self.problem}
+        shown = [_row(each) for each in self.findings[:SHOWN]]
+        return {**named, **counted, **said, "startedAt": self.started, "endedAt": self.ended, "findings": shown}
 
     def headers(self) -> Headers:
         """CloudEvents 1.0, as the entities' events have them."""
@@ -84,12 +82,20 @@ class Report:
         return orjson.dumps(self.row())
 
 
+def _row(finding: Finding) -> dict[str, Any]:
+    row = {"kind": finding.kind.value, "identity": finding.identity, "syncMarker": finding.marker}
+    if finding.last is not None:
+        return {**row, "lastSyncMarker": finding.last, "reason": finding.reason}
+    return {**row, "topicSyncMarker": finding.topic_marker}
+
+
 WORDS = {
     Kind.MISSING: "missing in Kafka",
     Kind.STALE: "stale in Kafka",
     Kind.GONE: "gone at the source",
     Kind.UNREAD: "not read yet",
     Kind.UNPROVEN: "not proven gone, since an item of the source cannot be read",
+    Kind.UNREADABLE: "unreadable at the source",
     Kind.DEAD_LETTER: "in dead letters",
     Kind.EXPIRED: "removed by the topic's retention",
 }
@@ -101,13 +107,21 @@ def words(report: Report, most: int = 20) -> list[str]:
     where = "" if report.marker is None else f", up to sync marker {report.marker}"
     compared = f"{report.source} at the source, {report.topic} in the topic{where}"
     mended = f"{report.mended} repaired; " if report.mended else ""
-    compared += f", {report.unreadable} that cannot be read" if report.unreadable else ""
+    compared += f", {report.nameless} that cannot be named" if report.nameless else ""
+    compared += f", read with {' and '.join(report.operations)}" if report.operations else ""
     text = f"{report.administration} {report.entity}: {report.result}: {mended}{found or 'nothing missing'} ({compared})"
     if report.problem:
-        text = f"{report.administration} {report.entity}: {report.result}: {report.problem}"
-    shown = [f"  {WORDS[each.kind]}: {_printable(each.identity)}{_markers(each)}" for each in report.findings[:most]]
+        text = f"{report.administration} {report.entity}: {report.result}: {found + '; ' if found else ''}{report.problem}"
+    shown = [f"  {WORDS[each.kind]}: {_found(each)}" for each in report.findings[:most]]
     more = len(report.findings) - len(shown)
     return [text, *shown, *([f"  and {more} more"] if more > 0 else [])]
+
+
+def _found(finding: Finding) -> str:
+    if finding.last is None:
+        return f"{_printable(finding.identity)}{_markers(finding)}"
+    between = str(finding.marker) if finding.last == finding.marker else f"{finding.marker} to {finding.last}"
+    return f"sync marker {between}" + (f" ({_printable(finding.reason)})" if finding.reason else "")
 
 
 def _printable(identity: str) -> str:

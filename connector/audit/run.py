@@ -3,18 +3,19 @@
 import hashlib
 import uuid
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from connector.audit.asking import Asking
 from connector.audit.auditing import Audit, AuditParts, closing, position_of
-from connector.audit.journal import Journal, journal
+from connector.audit.journal import ELSEWHERE, Journal, journal
 from connector.audit.report import Report
 from connector.audit.source import ListSource, MarkedSource, Source, SourceParts
 from connector.audit.verdict import Finding
 from connector.audit.versions import Versions
+from connector.audit.walk import other_limit
 from connector.client.brokers import Brokers
 from connector.client.producing import Producing
 from connector.clock import Clock
@@ -24,16 +25,16 @@ from connector.kafka.connection import client_arguments
 from connector.kafka.records import Place, Record, shard_partition
 from connector.mplus.client import PosClient
 from connector.source.entities import Choices, Entity
-from connector.source.heads import Heads
 from connector.source.positions import Deployment
-from connector.source.reader import Reader
 from connector.topics import audits_topic, control_results_topic, control_topic, dead_letters_topic, positions_topic
 
-HEADS_EVERY = 1.0
-"""Seconds between two looks at the heads."""
+VERSION = 2
+"""Of the journal."""
 
 FRESH = timedelta(hours=24)
 """What was read longer ago is read again: what vanished at the source since would go unnoticed."""
+
+HOMELESS = f"progress is not kept: this user has no home folder; {ELSEWHERE}"
 
 Mend = Callable[[Sequence[Finding]], Awaitable[None]]
 Tell = Callable[[str, int, int], None]
@@ -41,11 +42,11 @@ Tell = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What is asked: `state` is a folder for what was read so far, which `restart` forgets; `wait` is in seconds."""
+    """What is asked: `state` is a folder for what was read so far, if there is one; `restart` forgets it; `wait` in seconds."""
 
     config: Config
     administration: str
-    state: Path
+    state: Path | None
     wait: float
     restart: bool = False
 
@@ -69,51 +70,55 @@ class EntityAudit:
     def __init__(self, order: Order, entity: Entity, client: PosClient, clock: Clock, tell: Tell) -> None:
         self._order = order
         self._entity = entity
-        self._client = client
         self._clock = clock
         self._tell = tell
+        self._asking = Asking(client, entity, Choices(order.config.connector.order_types), clock)
         self._versions = Versions()
         self._findings: Sequence[Finding] = ()
-        self._mended = self._unreadable = 0
+        self._mended = self._nameless = 0
         self._marker: int | None = None
+        self._warnings: list[str] = []
 
     async def report(self, mend: Mend | None) -> Report:
-        """Audit it, have repaired what was found, and publish the report. Raises Fatal where even that cannot be done."""
-        started, problem = self._clock.stamp(), ""
-        with ExitStack() as stack:
-            try:
-                kept = None if self._entity.listed else stack.enter_context(journal(self._path))
+        """Audit it, have repaired what was found, and publish the report: whatever goes wrong is said in it."""
+        started = self._clock.stamp()
+        try:
+            with journal(self._path(), self._warnings.append) as kept:
                 await self._work(kept, mend)
-            except ConnectorError as error:
-                kept, problem = None, str(error)
-            report = self._reported(started, problem)
-            await publish(self._order, report)
-            if kept is not None:
-                kept.forget()
+                report = await self._published(started, "")
+                if not report.problem:
+                    kept.forget()
+        except ConnectorError as error:
+            report = await self._published(started, str(error))
+        except Exception as error:  # the other entities are audited nevertheless
+            report = await self._published(started, f"the audit failed ({type(error).__name__}): report it as a bug")
         return report
 
-    async def _work(self, kept: Journal | None, mend: Mend | None) -> None:
-        heads = Heads(self._client, [self._entity], HEADS_EVERY, self._clock)
+    async def _published(self, started: str, problem: str) -> Report:
+        report = self._reported(started, problem)
         try:
-            parts = self._parts()
-            source = self._source(heads, kept, (await position_of(parts)).epoch)
-            audit = Audit(parts, source, self._versions)
-            self._findings = await audit.run()
-            self._marker = audit.scanned
-            if mend is not None and (asked := closing(self._findings)):
-                await mend(asked)
-                left = await audit.again(asked)
-                self._mended = len(asked) - len(left)
-                self._findings = [*(each for each in self._findings if each not in asked), *left]
-            self._unreadable = source.nameless
-        finally:
-            await heads.close()
+            await publish(self._order, report)
+        except ConnectorError as error:
+            report = replace(report, problem=problem or f"the report could not be published: {error}")
+        return report
 
-    def _source(self, heads: Heads, kept: Journal | None, epoch: int) -> Source:
-        settings = self._order.config.connector
-        reader = Reader(self._client, self._entity, Choices(settings.order_types))
-        parts = SourceParts(reader, self._entity, heads, self._clock, settings.page_size)
-        if kept is None:
+    async def _work(self, kept: Journal, mend: Mend | None) -> None:
+        parts = self._parts()
+        source = self._source(kept, (await position_of(parts)).position.epoch)
+        audit = Audit(parts, source, self._versions)
+        self._findings = await audit.run()
+        self._marker = audit.scanned
+        if mend is not None and (asked := closing(self._findings)):
+            await mend(asked)
+            left = await audit.again(asked)
+            self._mended = len(asked) - len(left)
+            self._findings = [*(each for each in self._findings if each not in asked), *left]
+        self._nameless = source.nameless
+
+    def _source(self, kept: Journal, epoch: int) -> Source:
+        limit = other_limit(self._order.config.connector.page_size)
+        parts = SourceParts(self._asking, self._entity, self._clock, limit)
+        if self._entity.listed:
             return ListSource(parts, self._versions)
         source = MarkedSource(parts, self._versions, kept)
         if not self._order.restart and self._resumable(kept.head(), self._what(epoch)):
@@ -123,19 +128,28 @@ class EntityAudit:
         return source
 
     def _resumable(self, head: dict[str, Any] | None, what: dict[str, Any]) -> bool:
+        """Whether the journal is of the same, and of the last day: one from the future is of a clock that was set back since."""
         if head is None or {**head, "at": None} != {**what, "at": None}:
             return False
-        return self._clock.wall() - datetime.fromisoformat(head["at"]) < FRESH
+        try:
+            age = self._clock.wall() - datetime.fromisoformat(head["at"])
+        except (KeyError, TypeError, ValueError):
+            return False
+        return timedelta(0) <= age < FRESH
 
     def _what(self, epoch: int) -> dict[str, Any]:
         """What the journal is of: with each restore of the POS all of it is read anew."""
         (url,) = (row.url for row in self._order.config.administrations if row.administration == self._order.administration)
         source = hashlib.blake2b(repr((url, self._order.config.connector.order_types)).encode(), digest_size=8).hexdigest()
         named = {"administration": self._order.administration, "entity": self._entity.name}
-        return {"version": 1, **named, "epoch": epoch, "source": source}
+        return {"version": VERSION, **named, "epoch": epoch, "source": source}
 
-    @property
-    def _path(self) -> Path:
+    def _path(self) -> Path | None:
+        if self._entity.listed:
+            return None
+        if self._order.state is None:
+            self._warnings.append(HOMELESS)
+            return None
         names = (self._order.config.connector.group, self._order.administration, self._entity.name)
         return self._order.state / f"{'.'.join(names)}.jsonl"
 
@@ -167,7 +181,9 @@ class EntityAudit:
             topic=topic,
             findings=self._findings,
             mended=self._mended,
-            unreadable=self._unreadable,
+            nameless=self._nameless,
+            operations=sorted(self._asking.operations),
+            warnings=self._warnings,
             problem=problem,
         )
 

@@ -1,18 +1,25 @@
 """The topic's side: what its readers see, as far as it is written now."""
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import aclosing
 
 from aiokafka import ConsumerRecord
 
-from connector.audit.source import Tell, content_version
+from connector.audit import content
+from connector.audit.asking import shape_of
+from connector.audit.raw import item
 from connector.audit.versions import NONE, UNKNOWN, Versions
+from connector.audit.walk import Tell
 from connector.client.brokers import Brokers
 from connector.client.reading import committed, extent
 from connector.kafka.records import header, header_text, number, partition_of
 from connector.source.entities import Entity
 from connector.source.wanted import LONGEST_IDENTITY
+
+EPOCH_HEADER = "mplus_epoch"
+"""Of a dead letter: the position's epoch when it was written; without it, 0."""
 
 STEP = 5000
 """Records between two signs of progress."""
@@ -31,6 +38,8 @@ class TopicReading:
         self._lowest: dict[int, int] = {}
         self.markers: dict[bytes, int] = {}
         """Of a slow list, whose versions are none."""
+        self.hashes: dict[bytes, str] = {}
+        """Of a slow list: what the position record says of a row that was written like this."""
 
     async def read(self, tell: Tell) -> None:
         """Raises Fatal."""
@@ -62,10 +71,16 @@ class TopicReading:
             self._lowest[record.partition] = min(marker, self._lowest.get(record.partition, marker))
         self._versions.record(name, NONE if removed else self._version(record, marker))
         if self._entity.listed:
-            self.markers[name] = marker
+            self._take_row(name, marker, None if removed else record.value)
+
+    def _take_row(self, name: bytes, marker: int, value: bytes | None) -> None:
+        self.markers[name] = marker
+        self.hashes.pop(name, None)
+        if value is not None:
+            self.hashes[name] = hashlib.blake2b(value, digest_size=12).hexdigest()
 
     def _version(self, record: ConsumerRecord, marker: int) -> int:
-        return content_version(record.value) if self._entity.listed else marker
+        return content.of_event(record.value) if self._entity.listed else marker
 
 
 def _identity(key: bytes | None) -> str | None:
@@ -77,11 +92,40 @@ def _identity(key: bytes | None) -> str | None:
     return found if 0 < len(found) <= LONGEST_IDENTITY else None
 
 
-async def letters(brokers: Brokers, topic: str, entity: str, of: Sequence[str]) -> Counter[int]:
-    """How many dead letters of these topics there are, by sync marker."""
-    found: Counter[int] = Counter()
-    async with aclosing(committed(brokers, topic, await extent(brokers, topic))) as records:
-        async for record in records:
-            if record.key == entity.encode() and header_text(record.headers, "__connect.errors.topic") in of:
-                found[number(header(record.headers, "ce_syncmarker"), UNKNOWN)] += 1
-    return found
+class Letters:
+    """Dead letters of an entity that are of this epoch: after a restore of the POS the same markers are of other items.
+
+    They are told by the item's version: its sync marker, or a hash of what stands in the row of a slow list.
+    """
+
+    def __init__(self, entity: Entity, epoch: int) -> None:
+        self._entity = entity
+        self._epoch = epoch
+        self._found: Counter[int] = Counter()
+
+    async def read(self, brokers: Brokers, topic: str, of: Sequence[str]) -> None:
+        """All of them that are of these topics. Raises Fatal."""
+        async with aclosing(committed(brokers, topic, await extent(brokers, topic))) as records:
+            async for record in records:
+                if record.key == self._entity.name.encode() and header_text(record.headers, "__connect.errors.topic") in of:
+                    self._take(record)
+
+    def stands_for(self, version: int | None) -> bool:
+        """Whether one stands for an item of this version; each does for one item."""
+        if version is None or not self._found[version]:
+            return False
+        self._found[version] -= 1
+        return True
+
+    def _take(self, record: ConsumerRecord) -> None:
+        if number(header(record.headers, EPOCH_HEADER), 0) == self._epoch:
+            self._found[self._version(record)] += 1
+
+    def _version(self, record: ConsumerRecord) -> int:
+        if self._entity.listed:
+            return content.of_xml(record.value or b"")
+        marker = number(header(record.headers, "ce_syncmarker"), UNKNOWN)
+        if marker == UNKNOWN and record.value:
+            shown = item(record.value, shape_of(self._entity))
+            marker = UNKNOWN if shown is None or shown.marker is None else shown.marker
+        return marker

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     DEAD_LETTER = "deadLetter"
     EXPIRED = "expired"
     UNPROVEN = "unproven"
+    UNREADABLE = "unreadable"
 
     @property
     def hole(self) -> bool:
@@ -26,17 +27,24 @@ class Kind(StrEnum):
     @property
     def open(self) -> bool:
         """Whether nothing is proven about it."""
-        return self in (Kind.UNREAD, Kind.UNPROVEN)
+        return self in (Kind.UNREAD, Kind.UNPROVEN, Kind.UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An item whose two sides differ; a marker that is not there, or not known, is None."""
+    """An item whose two sides differ; a marker that is not there, or not known, is None.
+
+    `asked`: where the POS shows it, if not at its own marker. Of a place that cannot be read, `marker` is the first one and
+    `last` the last, and `reason` says why.
+    """
 
     kind: Kind
     identity: str
     marker: int | None
     topic_marker: int | None
+    asked: int | None = None
+    last: int | None = None
+    reason: str = ""
 
 
 class Reach(NamedTuple):

@@ -58,6 +58,10 @@ class Versions:
             if self._source[place] != self._topic[place]:
                 yield name
 
+    def names(self) -> Iterator[bytes]:
+        """Of all items, on whichever side."""
+        return iter(self._places)
+
     def lowest(self) -> int:
         """The lowest version at the source; NONE where it has nothing."""
         return min((version for version in self._source if version != NONE), default=NONE)

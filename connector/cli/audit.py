@@ -45,8 +45,12 @@ def audit(
     until_signalled(_audit(order, named(entities or settings.connector.entities), repair=repair, as_json=as_json))
 
 
-def _state() -> Path:
-    base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+def _state() -> Path | None:
+    """Where what was read is kept; None where this user has no home."""
+    try:
+        base = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError:
+        return None
     return Path(base) / "mplus-connector" / "audit"
 
 
@@ -54,7 +58,7 @@ async def _audit(order: Order, entities: Sequence[Entity], *, repair: bool, as_j
     """Exit code 0 when all are clean."""
     row = chosen(order.config, order.administration)
     client = PosClient(access(row, order.config.connector.audit_requests_per_second), InlineDecoder(), lambda _: None)
-    results = []
+    results, warned = [], set[str]()
     try:
         await ready(order, entities)
         for number, entity in enumerate(entities, 1):
@@ -63,6 +67,9 @@ async def _audit(order: Order, entities: Sequence[Entity], *, repair: bool, as_j
                 audited = EntityAudit(order, entity, client, Clock(), _Telling(text, show).tell)
                 report = await audited.report(_mending(order, entity, text, show) if repair else None)
             _show(report, as_json=as_json)
+            for warning in [each for each in report.warnings if each not in warned]:
+                typer.echo(f"warning: {warning}", err=True)
+            warned |= {*report.warnings}
             results.append(report.result)
     except asyncio.CancelledError as error:  # Ctrl-C: no proof
         raise Unanswered("stopped: the same command goes on where it was") from error

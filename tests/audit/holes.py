@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import orjson
 from aiokafka import AIOKafkaProducer
 
 from connector.audit.repairing import repair_all, wishes
@@ -12,7 +13,8 @@ from connector.audit.run import EntityAudit, Order
 from connector.audit.verdict import Finding
 from connector.clock import Clock
 from connector.config import Config
-from connector.mplus.client import PosClient
+from connector.kafka.records import dead_letter_headers, shard_partition
+from connector.mplus.client import PosClient, Retries
 from connector.mplus.offload import InlineDecoder
 from connector.sandbox import Sandbox
 from connector.source.entities import named
@@ -36,12 +38,13 @@ def vanish(pos: Sandbox, entity: str, identity: str) -> int:
 
 
 async def audited(
-    config: Config, state: Path, *names: str, repair: bool = False, wait: float = 10.0, restart: bool = False
+    config: Config, state: Path | None, *names: str, repair: bool = False, wait: float = 10.0, restart: bool = False
 ) -> dict[str, Report]:
     """The reports of these entities, or all."""
     (administration,) = config.administrations
     order = Order(config, administration.administration, state, wait, restart)
-    client = PosClient(access(administration, config.connector.audit_requests_per_second), InlineDecoder(), lambda _: None)
+    reached = access(administration, config.connector.audit_requests_per_second)
+    client = PosClient(reached, InlineDecoder(), lambda _: None, retries=Retries(first=0.01, most=0.05))
     reports = {}
     try:
         for entity in named(names):
@@ -69,3 +72,26 @@ async def lasts(bootstrap: str, topic: str) -> dict[str, Any]:
 def kept(state: Path) -> list[bytes]:
     """What audits remember of what they have read, a file each."""
     return [path.read_bytes() for path in state.rglob("*.jsonl")]
+
+
+async def positioned(bootstrap: str, config: Config, entity: str, marker: int, **more: Any) -> None:
+    """Write a position as a connector would that has read, or says that it has read, so far."""
+    (administration,) = config.administrations
+    name, settings = administration.administration, config.connector
+    row = {"syncMarker": marker, "group": settings.group, "partitions": settings.work_partitions, "state": "running"}
+    place = shard_partition(name, named([entity])[0].number, settings.work_partitions)
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        value = orjson.dumps({**row, "epoch": 0, "hashes": {}, **more})
+        await producer.send_and_wait(f"{name}.sync-markers", value, entity.encode(), partition=place)
+
+
+async def lettered(bootstrap: str, prefix: str, entity: str, marker: int, epoch: int | None = None) -> None:
+    """Write a dead letter as a connector would."""
+    (row,) = named([entity])
+    headers = [
+        *dead_letter_headers((f"{prefix}.{row.topic}", -1, -1), "decode", "kind", "reason"),
+        ("ce_syncmarker", b"%d" % marker),
+    ]
+    headers += [] if epoch is None else [("mplus_epoch", b"%d" % epoch)]
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        await producer.send_and_wait(f"{prefix}.dead-letters", b"<x/>", entity.encode(), headers=headers)

@@ -6,11 +6,10 @@ import orjson
 import pytest
 
 from connector.audit.auditing import Audit
+from connector.audit.walk import Shown, Walk
 from connector.errors import Retry
-from connector.mplus.client import Page
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.writing import item_xml
-from connector.source.scan import Scan
 from tests.audit.holes import audited, found, kept, lasts, plant, vanish
 from tests.brokers import read_all
 from tests.source.controlling import answered, ask, final, published, told
@@ -189,14 +188,14 @@ async def test_what_moves_while_the_source_is_read_is_not_gone(
             await level(worker, pos, ["order"])
             await ask(bootstrap, prefix, "pause", "order")
             await answered(bootstrap, prefix, "pause", "done")
-            later, read = list(pos.truth()["order"])[30:], Scan.page
+            later, read = list(pos.truth()["order"])[30:], Walk.page
 
-            async def moving(scan: Scan, head: int) -> Page:
+            async def moving(walk: Walk, head: int) -> Shown:
                 while later:
                     pos.shop.change_item("order", later.pop())
-                return await read(scan, head)
+                return await read(walk, head)
 
-            monkeypatch.setattr(Scan, "page", moving)
+            monkeypatch.setattr(Walk, "page", moving)
             (report,) = (await audited(config, tmp_path, "order", wait=1)).values()
     assert ("unfinished", {"unread"}) == (report.result, {kind for kind, _ in found(report)})
 

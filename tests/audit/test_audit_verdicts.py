@@ -9,6 +9,7 @@ from connector.audit.repairing import wishes
 from connector.audit.report import Report, words
 from connector.audit.verdict import Finding, Kind, Reach, judge
 from connector.audit.versions import NONE, UNKNOWN, Target, Versions
+from connector.audit.walk import Place
 from connector.errors import Fatal
 from connector.source.wanted import MOST_GONE, MOST_ITEMS, wanted
 
@@ -54,7 +55,10 @@ def test_the_latest_state_of_both_sides_stands() -> None:
 def test_a_journal_holds_all_whole_pages(tmp_path: Path) -> None:
     """A torn last line is cut off, and the next page follows the last whole one."""
     path = tmp_path / "deep" / "a.jsonl"
-    pages = [PageLine(10, [["1", 4, False], ["2", 10, True]]), PageLine(20, [], 1)]  # type: ignore[list-item]
+    pages = [
+        PageLine(10, [("1", 4, False), ("2", 10, True)], operations=("getOrders",)),
+        PageLine(20, [], 1, (("3", 11, 20),), Place(12, 13, "cut")),
+    ]
     with journal(path) as written:
         assert written.head() is None
         written.begin({"entity": "order"})
@@ -76,11 +80,17 @@ def test_a_journal_holds_all_whole_pages(tmp_path: Path) -> None:
     assert 0o600 == path.stat().st_mode & 0o777
 
 
-def test_a_folder_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """And where else it could be."""
+def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    """And where else it could be; the audit goes on with a journal that keeps nothing."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(Fatal, match="XDG_STATE_HOME"), journal(tmp_path / "file" / "a.jsonl"):
-        pass
+    said: list[str] = []
+    for path in (tmp_path / "file" / "a.jsonl", tmp_path, None):
+        with journal(path, said.append) as nothing:
+            nothing.begin({"entity": "order"})
+            nothing.add(PageLine(10, []))
+            assert (None, []) == (nothing.head(), list(nothing.pages()))
+            nothing.forget()
+    assert [True, True] == ["XDG_STATE_HOME" in line for line in said]
 
 
 def test_repairs_are_asked_in_requests_that_a_worker_takes() -> None:
