@@ -35,6 +35,9 @@ ORDER_ANSWER = 16 << 20
 """Bytes of an answer that holds one order, at most."""
 
 Page = list[Item | Undecodable]
+Arrived = Callable[[int], Awaitable[None]]
+"""Hears the bytes of a page's items as they are decoded."""
+
 Refuse = Callable[[Answer], Awaitable[None]]
 Read = TypeVar("Read")
 
@@ -68,9 +71,9 @@ class PosClient:
         await self._streaming.close()
         await self._exchange.close()
 
-    async def page(self, operation: str, fields: Fields, spec: PageSpec) -> Page:
-        """Read one page to its end: the decoded items, in the POS's order."""
-        return await self._call(operation, fields, lambda answer: self._decoded(operation, answer, spec))
+    async def page(self, operation: str, fields: Fields, spec: PageSpec, arrived: Arrived | None = None) -> Page:
+        """Read one page to its end: the decoded items, in the POS's order; `arrived` may make it wait in the middle."""
+        return await self._call(operation, fields, lambda answer: self._decoded(operation, answer, spec, arrived))
 
     async def numbers(self, operation: str, fields: Fields = ()) -> dict[str, int]:
         """A small answer's direct integer children, by name (heads, versions)."""
@@ -102,12 +105,15 @@ class PosClient:
         async with self._sent(self._exchange, operation, self._body(operation, fields), refuse=_refuse_nothing) as answer:
             return await _answer_of_the_pos(operation, answer)
 
-    async def _decoded(self, operation: str, answer: Answer, spec: PageSpec) -> Page:
+    async def _decoded(self, operation: str, answer: Answer, spec: PageSpec, arrived: Arrived | None) -> Page:
         decoding = self._decoder.open(spec)
         items: Page = []
         try:
             async for chunk in answer.chunks():
-                items += await decoding.feed(chunk)
+                found = await decoding.feed(chunk)
+                items += found
+                if arrived is not None and found:
+                    await arrived(sum(len(item[-1]) for item in found))
             items += await decoding.close()
         finally:
             decoding.abandon()

@@ -10,7 +10,7 @@ from urllib.parse import quote, quote_plus
 import aiohttp
 import httpx
 
-from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation
+from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation, Unreadable
 from connector.mplus.pages import FaultError, PageError
 
 MISSING = (
@@ -45,7 +45,7 @@ def translated(operation: str, secret: str) -> Iterator[None]:
     except FaultError as error:
         raise _fault(operation, _without(secret, error.code)[:100], _without(secret, error.text)[:500], error.after) from None
     except PageError as error:
-        raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
+        raise Unreadable(f"{operation}: the POS's answer cannot be read: {error}") from None
     except Exception as error:  # whatever else a library throws: it may hold the request, and what was sent may be carried out
         raise Unanswered(f"{operation}: the call failed ({type(error).__name__})") from None
 

@@ -8,7 +8,7 @@ from connector.clock import Clock
 from connector.errors import Reject, Retry
 from connector.events import HeadSeen, Listener, PageRead
 from connector.mplus.client import Page, PosClient
-from connector.source.budget import Budget, Room
+from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import Bundle, Publisher, origin, publishable
 from connector.source.heads import Heads
 from connector.source.position import Advance, Ask, Stuck, Widen, advance
@@ -17,12 +17,6 @@ from connector.source.reader import Reader
 from connector.source.schedule import AwaitHead, Head, Lag, Read, Regressed, State, decide
 from connector.source.standing import Standing
 from connector.tracing import past, span
-
-BYTES_PER_ITEM = 4096
-"""What an item is expected to have before the shard's first page told better."""
-
-TELLING = 100
-"""Items that tell how large the next ones are."""
 
 Commit = Callable[[Bundle], "asyncio.Future[None]"]
 """Hands a bundle to the one writer of the work partition; the future is done when it is committed."""
@@ -34,7 +28,7 @@ class Parts:
 
     client: PosClient
     heads: Heads
-    budget: Budget
+    budget: MemoryBudget
     publisher: Publisher
     commit: Commit
     tell: Listener
@@ -55,7 +49,6 @@ class Poller:
         self._since = parts.clock.monotonic()
         self._head: Head | None = None
         self._lag = parts.lag
-        self._item_bytes = BYTES_PER_ITEM
         self._committing: asyncio.Future[None] | None = None
         self._committed = position.marker
         self._standing = Standing(self._where, position.state, parts.tell, parts.clock)
@@ -72,17 +65,13 @@ class Poller:
     async def poll_once(self) -> None:
         """Wait for something new, read a page of it, hand its bundle to the writer."""
         head = await self._something_new()
-        async with self._parts.budget.room(self._expected(head)) as room:
+        async with self._parts.budget.reserve(self._where[0]) as room:
             ask = self._ask(head)
             with span("page", administration=self._where[0], entity=self._where[1], asked=ask.marker):
-                page = await self._read(ask)
+                page = await self._read(ask, room)
                 bundle = await self._judge(ask, page)
                 if bundle is not None:
                     await self._hand_over(bundle, room)
-
-    def _expected(self, head: Head) -> int:
-        """Bytes that the next page may have: so many markers are left to read, at most a page of them."""
-        return min(self._limit, head.marker - self._position.marker) * self._item_bytes
 
     async def _something_new(self) -> Head:
         """The head to read up to, once it lies beyond the position; at once while catching up."""
@@ -111,9 +100,9 @@ class Poller:
         first = self._position.marker + (0 if self._entity.asks_after else 1)
         return Ask(max(0, first), self._limit, head.marker)
 
-    async def _read(self, ask: Ask) -> Page:
+    async def _read(self, ask: Ask, room: Reservation) -> Page:
         started = self._parts.clock.monotonic()
-        page = await self._reader.page(ask.marker, ask.limit)
+        page = await self._reader.page(ask.marker, ask.limit, room.grow)
         self._standing.recovered()
         self._parts.tell(PageRead(*self._where, ask.marker, len(page), self._parts.clock.monotonic() - started))
         return page
@@ -134,10 +123,9 @@ class Poller:
             )
         return None
 
-    async def _hand_over(self, bundle: Bundle, room: Room) -> None:
+    async def _hand_over(self, bundle: Bundle, room: Reservation) -> None:
         """Queue the bundle behind the last one; the next page is read while this one is sent."""
         room.resize(bundle.size)
-        self._item_bytes = _learned(self._item_bytes, bundle.size, bundle.items)
         if self._committing is not None:
             await asyncio.shield(self._committing)
         self._committing = self._parts.commit(bundle)
@@ -164,9 +152,3 @@ class Poller:
             await asyncio.shield(self._committing)
         await self._parts.commit(Bundle(self._position))
         self._standing.change(state, reason)
-
-
-def _learned(expected: int, size: int, items: int) -> int:
-    """Bytes per item, as the last page had; a handful of items tells little, so that they only raise it."""
-    mean = size // max(1, items)
-    return mean if items >= TELLING else max(mean, expected)

@@ -11,7 +11,7 @@ from connector.events import Listener
 from connector.kafka.records import Record, shard_partition
 from connector.kafka.tenure import Office
 from connector.mplus.client import PosClient
-from connector.source.budget import Budget
+from connector.source.budget import MemoryBudget
 from connector.source.bundles import Publisher
 from connector.source.entities import Choices, Entity, named
 from connector.source.heads import Heads
@@ -33,7 +33,7 @@ async def polling(
     config: Config, clients: Mapping[str, PosClient], office: Office, status: Status, *, owner: str
 ) -> AsyncIterator[Lane]:
     """What is done on a work partition."""
-    settings, budget = config.connector, Budget(config.connector.bytes_in_flight)
+    settings, budget = config.connector, MemoryBudget(config.connector.bytes_in_flight)
     entities = chosen_entities(config)
     shards: list[tuple[Shard, int]] = []
     async with AsyncExitStack() as stack:
@@ -48,11 +48,11 @@ async def polling(
         yield Lane(LaneParts(office, owner, deployment, mine, status))
 
 
-def _shard(config: Config, name: str, entity: Entity, shared: tuple[PosClient, Heads, Budget, Listener, Clock]) -> Shard:
+def _shard(config: Config, name: str, entity: Entity, shared: tuple[PosClient, Heads, MemoryBudget, Listener, Clock]) -> Shard:
     settings = config.connector
     client, heads, budget, tell, clock = shared
     publisher = Publisher(name, entity, dead_letters_topic(name), settings.max_event_bytes)
-    reader = Reader(client, kept(entity, settings.keep), Choices(settings.order_types))
+    reader = Reader(client, kept(entity, settings.keep), Choices(settings.order_types), clock.monotonic)
 
     lags: defaultdict[int, Lag] = defaultdict(Lag)  # by epoch: heads from before a restore tell nothing
 
@@ -63,7 +63,7 @@ def _shard(config: Config, name: str, entity: Entity, shared: tuple[PosClient, H
         return Poller(parts, reader, position, settings.page_size)
 
     async def head() -> int:
-        return (await heads.newer(entity, clock.monotonic())).marker
+        return (await heads.at_once(entity)).marker
 
     topics = (positions_topic(name), control_topic(name), control_results_topic(name))
     pause = 1 / settings.audit_requests_per_second

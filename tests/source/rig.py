@@ -15,7 +15,7 @@ from connector.kafka.records import Record
 from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.offload import InlineDecoder
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.source.budget import Budget
+from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
 from connector.source.entities import ENTITIES, Choices, Entity, named
 from connector.source.heads import Heads
@@ -134,8 +134,8 @@ async def reading(
     client = PosClient(access, InlineDecoder(), found.told.append, retries=Retries(first=0.01, most=0.05))
     heads = Heads(client, ENTITIES, INTERVAL, clock)
     publisher = Publisher("demo", entity, "demo.dead-letters", largest)
-    parts = Parts(client, heads, Budget(24 << 20), publisher, found.commit, found.told.append, clock)
-    reader = Reader(client, entity, Choices(order_types))
+    parts = Parts(client, heads, MemoryBudget(24 << 20), publisher, found.commit, found.told.append, clock)
+    reader = Reader(client, entity, Choices(order_types), clock.monotonic)
     poller = ListPoller(parts, reader, position, INTERVAL) if entity.listed else Poller(parts, reader, position, limit)
     task = asyncio.create_task(poller.run())
     try:
