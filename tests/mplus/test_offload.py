@@ -210,7 +210,12 @@ RESULTS = st.lists(
         st.binary(),
     )
     | st.builds(
-        Undecodable, st.none() | st.integers(0, 99), st.none() | st.text("aé", max_size=3), st.text("bü", max_size=9), st.binary()
+        Undecodable,
+        st.none() | st.integers(0, 99),
+        st.none() | st.text("aé", max_size=3),
+        st.text("bü", max_size=9),
+        st.binary(),
+        first=st.none(),
     )
 )
 

@@ -13,6 +13,9 @@ from connector.source.positions import Position
 from connector.source.schedule import REFUSED_AGAIN, State
 from tests.source.rig import eventually, only, reading, truth
 
+RESPONSE = "GetCurrentSyncMarkersV2Response"
+NO_RELATION = f'<n:{RESPONSE} xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:{RESPONSE}>'
+
 
 @dataclass
 class Patience:
@@ -217,7 +220,7 @@ async def test_a_pos_that_tells_no_marker_of_an_entity_leaves_it_unavailable() -
     """Instead of guessing a head."""
     from tests.source.scripted import scripted, xml
 
-    nothing: Callable[..., Awaitable[object]] = xml('<n:x xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:x>')
+    nothing: Callable[..., Awaitable[object]] = xml(NO_RELATION)
     async with Sandbox(only("relation", 3)) as pos, scripted(nothing) as other:  # type: ignore[arg-type]
         pos.url = other.url
         async with reading(pos, "relation", clock=Clock(sleep=Patience().sleep)) as read:
