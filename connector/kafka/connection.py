@@ -18,6 +18,7 @@ from aiokafka.errors import (
     NodeNotReadyError,
     ProducerFenced,
     RebalanceInProgressError,
+    RequestTimedOutError,
     TopicAuthorizationFailedError,
     UnknownMemberIdError,
     UnknownTopicOrPartitionError,
@@ -63,7 +64,7 @@ def reaching(kafka: Kafka) -> Iterator[None]:
         raise Fatal("Kafka refuses the login: check KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_…") from error
     except TopicAuthorizationFailedError as error:
         raise Fatal(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
-    except (KafkaConnectionError, NodeNotReadyError, OSError, TimeoutError) as error:
+    except (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, OSError, TimeoutError) as error:
         raise Fatal(_unreached(kafka, error)) from error
     except UnknownTopicOrPartitionError as error:
         raise Fatal(missing(topic_of(error) or "that was asked for")) from error
