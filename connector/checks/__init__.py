@@ -20,7 +20,7 @@ from connector.wiring.descriptors import too_few
 
 __all__ = ["Finding", "everything"]
 
-AT_ONCE = 8
+AT_ONCE = 16
 """Administrations that are looked at at the same time."""
 
 MISSING_SHOWN = 40
