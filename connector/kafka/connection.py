@@ -74,11 +74,13 @@ def reaching(kafka: Kafka) -> Iterator[None]:
 
 def _unreached(kafka: Kafka, error: BaseException) -> str:
     """As far as it is known; a client that was not given time enough tells nothing."""
-    known = str(error) if isinstance(error, KafkaConnectionError | NodeNotReadyError | TimeoutError) else ""
+    known = str(error.args[0]) if error.args else ""
+    if known.startswith("Kafka "):
+        return known
     what = "KAFKA_BOOTSTRAP_SERVERS" + (
         "" if kafka.security_protocol == "PLAINTEXT" else ", the login (KAFKA_SASL_…, KAFKA_SSL_…)"
     )
-    return f"Kafka cannot be reached at {kafka.bootstrap_servers}: {known or f'check {what} and that the broker runs'}"
+    return f"Kafka cannot be reached at {kafka.bootstrap_servers}: check {what} and that the broker runs"
 
 
 def missing(topic: str) -> str:
