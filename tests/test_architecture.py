@@ -31,7 +31,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "views": {"views", "source", "kafka", "ops", "errors", "events", "clock"},
     "dashboard": {"dashboard", "client", "kafka", "source", "topics", *FOUNDATION},
     "fleet": {"kafka", "source", "topics", *FOUNDATION},
-    "checks": {"fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
+    "checks": {"checks", "fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
     "client": {"client", "kafka", "errors", "tracing", "config"},
     "audit": {"audit", "client", "mplus", "kafka", "source", "topics", *FOUNDATION},
     "cli": {
