@@ -145,16 +145,17 @@ class CallBegan(CallEvent):
 
 @dataclass(frozen=True, slots=True)
 class CallMade(CallEvent):
-    """The POS answered, or did not: `fault` is empty, or the kind of failure."""
+    """The POS answered, or did not: `fault` is empty, or the kind of failure. `cancelled`: we gave up, which tells nothing."""
 
     seconds: float
     fault: str
     number: int = 0
+    cancelled: bool = False
 
     @property
     def answered(self) -> bool:
         """Whether it shows a POS that works: one that refuses this call does."""
-        return self.fault in ("", "Refused", "UnknownOperation")
+        return not self.cancelled and self.fault in ("", "Refused", "UnknownOperation")
 
 
 @dataclass(frozen=True, slots=True)

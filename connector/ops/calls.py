@@ -11,9 +11,6 @@ HANGS_S = 60.0
 HANGS = "NoAnswer"
 """The kind of failure of a call that is still under way."""
 
-CANCELLED = "Cancelled"
-"""The fault of a call that was given up from this side: it tells nothing about the POS, but for how long it had hung."""
-
 NEVER = -math.inf
 
 
@@ -41,9 +38,9 @@ class _Pos:
     unanswered_since: float = NEVER
 
     def ended(self, began: float, now: float, event: CallMade) -> None:
-        """A call ended that began then."""
+        """A call ended that began then. One that was given up here tells nothing but that it had hung, if it had."""
         hung = now - began > HANGS_S and self.answered_at <= began
-        if event.fault == CANCELLED and not hung:
+        if event.cancelled and not hung:
             return
         self.ended_at = now
         if event.answered:
@@ -51,7 +48,7 @@ class _Pos:
             return
         if not self.fault:
             self.unanswered_since = max(began, self.answered_at)
-        self.fault = HANGS if event.fault == CANCELLED else event.fault
+        self.fault = HANGS if event.cancelled else event.fault
 
     def outage(self, now: float) -> Outage | None:
         """The last call that ended was not answered, or one hangs and none was answered since it began."""

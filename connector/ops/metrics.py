@@ -23,7 +23,6 @@ from connector.events import (
 )
 from connector.ops import Watch
 from connector.ops.board import Board
-from connector.ops.calls import CANCELLED
 from connector.ops.orders import COMMANDS
 from connector.ops.series import (
     BEGUN_OF_A_SHARD,
@@ -170,7 +169,7 @@ class Metrics(Watch):
 
     def _called(self, event: CallMade) -> None:
         self._times["call"].labels(event.administration, event.operation).observe(event.seconds)
-        if event.fault not in ("", CANCELLED):
+        if event.fault and not event.cancelled:
             self._counters["faults"].labels(event.administration, event.operation, event.fault).inc()
 
     def _transacted(self, event: TransactionEnded) -> None:
