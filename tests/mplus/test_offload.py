@@ -365,6 +365,7 @@ RESULTS = st.lists(
         st.text("bü", max_size=9),
         st.binary(),
         st.sampled_from(["decode", "too-large"]),
+        st.none(),
     )
 )
 
