@@ -20,6 +20,7 @@ from connector.sandbox.server import open_shop
 from connector.sandbox.writing import item_xml
 from connector.source.entities import ENTITIES, Entity, named
 from tests.mplus.instances import TYPES, Instances, Xsd, wsdl
+from tests.test_architecture import inside, modules
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 (ORDER,) = named(["order"])
@@ -97,6 +98,14 @@ def test_the_highest_marker_of_a_product_and_its_articles_counts() -> None:
     row = f"<ns:productNumber>1</ns:productNumber><ns:syncMarker>5</ns:syncMarker><ns:articleList>{articles}</ns:articleList>"
     row = f"<ns:product>{row}</ns:product>"
     assert [(120, "1")] == told(raw(ARTICLE, page(ARTICLE, row)))
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if name.startswith("audit.")])
+def test_an_audit_stands_on_nothing_that_it_audits(module: str) -> None:
+    """Neither on the decoder, nor on how pollers ask, judge and publish pages: where these are blind, it must see."""
+    decoding = {f"mplus.{name}" for name in ("pages", "decode", "document", "values", "envelope", "child", "link")}
+    reading = {f"source.{name}" for name in ("scan", "position", "reader", "heads", "bundles", "lists", "poller", "repair")}
+    assert set() == inside(module) & (decoding | reading)
 
 
 ODD = {
