@@ -109,15 +109,17 @@ class Walk:
         except Retry as error:
             return await self._without(error, limit, head)
         self._limit.succeeded()
-        return self._with(items, asked, limit)
+        return self._with(items, limit, head)
 
     @property
     def _alone(self) -> int:
         """The limit that gets one item more than what is known already."""
         return min(LIMIT_MAX, len(self._known) + 1)
 
-    def _with(self, items: Sequence[RawItem], asked: int, limit: int) -> Shown:
-        markers = [item.marker for item in items if item.marker is not None and item.marker >= asked]
+    def _with(self, items: Sequence[RawItem], limit: int, head: int) -> Shown:
+        """What lies above the head came since, or is a marker that is none: it leads nowhere."""
+        asked = self.at
+        markers = [item.marker for item in items if item.marker is not None and asked <= item.marker <= max(asked, head)]
         full = len(markers) + sum(item.marker is None for item in items) >= limit
         top = max(markers, default=asked)
         here = {item for item in items if item.marker == top}

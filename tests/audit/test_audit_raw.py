@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 
 import orjson
 import pytest
@@ -274,3 +275,13 @@ def test_a_list_is_compared_by_what_it_says() -> None:
     assert content.of_xml(xml) != content.of_event(orjson.dumps({"a": 1, "b": False, "c": " x ", "e": [7, 8]}))
     assert content.of_xml(xml) == content.of_xml(xml.replace(b"true", b" 1\n").replace(b">1<", b">+001<"))
     assert content.of_event(b"no JSON") != content.of_event(b"{}")
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<!--", "<![CDATA[", "<?", '<b c="', "<b>", "<b></c>", "<ns:orderId>", "</c>", "<b ", "<b>x</b"]
+)
+def test_whatever_is_repeated_costs_what_its_bytes_cost(hostile: str) -> None:
+    """Half a megabyte of what begins and never ends: no page, or an item; a time that grew with its square would be hours."""
+    text = page(ORDER, order("a", 1, hostile * (500_000 // len(hostile))))
+    with suppress(NotAPageError):
+        assert [1] == [each.marker for each in raw(ORDER, text)]

@@ -223,3 +223,13 @@ async def test_one_empty_answer_does_not_pass_a_page_of_markers() -> None:
 
     _, seen = await walked(OddPos(DENSE, odd=odd), 10)
     assert dict(DENSE) == seen
+
+
+@pytest.mark.parametrize("window", [False, True])
+async def test_a_marker_far_above_the_head_leads_nowhere(*, window: bool) -> None:
+    """Nothing is taken for seen because an item among others has a marker that no POS can have given."""
+    rows = [*DENSE[:10], ("999", 5), *DENSE[10:]]
+    pos = OddPos(rows, window=window, head=60, item=lambda row: relation(("999", 1 << 60) if row[0] == "999" else row))
+    source, seen = await walked(pos, 7)
+    assert {**dict(DENSE), "999": 1 << 60} == seen
+    assert 60 <= source.scanned < 100
