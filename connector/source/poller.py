@@ -47,7 +47,7 @@ class Poller:
         self._entity = parts.publisher.entity
         self._where = (parts.publisher.administration, self._entity.name)
         self._since = parts.clock.monotonic()
-        self._head: Head | None = None
+        self._head = parts.heads.latest(self._entity)
         self._lag = parts.lag
         self._committing: asyncio.Future[None] | None = None
         self._committed = position.marker
