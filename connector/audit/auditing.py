@@ -214,4 +214,5 @@ def _order(finding: Finding) -> tuple[str, int, str]:
 
 def closing(findings: Iterable[Finding]) -> list[Finding]:
     """Those that a repair can close: also items whose dead letter stands for them, if they can be read by now."""
-    return [finding for finding in findings if finding.kind.hole or finding.kind is Kind.DEAD_LETTER]
+    named = [finding for finding in findings if finding.identity]
+    return [finding for finding in named if finding.kind.hole or finding.kind is Kind.DEAD_LETTER]

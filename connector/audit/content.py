@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from connector.audit.markup import tags, text, utf8
+from connector.audit.markup import plain, tags, text
 
 SPELLINGS = {"true": "1", "false": "0"}
 """XML knows two for each."""
@@ -14,7 +14,7 @@ SPELLINGS = {"true": "1", "false": "0"}
 
 def of_xml(xml: bytes) -> int:
     """The version of a row of the source: 7 bytes of a hash."""
-    return _version(_leaves(utf8(xml)))
+    return _version(_leaves(plain(xml)))
 
 
 def of_event(value: bytes) -> int:

@@ -14,13 +14,11 @@ REST = rb"(?:\s(?:[^<>\"']|\"[^\"<]*\"|'[^'<]*')*?)?"
 TOKEN = re.compile(
     rb"<(?P<leaf>" + NAME + rb")" + REST + rb"(?<!/)>(?P<text>[^<]*)</(?P=leaf)\s*>"
     rb"|<(?P<slash>/?)" + NAME + REST + rb"(?P<alone>/?)>"
-    rb"|<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>",
-    re.DOTALL,
 )
-"""An element that holds only text, or a tag, by local name; the others stand here only so that no tag is found within them."""
+"""An element that holds only text, or a tag, by local name."""
 
-ASIDE = re.compile(rb"<!--.*?-->|<\?.*?\?>", re.DOTALL)
-CDATA = re.compile(rb"<!\[CDATA\[(.*?)\]\]>", re.DOTALL)
+ASIDE = re.compile(rb"<!--|<!\[CDATA\[|<\?")
+ENDS = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?\sencoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 ILLEGAL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
 REFERENCE = re.compile(r"&(?:#(\d+|[xX][0-9a-fA-F]+)|(amp|lt|gt|quot|apos));")
@@ -40,7 +38,7 @@ class Tag(NamedTuple):
 
 
 def tags(body: bytes, leaves: Container[bytes] = ()) -> Iterator[Tag]:
-    """The tags in UTF-8 text, in order, and those elements with nothing but text in them that have these names.
+    """The tags in plain text, in order, and those elements with nothing but text in them that have these names.
 
     What looks like a tag and is none is passed over.
     """
@@ -50,6 +48,29 @@ def tags(body: bytes, leaves: Container[bytes] = ()) -> Iterator[Tag]:
             yield Tag(name, found.start(), found.end(), not slash, bool(slash or alone))
         elif leaf is not None and leaf in leaves:
             yield Tag(leaf, found.start(), found.end(), opens=True, closes=True, text=content)
+
+
+def plain(body: bytes) -> bytes:
+    """The same in UTF-8, without comments and instructions, and with CDATA written as other text is.
+
+    What begins like one of them and does not end is text. In time that grows with the bytes alone, whatever they are.
+    """
+    body, parts, at, endless = utf8(body), list[bytes](), 0, set[bytes]()
+    for found in ASIDE.finditer(body) if b"<!" in body or b"<?" in body else ():
+        begins = found[0]
+        if found.start() < at or begins in endless:
+            continue
+        end = body.find(ENDS[begins], found.end())
+        if end < 0:
+            endless.add(begins)
+            continue
+        parts += [body[at : found.start()], _escaped(body[found.end() : end]) if begins == b"<![CDATA[" else b""]
+        at = end + len(ENDS[begins])
+    return b"".join([*parts, body[at:]]) if parts else body
+
+
+def _escaped(text: bytes) -> bytes:
+    return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;").replace(b">", b"&gt;")
 
 
 def utf8(body: bytes) -> bytes:
@@ -72,19 +93,10 @@ def _declared(body: bytes) -> str:
 
 def text(content: bytes) -> str | None:
     """What stands between two tags, as an XML reader would have it, with U+FFFD for what XML forbids; None: elements do."""
-    parts = CDATA.split(ASIDE.sub(b"", content) if b"<" in content else content)
-    if any(TOKEN.search(part) for part in parts[::2]):
+    if TOKEN.search(content):
         return None
-    plain = (_text(part) if number % 2 else _unescaped(_text(part)) for number, part in enumerate(parts))
-    return ILLEGAL.sub("\ufffd", "".join(plain))
-
-
-def _text(part: bytes) -> str:
-    return part.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _unescaped(part: str) -> str:
-    return REFERENCE.sub(_character, part) if "&" in part else part
+    found = content.decode(errors="replace").replace("\r\n", "\n").replace("\r", "\n")
+    return ILLEGAL.sub("\ufffd", REFERENCE.sub(_character, found) if "&" in found else found)
 
 
 def _character(found: re.Match[str]) -> str:

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from connector.audit.markup import Tag, tags, text, utf8
+from connector.audit.markup import Tag, plain, tags, text
 
 ABOVE = (b"Envelope", b"Body")
 WHOLE = re.compile(r"[+-]?[0-9]{1,30}")
 MARKER_END = 1 << 63
+DEPTH_MAX = 1000
 ANY = b"*"
 Path = tuple[bytes, ...]
 
@@ -61,13 +62,13 @@ class RawItem(NamedTuple):
 
 def items(body: bytes, response: str, shape: Shape) -> list[RawItem]:
     """All items of an answer. Raises NotAPageError."""
-    body = utf8(body)
+    body = plain(body)
     return _Page(body, (*ABOVE, response.encode()), shape).read()
 
 
 def item(xml: bytes, shape: Shape) -> RawItem | None:
     """An item that stands alone; None where there is no element."""
-    xml = utf8(xml)
+    xml = plain(xml)
     lone = _Page(xml, (), Shape((ANY,), shape.identity, shape.markers, shape.deleted))
     try:
         return next(iter(lone.read()), None)
@@ -114,6 +115,8 @@ class _Page:
         depth = len(self._open)
         if depth == 0 and self._reached:
             raise NotAPageError("the answer holds more than one envelope")
+        if depth == DEPTH_MAX:
+            raise NotAPageError(f"elements lie more than {DEPTH_MAX} deep")
         if depth < len(self._above):
             self._expect(tag.name, depth)
         elif depth == len(self._above):

@@ -148,7 +148,7 @@ class MarkedSource:
         shown: dict[bytes, Target] = {}
         places: list[Place] = []
         while markers:
-            walk, first = self._from(markers[0]), markers[0]
+            walk, first = self._from(max(0, markers[0] - self._parts.entity.asks_after)), markers[0]
             while walk.at <= first:
                 page = await walk.page(max(self._head, first))
                 rows = sorted(self._named(page.items), key=lambda row: row[1])
@@ -160,6 +160,7 @@ class MarkedSource:
     def _take(self, page: PageLine) -> None:
         for name, marker, deleted in page.items:
             self._versions.show(name.encode(), marker, deleted=deleted)
+            self.below.pop(name.encode(), None)
         self.below |= {name.encode(): Where(asked, upto) for name, asked, upto in page.below}
         self._unnamed |= {name for name, _, _ in page.items if name.startswith(UNNAMED)}
         self._unmarked += page.unmarked
@@ -167,24 +168,16 @@ class MarkedSource:
 
     def _line(self, page: Shown) -> PageLine:
         rows = self._named(page.items)
-        below = (
-            [] if self._parts.entity.asks_after else [(name, page.asked, page.upto) for name, at, _ in rows if at < page.asked]
-        )
+        below = [(name, page.asked, page.upto) for name, at, _ in rows if at < page.asked]
         unmarked = sum(item.marker is None for item in page.items)
         return PageLine(self._walk.at, rows, unmarked, below, page.place, sorted(self._parts.asking.operations))
 
     def _named(self, items: Iterable[RawItem]) -> Sequence[tuple[str, int, bool]]:
         """A name that nobody can read is made of the marker: something must stand for that item, too."""
         entity = self._parts.entity
-        return [
-            (
-                f"{UNNAMED}{item.marker}" if item.identity is None else entity.name_of(item.identity, item.marker),
-                item.marker,
-                item.deleted,
-            )
-            for item in items
-            if item.marker is not None
-        ]
+        marked = [(item, item.marker) for item in items if item.marker is not None]
+        names = [(item.identity or f"{UNNAMED}{marker}", marker, item.deleted) for item, marker in marked]
+        return [(entity.name_of(identity, marker), marker, deleted) for identity, marker, deleted in names]
 
     def _from(self, marker: int) -> Walk:
         parts = self._parts

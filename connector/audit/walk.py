@@ -96,6 +96,7 @@ class Walk:
         self._after = after
         self._wide = 0
         self._known: set[RawItem] = set()
+        self._empty = False
         self._answered = clock.monotonic()
 
     async def page(self, head: int) -> Shown:
@@ -108,15 +109,17 @@ class Walk:
         except Retry as error:
             return await self._without(error, limit, head)
         self._limit.succeeded()
-        return self._with(items, asked, limit)
+        return self._with(items, limit, head)
 
     @property
     def _alone(self) -> int:
         """The limit that gets one item more than what is known already."""
         return min(LIMIT_MAX, len(self._known) + 1)
 
-    def _with(self, items: Sequence[RawItem], asked: int, limit: int) -> Shown:
-        markers = [item.marker for item in items if item.marker is not None and item.marker >= asked]
+    def _with(self, items: Sequence[RawItem], limit: int, head: int) -> Shown:
+        """What lies above the head came since, or is a marker that is none: it leads nowhere."""
+        asked = self.at
+        markers = [item.marker for item in items if item.marker is not None and asked <= item.marker <= max(asked, head)]
         full = len(markers) + sum(item.marker is None for item in items) >= limit
         top = max(markers, default=asked)
         here = {item for item in items if item.marker == top}
@@ -126,6 +129,8 @@ class Walk:
             self.at = top
         elif full and limit < LIMIT_MAX:
             self._wide = _wider(limit)
+        elif not (items or self._empty):
+            self._empty = True  # asked again, before so many markers are passed for the sake of one answer
         else:
             self._step(1 if markers or full else max(1, limit - self._after))
             place = Place(asked, asked, f"{limit} items share this marker, and perhaps more") if full else None
@@ -133,7 +138,7 @@ class Walk:
         return Shown(asked, top, items)
 
     def _step(self, markers: int) -> None:
-        self.at, self._wide, self._known = self.at + markers, 0, set()
+        self.at, self._wide, self._known, self._empty = self.at + markers, 0, set(), False
 
     async def _without(self, error: Retry, limit: int, head: int) -> Shown:
         """Ask for less, unless nothing is answered; and where one item alone cannot be had, find what lies behind it."""
@@ -147,10 +152,10 @@ class Walk:
         if await self._can_be_had(asked, limit):  # by now
             return Shown(asked, asked)
         behind = await self._readable(error, asked + 1, head)
-        first = asked + 1 if self._known and behind > asked + 1 else asked
+        first, last = asked + 1 if self._known and behind > asked + 1 else asked, behind - 1 + self._after
         self._limit.reset()
         self._step(behind - asked)
-        return Shown(asked, behind - 1, (), Place(first, behind - 1, str(error)))
+        return Shown(asked, last, (), Place(first, last, str(error)))
 
     async def _readable(self, error: Retry, first: int, head: int) -> int:
         """The lowest marker from which something can be had: where records are counted, what cannot may lie far ahead."""

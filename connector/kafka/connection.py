@@ -18,6 +18,7 @@ from aiokafka.errors import (
     NodeNotReadyError,
     ProducerFenced,
     RebalanceInProgressError,
+    RequestTimedOutError,
     TopicAuthorizationFailedError,
     UnknownMemberIdError,
     UnknownTopicOrPartitionError,
@@ -63,7 +64,7 @@ def reaching(kafka: Kafka) -> Iterator[None]:
         raise Fatal("Kafka refuses the login: check KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_…") from error
     except TopicAuthorizationFailedError as error:
         raise Fatal(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
-    except (KafkaConnectionError, NodeNotReadyError, OSError, TimeoutError) as error:
+    except (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, OSError, TimeoutError) as error:
         raise Fatal(_unreached(kafka, error)) from error
     except UnknownTopicOrPartitionError as error:
         raise Fatal(missing(topic_of(error) or "that was asked for")) from error
@@ -73,11 +74,13 @@ def reaching(kafka: Kafka) -> Iterator[None]:
 
 def _unreached(kafka: Kafka, error: BaseException) -> str:
     """As far as it is known; a client that was not given time enough tells nothing."""
-    known = str(error) if isinstance(error, KafkaConnectionError | NodeNotReadyError | TimeoutError) else ""
+    known = str(error.args[0]) if error.args else ""
+    if known.startswith("Kafka "):
+        return known
     what = "KAFKA_BOOTSTRAP_SERVERS" + (
         "" if kafka.security_protocol == "PLAINTEXT" else ", the login (KAFKA_SASL_…, KAFKA_SSL_…)"
     )
-    return f"Kafka cannot be reached at {kafka.bootstrap_servers}: {known or f'check {what} and that the broker runs'}"
+    return f"Kafka cannot be reached at {kafka.bootstrap_servers}: check {what} and that the broker runs"
 
 
 def missing(topic: str) -> str:

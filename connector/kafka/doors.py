@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from aiokafka.errors import (
     AuthenticationFailedError,
+    IllegalSaslStateError,
     KafkaConnectionError,
     SaslAuthenticationFailed,
     UnsupportedSaslMechanismError,
@@ -21,6 +22,7 @@ TLS_ALERT = 0x15
 """The first byte of what a TLS port answers to plain text: a client takes it for the length of an answer."""
 
 PROTOCOL = "check KAFKA_SECURITY_PROTOCOL"
+ADDRESS = "check KAFKA_BOOTSTRAP_SERVERS and that the broker runs"
 
 
 def why(error: BaseException) -> str:
@@ -43,6 +45,8 @@ def _tls(error: BaseException) -> str:
 def _login(error: BaseException) -> str:
     if isinstance(error, SaslAuthenticationFailed | AuthenticationFailedError):
         return "it refuses the login: check KAFKA_SASL_USERNAME, KAFKA_SASL_PASSWORD and KAFKA_SASL_MECHANISM"
+    if isinstance(error, IllegalSaslStateError):
+        return f"it asks for no login: {PROTOCOL}"
     return "it does not offer this KAFKA_SASL_MECHANISM" if isinstance(error, UnsupportedSaslMechanismError) else ""
 
 
@@ -61,11 +65,11 @@ def _certificate(error: ssl.SSLCertVerificationError) -> str:
 
 def _unreached(error: BaseException) -> str:
     if isinstance(error, socket.gaierror):
-        return "its name is not known here"
+        return f"its name is not known here: {ADDRESS}"
     if isinstance(error, ConnectionRefusedError):
-        return "nobody listens there"
+        return f"nobody listens there: {ADDRESS}"
     if isinstance(error, TimeoutError):
-        return "nobody answers there"
+        return f"nobody answers there: {ADDRESS}"
     if isinstance(error, ConnectionError | EOFError | KafkaConnectionError):
         return f"it closes the connection: {PROTOCOL} and that a broker listens there"
     return getattr(error, "strerror", None) or type(error).__name__
@@ -78,13 +82,15 @@ def where(address: Address) -> str:
 
 
 def at_doors(troubles: Mapping[Address, BaseException]) -> str:
-    """Of all addresses that were tried."""
-    return "; ".join(f"{where(address)}: {why(error)}" for address, error in troubles.items())
+    """Of all addresses that were tried; empty where there are none."""
+    told = "; ".join(f"{where(address)}: {why(error)}" for address, error in troubles.items())
+    return told and f"Kafka cannot be reached at {told}"
 
 
 def advertised(address: Address, error: BaseException) -> str:
     """Of an address that a broker gave, where the one that was configured did answer."""
+    found = why(error).removesuffix(f": {ADDRESS}")
     return (
-        f"Kafka gives {where(address)} as a broker's address, and {why(error)}: that broker is down, or its advertised.listeners "
-        "names an address that cannot be reached from here"
+        f"Kafka gives {where(address)} as a broker's address, and {found}: that broker is down, "
+        "or its advertised.listeners names an address that cannot be reached from here"
     )

@@ -116,10 +116,6 @@ class PosClient:
 
         return await self._call(operation, fields, read, attempts=1, limit_s=SMALL_CALL_S)
 
-    async def body(self, operation: str, fields: Fields, most: int) -> bytes:
-        """The answer of a reading operation as it came, of at most so many bytes: for an audit, which reads it in its own way."""
-        return await self._call(operation, fields, lambda answer: whole(answer, most))
-
     async def order(self, operation: str, fields: Fields) -> OrderAnswer:
         """Look at an order; repeated by itself."""
 

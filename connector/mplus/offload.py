@@ -105,7 +105,7 @@ class DecoderProcess:
 
     def open(self, spec: PageSpec) -> Decoding:
         """A new page."""
-        return _RemoteDecoding(self, spec)
+        return RemoteDecoding(self, spec)
 
     async def child(self) -> "Child":
         """A running child."""
@@ -133,12 +133,15 @@ class DecoderProcess:
 
     async def _end(self, child: "Child") -> None:
         try:
+            child.kill()
             await child.end()
         finally:
             self._careful.release()
 
 
-class _RemoteDecoding:
+class RemoteDecoding:
+    """One page under way in a child."""
+
     def __init__(self, process: DecoderProcess, spec: PageSpec) -> None:
         self._process = process
         self._spec = spec
@@ -150,9 +153,16 @@ class _RemoteDecoding:
 
     @property
     def seconds(self) -> float:
+        """See Decoding."""
         return self._page.seconds
 
+    @property
+    def in_flight(self) -> int:
+        """Frames that the child has not answered."""
+        return self._page.in_flight
+
     async def feed(self, chunk: bytes) -> Results:
+        """See Decoding."""
         self._gathered.append(chunk)
         self._size += len(chunk)
         if self._size >= SENT_AT_ONCE:
@@ -160,6 +170,7 @@ class _RemoteDecoding:
         return self._page.take()
 
     async def close(self) -> Results:
+        """See Decoding."""
         await self._send()
         child = await self._opened()
         self._page.closing = True
@@ -168,6 +179,7 @@ class _RemoteDecoding:
         return self._page.take()
 
     def abandon(self) -> None:
+        """See Decoding."""
         child, self._child = self._child, None
         if child is not None:
             child.forget(self._number)

@@ -38,7 +38,7 @@ class _Pos:
     unanswered_since: float = NEVER
 
     def ended(self, began: float, now: float, event: CallMade) -> None:
-        """A call ended that began then."""
+        """A call ended that began then. One that was given up here tells nothing but that it had hung, if it had."""
         hung = now - began > HANGS_S and self.answered_at <= began
         if event.cancelled and not hung:
             return

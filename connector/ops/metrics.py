@@ -169,7 +169,7 @@ class Metrics(Watch):
 
     def _called(self, event: CallMade) -> None:
         self._times["call"].labels(event.administration, event.operation).observe(event.seconds)
-        if event.fault:
+        if event.fault and not event.cancelled:
             self._counters["faults"].labels(event.administration, event.operation, event.fault).inc()
 
     def _transacted(self, event: TransactionEnded) -> None:

@@ -69,7 +69,7 @@ def changes(position: Position, items: Sequence[Item | Undecodable]) -> Look:
 
 def _hidden(known: Mapping[str, str], rows: Mapping[str, Item | Undecodable]) -> Sequence[str]:
     """The known rows that are there, or may be, and cannot be decoded. Those missed longest stand first in a position."""
-    unreadable = [item.identity for item in rows.values() if isinstance(item, Undecodable)]
+    unreadable = {item.identity for item in rows.values() if isinstance(item, Undecodable)}
     if None not in unreadable:
         return [key for key in known if key in unreadable and key not in rows]
     return [key for key in known if key not in rows][-HIDDEN_MAX:]

@@ -34,6 +34,7 @@ from connector.source.seat import Shard
 from connector.topics import commands_topic, plan, status_topic, work_topic
 from connector.wiring.clients import access, clients
 from connector.wiring.deployment import settle
+from connector.wiring.descriptors import raise_limit
 from connector.wiring.sink import commanding
 from connector.wiring.source import chosen_entities, kept, polling
 
@@ -55,6 +56,7 @@ async def run(
 ) -> None:
     """Run a worker until cancelled. Raises Fatal with a line that says what to do."""
     exporter_asked(os.environ)  # wrong usage is told before anything is done
+    raise_limit()
     settings, clock = config.connector, Clock()
     arguments = client_arguments(config.kafka)
     await prepare_topics(config, chosen_entities(config))

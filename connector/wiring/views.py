@@ -32,6 +32,7 @@ from connector.views.stages import Topics, entity_topics, stages
 from connector.views.standing import Standing
 from connector.views.worker import ViewsWorker
 from connector.wiring import chosen_entities, prepare_topics
+from connector.wiring.descriptors import raise_limit
 
 OWN = (by_document_topic, by_journey_topic, figures_topic, documents_topic, journeys_topic, windows_topic)
 """The topics that only `views` writes."""
@@ -46,6 +47,7 @@ async def run_views(config: Config, shows: Callable[[Standing], None], started: 
     """Run a views worker until cancelled; `started` becomes the port. Raises Fatal with a line that says what to do."""
     settings, clock = config.connector, Clock()
     hush()
+    raise_limit()
     await prepare_topics(config, chosen_entities(config))
     metrics = ViewsMetrics()
     worker = ViewsWorker(app_settings(config), fan_out([metrics, ViewsLog(), FloodLog(clock.monotonic)]), clock)

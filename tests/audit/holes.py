@@ -44,7 +44,7 @@ async def audited(
     (administration,) = config.administrations
     order = Order(config, administration.administration, state, wait, restart)
     reached = access(administration, config.connector.audit_requests_per_second)
-    client = PosClient(reached, InlineDecoder(), lambda _: None, retries=Retries(first=0.01, most=0.05))
+    client = PosClient(reached, InlineDecoder(), lambda _: None, retries=Retries(attempts=2, first=0.01, most=0.05))
     reports = {}
     try:
         for entity in named(names):

@@ -5,19 +5,23 @@ import pwd
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from connector.audit import asking
+from connector.audit.auditing import Audit
 from connector.cli.audit import _state
+from connector.errors import Retry
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.writing import item_xml
 from tests.audit.holes import audited, found, lettered, plant, positioned
 from tests.cli.program import at, ended
 from tests.source.controlling import final
-from tests.source.rig import configuration, level, only, truth, working
+from tests.source.rig import configuration, eventually, level, only, positions, truth, working
 
 QUICK = {"audit_requests_per_second": 200, "page_size": 40}
 
@@ -220,3 +224,75 @@ async def test_late_events_are_no_holes(bootstrap: str, prefix: str, tmp_path: P
     assert ("clean", set()) == (report.result, found(report))
     assert marker < heads
     assert others
+
+
+async def test_only_a_journal_of_the_last_day_and_of_this_version_is_gone_on_from(
+    bootstrap: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one from the future, which is of a clock that was set back since, nor one that is torn."""
+    async with Sandbox(only("relation", 60)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=("relation",), **QUICK | {"page_size": 8})
+        async with working(config) as worker:
+            await level(worker, pos, ["relation"])
+        with monkeypatch.context() as patch:
+            patch.setattr(Audit, "_suspects", _fails)
+            await audited(config, tmp_path, "relation")
+        path = tmp_path / f"{prefix}.{prefix}.relation.jsonl"
+        head, _, pages = path.read_bytes().partition(b"\n")
+        now, asked = datetime.now(UTC), dict[str, int]()
+        changes: dict[str, dict[str, Any]] = {
+            "an hour ago": {"at": (now - timedelta(hours=1)).isoformat()},
+            "too long ago": {"at": (now - timedelta(hours=25)).isoformat()},
+            "in the future": {"at": (now + timedelta(hours=1)).isoformat()},
+            "never": {"at": None},
+            "another version": {"version": 1},
+        }
+        for name, change in changes.items():
+            path.write_bytes(orjson.dumps({**orjson.loads(head), **change}) + b"\n" + pages)
+            before = pos.requests.counts["getRelations"]
+            (report,) = (await audited(config, tmp_path, "relation")).values()
+            assert ("clean", 60) == (report.result, report.source)
+            asked[name] = pos.requests.counts["getRelations"] - before
+    assert {"an hour ago"} == {name for name, count in asked.items() if count < 5}, asked
+
+
+def _fails(_: Audit) -> None:
+    raise Retry("a broker was away")
+
+
+def _breaks(_: Audit) -> None:
+    raise KeyError("the secret")
+
+
+async def test_an_error_that_nobody_expected_costs_one_entity(
+    bootstrap: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is in the report, by its kind alone."""
+    async with Sandbox(only("relation", 3)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=("relation",), **QUICK)
+        async with working(config) as worker:
+            await level(worker, pos, ["relation"])
+            monkeypatch.setattr(Audit, "_suspects", _breaks)
+            (report,) = (await audited(config, tmp_path, "relation")).values()
+    assert ("unfinished", True, False) == (report.result, "KeyError" in report.problem, "secret" in report.problem)
+
+
+async def test_a_list_that_was_deleted_for_an_empty_answer_is_not_clean(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """A tombstone for every row, and the position knows of none; nor is one whose change nobody reads."""
+    async with Sandbox(SandboxOptions(items=2)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=("deliveryMethod",), **QUICK)
+        names = sorted(pos.shop.lists.rows["deliveryMethod"])
+        async with working(config) as worker:
+            await eventually(lambda: worker.board.rows().get((prefix, "deliveryMethod"), {}).get("position") == len(names))
+        _, row = (await positions(bootstrap, prefix))["deliveryMethod"]
+        pos.shop.lists.change("deliveryMethod")
+        (changed,) = (await audited(config, tmp_path, "deliveryMethod", wait=0)).values()
+        for name in names:
+            await plant(bootstrap, f"{prefix}.delivery-methods", name, None, 9)
+        (lost,) = (await audited(config, tmp_path, "deliveryMethod", wait=0)).values()
+        await positioned(bootstrap, config, "deliveryMethod", 9)
+        (deleted,) = (await audited(config, tmp_path, "deliveryMethod", wait=0)).values()
+    assert len(names) == len(row["hashes"])
+    assert ("unfinished", 1) == (changed.result, changed.counts["unread"])
+    assert ("holes", len(names)) == (lost.result, lost.counts["missing"])
+    assert ("unfinished", len(names)) == (deleted.result, deleted.counts["unread"])

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from contextlib import suppress
 
 import orjson
 import pytest
@@ -20,6 +21,7 @@ from connector.sandbox.server import open_shop
 from connector.sandbox.writing import item_xml
 from connector.source.entities import ENTITIES, Entity, named
 from tests.mplus.instances import TYPES, Instances, Xsd, wsdl
+from tests.test_architecture import inside, modules
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 (ORDER,) = named(["order"])
@@ -97,6 +99,14 @@ def test_the_highest_marker_of_a_product_and_its_articles_counts() -> None:
     row = f"<ns:productNumber>1</ns:productNumber><ns:syncMarker>5</ns:syncMarker><ns:articleList>{articles}</ns:articleList>"
     row = f"<ns:product>{row}</ns:product>"
     assert [(120, "1")] == told(raw(ARTICLE, page(ARTICLE, row)))
+
+
+@pytest.mark.parametrize("module", [name for name in modules() if name.startswith("audit.")])
+def test_an_audit_stands_on_nothing_that_it_audits(module: str) -> None:
+    """Neither on the decoder, nor on how pollers ask, judge and publish pages: where these are blind, it must see."""
+    decoding = {f"mplus.{name}" for name in ("pages", "decode", "document", "values", "envelope", "child", "link")}
+    reading = {f"source.{name}" for name in ("scan", "position", "reader", "heads", "bundles", "lists", "poller", "repair")}
+    assert set() == inside(module) & (decoding | reading)
 
 
 ODD = {
@@ -265,3 +275,13 @@ def test_a_list_is_compared_by_what_it_says() -> None:
     assert content.of_xml(xml) != content.of_event(orjson.dumps({"a": 1, "b": False, "c": " x ", "e": [7, 8]}))
     assert content.of_xml(xml) == content.of_xml(xml.replace(b"true", b" 1\n").replace(b">1<", b">+001<"))
     assert content.of_event(b"no JSON") != content.of_event(b"{}")
+
+
+@pytest.mark.parametrize(
+    "hostile", ["<!--", "<![CDATA[", "<?", '<b c="', "<b>", "<b></c>", "<ns:orderId>", "</c>", "<b ", "<b>x</b"]
+)
+def test_whatever_is_repeated_costs_what_its_bytes_cost(hostile: str) -> None:
+    """Half a megabyte of what begins and never ends: no page, or an item; a time that grew with its square would be hours."""
+    text = page(ORDER, order("a", 1, hostile * (500_000 // len(hostile))))
+    with suppress(NotAPageError):
+        assert [1] == [each.marker for each in raw(ORDER, text)]

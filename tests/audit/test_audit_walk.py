@@ -14,7 +14,13 @@ from connector.audit.versions import NONE, Target
 from connector.audit.walk import Place, Walk, other_limit
 from connector.clock import Clock
 from connector.errors import Reject, Retry, Unanswered, Unreadable
+from connector.mplus.client import Access, PosClient
+from connector.mplus.offload import InlineDecoder
+from connector.sandbox import Sandbox
+from connector.sandbox.options import LimitSemantics
+from connector.source.entities import named
 from tests.audit.odd_pos import OddPos, envelope, relation, serving, source_of, walked
+from tests.source.rig import only, truth
 
 DENSE = [(str(number), number) for number in range(1, 61)]
 SPARSE = [(str(number), number * number) for number in range(1, 25)]
@@ -190,3 +196,40 @@ async def test_a_pos_that_cannot_be_reached_is_no_unreadable_place() -> None:
 def test_another_limit_is_asked_with() -> None:
     """Than the pollers', whatever that is, and never more than the POS takes."""
     assert all(other_limit(size) != size and 1 <= other_limit(size) <= 10_000 for size in range(1, 10_001))
+
+
+@pytest.mark.parametrize("inclusive", [False, True])
+@pytest.mark.parametrize("semantics", ["records", "window"])
+async def test_stock_is_seen_whether_or_not_the_row_that_is_named_is_shown(*, inclusive: bool, semantics: LimitSemantics) -> None:
+    """All rows, and each is found again where it was."""
+    (stock,) = named(["stock"])
+    async with Sandbox(only("stock", 50, stock_inclusive=inclusive, limit_semantics=semantics)) as pos:
+        client = PosClient(Access("demo", pos.url, pos.ident, pos.secret, rate=1000), InlineDecoder(), lambda _: None)
+        source, versions = source_of(client, 7, stock)
+        await source.read(lambda *_: None, 0)
+        rows = {f"{key}:{marker}".encode(): Suspect(Target(marker), NONE) for key, marker in truth(pos, "stock")}
+        assert set(rows) == set(versions.names())
+        assert set(rows) == await source.still(rows)
+        assert {} == source.below
+        await client.close()
+
+
+async def test_one_empty_answer_does_not_pass_a_page_of_markers() -> None:
+    """An empty list of the right name, once, where there are items."""
+    empty = ["<ns:GetRelationsResponse><ns:relationList/></ns:GetRelationsResponse>"]
+
+    async def odd(marker: int, _: int) -> web.StreamResponse | None:
+        return envelope(empty.pop()) if empty and marker > 20 else None
+
+    _, seen = await walked(OddPos(DENSE, odd=odd), 10)
+    assert dict(DENSE) == seen
+
+
+@pytest.mark.parametrize("window", [False, True])
+async def test_a_marker_far_above_the_head_leads_nowhere(*, window: bool) -> None:
+    """Nothing is taken for seen because an item among others has a marker that no POS can have given."""
+    rows = [*DENSE[:10], ("999", 5), *DENSE[10:]]
+    pos = OddPos(rows, window=window, head=60, item=lambda row: relation(("999", 1 << 60) if row[0] == "999" else row))
+    source, seen = await walked(pos, 7)
+    assert {**dict(DENSE), "999": 1 << 60} == seen
+    assert 60 <= source.scanned < 100

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 import promql_parser
 import pytest
-from prometheus_client import generate_latest
 
 from connector.backoff import backoff
 from connector.clock import Clock
@@ -21,7 +20,6 @@ from connector.ops.metrics import Metrics
 from connector.wiring import not_ready
 from tests.provisioning.expressions import rules
 
-HEADS = "getCurrentSyncMarkersV2"
 SCRAPE_S = 15
 HOUR_S = 3600
 SMALL_CALL_S, PAGE_S = 30.0, 600.0
@@ -58,9 +56,11 @@ class Seen:
 
     def call(self, number: int, seconds: float, fault: str = "", *, cancelled: bool = False) -> None:
         """A call from its beginning to its end."""
-        self.board(CallBegan("shop", HEADS, number))
+        self.board(CallBegan("shop", "getCurrentSyncMarkersV2", number))
         self.until(self.now + seconds)
-        self.board(CallMade("shop", HEADS, seconds, fault, number, cancelled))
+        made = CallMade("shop", "getCurrentSyncMarkersV2", seconds, fault, number, cancelled)
+        self.board(made)
+        self.metrics(made)
 
 
 def fires(series: list[tuple[float, float | None]]) -> list[tuple[float, float]]:
@@ -134,7 +134,7 @@ def test_heads_that_stop_while_a_page_hangs_are_noticed_though_the_page_is_older
     seen.until(300)
     seen.call(2, 0.5)
     assert 1 == seen.reachable
-    seen.board(CallBegan("shop", HEADS, 3))
+    seen.board(CallBegan("shop", "getCurrentSyncMarkersV2", 3))
     seen.until(300.5 + HANGS_S)
     assert 1 == seen.reachable
     seen.until(302 + HANGS_S)
@@ -147,7 +147,8 @@ def test_a_call_that_was_given_up_tells_nothing_but_how_long_it_hung() -> None:
     seen.call(1, 0.5)
     seen.call(2, 1.0, cancelled=True)
     assert 1 == seen.reachable
-    assert not [line for line in generate_latest(seen.metrics.registry).decode().splitlines() if "pos_faults_total{" in line]
+    (faults,) = [row for row in seen.metrics.registry.collect() if row.name == "mplus_connector_pos_faults"]
+    assert [] == faults.samples
     seen.call(3, HANGS_S + 1, cancelled=True)
     seen.board(CallBegan("shop", "getOrders", 4))
     assert 0 == seen.reachable
@@ -223,7 +224,7 @@ async def test_a_real_pos_that_accepts_and_never_answers_is_not_reachable() -> N
     seen: list[dict[str, str]] = []
     try:
         for _ in range(3):
-            asking = asyncio.create_task(client.numbers(HEADS))
+            asking = asyncio.create_task(client.numbers("getCurrentSyncMarkersV2"))
             while not asking.done():
                 await asyncio.sleep(0.02)
                 seen.append(board.faults)

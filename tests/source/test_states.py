@@ -192,7 +192,7 @@ async def test_how_long_the_pos_asked_to_wait_is_obeyed() -> None:
     """Also when the client's own attempts are used up."""
     patience = Patience()
     async with Sandbox(only("relation", 5)) as pos:
-        pos.faults.switch("unavailable", count=2, operations=["getRelations"], seconds=1)
+        pos.faults.switch("unavailable", count=4, operations=["getRelations"], seconds=1)
         async with reading(pos, "relation", clock=Clock(sleep=patience.sleep)) as read:
             await read.caught_up()
 
@@ -217,7 +217,9 @@ async def test_a_pos_that_tells_no_marker_of_an_entity_leaves_it_unavailable() -
     """Instead of guessing a head."""
     from tests.source.scripted import scripted, xml
 
-    nothing: Callable[..., Awaitable[object]] = xml('<n:x xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:x>')
+    name = "GetCurrentSyncMarkersV2Response"
+    heads = f'<n:{name} xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:{name}>'
+    nothing: Callable[..., Awaitable[object]] = xml(heads)
     async with Sandbox(only("relation", 3)) as pos, scripted(nothing) as other:  # type: ignore[arg-type]
         pos.url = other.url
         async with reading(pos, "relation", clock=Clock(sleep=Patience().sleep)) as read:
