@@ -119,11 +119,8 @@ def on_time(hood: Neighbourhood) -> list[str]:
 
 def table(hood: Neighbourhood) -> str:
     """For people: each way, how often it struck, and the longest that any change took beside it, and without neighbours."""
-    alone = hood.worst(alone=True)
-    rows = [
-        f"{took:7.2f} s, alone {alone.get(name, 0):.2f} s {hood.bad.struck[name]:5} x  {name}"
-        for name, took in hood.worst().items()
-    ]
+    worst, alone, struck = hood.worst(), hood.worst(alone=True), hood.bad.struck
+    rows = [f"{took:7.2f} s, alone {alone.get(name, 0):.2f} s {struck[name]:5} x  {name}" for name, took in worst.items()]
     return "\n".join([*rows, f"{len(hood.changes)} changes; promised: {BOUND_S} s"])
 
 
