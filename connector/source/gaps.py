@@ -80,19 +80,10 @@ class Gaps:
 
         What is shown is a gap no longer; what is waited for long enough, or lies below `floor`, is given up.
         """
-        stays, expired = [], 0
-        for gap in self.rows:
-            for part in _parts(gap, first, last):
-                if not first <= part.first <= last:
-                    stays.append(part)
-                    continue
-                for hidden in _missing(part.first - 1, part.last, shown):
-                    rest = Gap(*hidden, part.until)
-                    if part.until > now and rest.last >= floor:
-                        stays.append(rest)
-                    else:
-                        expired += rest.markers
-        return Looked(Gaps(tuple(stays)), expired)
+        parts = [part for gap in self.rows for part in _parts(gap, first, last)]
+        rest = [hidden for part in parts for hidden in (_hidden(part, shown) if first <= part.first <= last else [part])]
+        over = [gap for gap in rest if first <= gap.first <= last and (gap.until <= now or gap.last < floor)]
+        return Looked(Gaps(tuple(gap for gap in rest if gap not in over)), sum(gap.markers for gap in over))
 
     def encode(self, now: float) -> Sequence[tuple[int, int, int]]:
         """For the position record: first, last, milliseconds left, which no clock of another machine can shorten."""
@@ -115,6 +106,11 @@ def _missing(after: int, upto: int, shown: Iterable[int]) -> Iterator[tuple[int,
         after = marker
     if upto > after:
         yield after + 1, upto
+
+
+def _hidden(gap: Gap, shown: Iterable[int]) -> list[Gap]:
+    """What of it shows none of these."""
+    return [Gap(*hidden, gap.until) for hidden in _missing(gap.first - 1, gap.last, shown)]
 
 
 def _parts(gap: Gap, first: int, last: int) -> Iterator[Gap]:

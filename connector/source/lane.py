@@ -14,8 +14,9 @@ from connector.kafka.tenure import Office, Settled, together
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.writer import Writer
 from connector.source.control import read
+from connector.source.position_writer import Pen, Shard
 from connector.source.positions import Applied, Deployment, Position, TopicFacts
-from connector.source.seat import Pen, Seat, Shard
+from connector.source.seat import Seat
 from connector.source.topic_facts import lost
 
 

@@ -6,58 +6,21 @@ position is ever committed after the new one, and the POS is read once at a time
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
-from connector.clock import Clock
-from connector.errors import Reject, Retry, TransactionLost
-from connector.events import ControlAnswered, DeadLettered, Listener
+from connector.errors import Reject, Retry
 from connector.kafka.connection import retrieved
-from connector.kafka.records import Record
-from connector.source.bundles import Bundle
 from connector.source.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, Request, answers, changed, problem
+from connector.source.position_writer import Pen, PositionWriter, Shard
 from connector.source.positions import Position, TopicFacts
-from connector.source.repair import Repair, Search
-from connector.source.restarts import Polling, polling
+from connector.source.repair import Search
+from connector.source.restarts import polling
 from connector.source.schedule import State
-from connector.source.standing import Standing
-from connector.source.topic_facts import lost, written
+from connector.source.topic_facts import lost
 from connector.source.wanted import wanted
 
 HEAD_WITHIN = 60.0
 """Seconds that the POS is given to tell its head, or to show what is repaired; nothing else is read meanwhile."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """An entity of an administration: its topics, how its poller is made, and which requests it answers.
-
-    `head` asks the POS for its head as of now; a slow list has none. `hears` tells by an entity's name.
-    """
-
-    administration: str
-    entity: str
-    topic: str
-    positions: str
-    control: str
-    results: str
-    poller: Callable[[Position, "Callable[[Bundle], asyncio.Future[None]]"], Polling]
-    head: Callable[[], Awaitable[int]] | None
-    hears: Callable[[str], bool]
-    repair: Repair
-    standing: Standing
-
-
-@dataclass(frozen=True, slots=True)
-class Pen:
-    """What all seats of a lane write with; `owner` is this worker's name."""
-
-    submit: Callable[[Sequence[Record]], "asyncio.Future[None]"]
-    encode: Callable[[Position, float], bytes]
-    partition: int
-    owner: str
-    tell: Listener
-    clock: Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +37,15 @@ class Seat:
     def __init__(self, shard: Shard, position: Position, pen: Pen, topic: TopicFacts | None = None) -> None:
         """`topic`: what the entity's topic is now; None where it is not there."""
         self.shard = shard
-        self._position = position
+        self._writer = PositionWriter(shard, position, pen)
         self._topic = topic
-        self._pen = pen
+        self._clock = pen.clock
         self._asked_for: asyncio.Queue[Request | Looked] = asyncio.Queue()
         self._looking: asyncio.Task[Search] | None = None
+
+    @property
+    def _position(self) -> Position:
+        return self._writer.position
 
     @property
     def hears_from(self) -> int:
@@ -92,7 +59,7 @@ class Seat:
     def settle(self, end: int) -> None:
         """The control topic ends at this offset: where it lies before what was applied, the topic was made anew."""
         if self._unheard > end:
-            self._position = replace(self._position, control=None, repair=None)
+            self._writer.position = replace(self._position, control=None, repair=None)
 
     def hear(self, request: Request) -> None:
         """Take a request, if it is for this shard and was not carried out before."""
@@ -117,10 +84,10 @@ class Seat:
     async def _hold_against_topic(self) -> None:
         """A position whose events are gone would go on as if nothing was missing: an operator must look."""
         if wrong := self.lost(self._topic):
-            await asyncio.shield(self._submit(replace(self._position, state=State.TOPIC_LOST)))
+            await asyncio.shield(self._writer.submit(replace(self._position, state=State.TOPIC_LOST)))
             self.shard.standing.explain(wrong)
         elif self._position.state is not State.TOPIC_LOST:
-            self._position = replace(self._position, topic=self._position.topic or self._topic)
+            self._writer.knows_topic(self._topic)
 
     async def _poll(self) -> Request | Looked:
         """Poll until there is something to carry out; then nothing is read any more."""
@@ -130,15 +97,15 @@ class Seat:
 
     async def _poll_until_asked(self) -> Request | Looked:
         shard = self.shard
-        make = lambda: shard.poller(self._position, self._commit)  # noqa: E731
-        poll = retrieved(asyncio.create_task(polling(make, shard.standing, self._pen.clock)))
+        make = lambda: shard.poller(self._position, self._writer.commit)  # noqa: E731
+        poll = retrieved(asyncio.create_task(polling(make, shard.standing, self._clock)))
         try:
             while True:
                 asked = await self._asked(poll)
                 wrong = "" if isinstance(asked, Looked) or self._accepted(asked) else self._problem(asked)
                 if isinstance(asked, Looked) or not wrong:
                     return asked
-                await self._answer(replace(self._position, control=asked.where), [asked.answer(REJECTED, wrong)])
+                await self._writer.answer(replace(self._position, control=asked.where), [asked.answer(REJECTED, wrong)])
         finally:
             poll.cancel()
             await asyncio.wait([poll])
@@ -154,7 +121,7 @@ class Seat:
     async def _carry_out(self, request: Request) -> None:
         if not self._accepted(request):
             position, told = await self._outcome(request)
-            await self._answer(replace(position, control=request.where), told)
+            await self._writer.answer(replace(position, control=request.where), told)
         if self._position.repair is None:
             self._look_no_more()
         elif self._accepted(request):
@@ -180,13 +147,10 @@ class Seat:
                 bundle, words = await self.shard.repair.mend(wanted(request.items, request.gone), looked.search.result(), before)
         except (Retry, Reject, TimeoutError) as error:
             reason = str(error) or "the POS does not show the items in time"
-            await self._answer(replace(before, repair=None), [request.answer(FAILED, reason)])
+            await self._writer.answer(replace(before, repair=None), [request.answer(FAILED, reason)])
         else:
-            await self._answer(replace(bundle.position, repair=None), [request.answer(DONE, words)], bundle.records)
-            for letter in bundle.letters:
-                self._pen.tell(
-                    DeadLettered(self.shard.administration, self.shard.entity, letter.stage, letter.marker, letter.reason)
-                )
+            await self._writer.answer(replace(bundle.position, repair=None), [request.answer(DONE, words)], bundle.records)
+            self._writer.tell_letters(bundle.letters)
 
     async def _asked(self, poll: "asyncio.Task[None]") -> Request | Looked:
         asking = asyncio.ensure_future(self._asked_for.get())
@@ -217,45 +181,3 @@ class Seat:
             return None
         async with asyncio.timeout(HEAD_WITHIN):
             return await self.shard.head()
-
-    async def _answer(self, position: Position, told: Sequence[Answer], records: Sequence[Record] = ()) -> None:
-        await asyncio.shield(self._submit(position, records, told))
-        for answer in told:
-            self._tell(answer)
-
-    def _commit(self, bundle: Bundle) -> "asyncio.Future[None]":
-        """A poller's bundle; with its last one, the end of a resync. What was asked stands here, not with the poller."""
-        now = self._position
-        if now.resync is None or not now.resync.over(bundle.position.marker):
-            return self._submit(
-                replace(bundle.position, control=now.control, resync=now.resync, repair=now.repair), bundle.records
-            )
-        done = Answer(now.resync.id, RESYNC, self.shard.entity, DONE)
-        committed = self._submit(
-            replace(bundle.position, control=now.control, resync=None, repair=now.repair), bundle.records, [done]
-        )
-        committed.add_done_callback(lambda ended: None if ended.cancelled() or ended.exception() else self._tell(done))
-        return committed
-
-    def _submit(self, position: Position, records: Sequence[Record] = (), told: Sequence[Answer] = ()) -> "asyncio.Future[None]":
-        pen, shard = self._pen, self.shard
-        self._position = position = replace(position, topic=written(position.topic, shard.topic, records))
-        stamp = pen.clock.stamp() if told else ""
-        results = [Record(shard.results, answer.entity.encode(), answer.encode(stamp, pen.owner)) for answer in told]
-        value = pen.encode(position, pen.clock.monotonic())
-        committed = pen.submit(
-            [*records, *results, Record(shard.positions, shard.entity.encode(), value, partition=pen.partition)]
-        )
-        committed.add_done_callback(self._refused)
-        return committed
-
-    def _refused(self, ended: "asyncio.Future[None]") -> None:
-        error = None if ended.cancelled() else ended.exception()
-        if isinstance(error, TransactionLost) and error.topic:
-            self.shard.standing.refused(str(error))
-
-    def _tell(self, answer: Answer) -> None:
-        shard = self.shard
-        self._pen.tell(
-            ControlAnswered(shard.administration, shard.entity, answer.id, answer.action, answer.status, answer.reason)
-        )

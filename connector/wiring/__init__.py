@@ -30,7 +30,7 @@ from connector.ops.tracing import exporter_asked, tracing
 from connector.ops.waiting import WaitingLog
 from connector.sink.intake import COMMANDS
 from connector.source.entities import Entity
-from connector.source.seat import Shard
+from connector.source.position_writer import Shard
 from connector.topics import commands_topic, plan, status_topic, work_topic
 from connector.wiring.clients import access, clients
 from connector.wiring.deployment import settle

@@ -21,12 +21,12 @@ from connector.source.lane import Lane, LaneParts
 from connector.source.lists import ListPoller
 from connector.source.poller import Commit, Parts, Poller
 from connector.source.portion import Portion
+from connector.source.position_writer import Shard
 from connector.source.positions import Deployment, Position, TopicFacts
 from connector.source.reader import Reader
 from connector.source.repair import Repair, RepairParts
 from connector.source.restarts import Polling
 from connector.source.schedule import Lag, State
-from connector.source.seat import Shard
 from connector.source.standing import Standing
 from connector.topics import control_results_topic, control_topic, dead_letters_topic, plan, positions_topic
 

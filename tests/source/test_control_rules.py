@@ -15,9 +15,10 @@ from connector.kafka.records import Record
 from connector.source.control import CHANGES, EXPIRES, Request, answers, changed, problem, read
 from connector.source.doubt import Anchor
 from connector.source.gaps import Gap, Gaps
+from connector.source.position_writer import Pen, Shard
 from connector.source.positions import NEVER_READ, Applied, Deployment, Position, Resync, TopicFacts
 from connector.source.schedule import Head, State, fell_below
-from connector.source.seat import Pen, Seat, Shard
+from connector.source.seat import Seat
 from connector.source.standing import Standing
 
 WHERE = Applied(0, 7)
