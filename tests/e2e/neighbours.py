@@ -1,4 +1,7 @@
-"""Three administrations on one worker, the changes of those that are well, and how long each took to its record."""
+"""Three administrations on one worker, a fourth on a worker of its own, and how long their changes took to their records.
+
+The fourth has no neighbours: what its changes take meanwhile is what the machine takes, whoever else uses it.
+"""
 
 import asyncio
 import contextlib
@@ -12,7 +15,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer
 
@@ -27,6 +30,9 @@ from tests.source.bad_pos import BadPos, Certificate, Mode, certificate
 
 READ = ("relation", "order", "stock", "article", "deliveryMethod")
 CHANGED = ("relation", "order", "stock", "article")
+THREE, ALONE = "three.toml", "alone.toml"
+"""The configurations of the two workers."""
+
 POLL_S = 0.3
 BOUND_S = 2 * POLL_S + 2
 """The promise: what changes in a POS is a record not later than two looks and two seconds after, whatever its neighbours do."""
@@ -79,11 +85,13 @@ def topic_of(administration: str, entity: str) -> str:
 
 @dataclass(slots=True)
 class Neighbourhood:
-    """One bad POS, two good ones behind boxes that misbehave never, a worker for all of them, and what came of it."""
+    """One bad POS, two good ones behind boxes that never misbehave, one alone, and what came of their changes."""
 
     bad: BadPos
     good: Mapping[str, BadPos]
+    alone: BadPos
     bad_name: str
+    alone_name: str
     connectors: Fleet
     hanging: Path
     arrivals: Arrivals = field(default_factory=Arrivals)
@@ -96,11 +104,11 @@ class Neighbourhood:
         return {self.bad_name: self.bad, **self.good}
 
     async def change(self) -> None:
-        """Change the good shops again and again, until cancelled; remember when."""
+        """Change the good shops and the lonely one again and again, until cancelled; remember when."""
         turn = 0
         while True:
             entity = CHANGED[turn % len(CHANGED)]
-            for name, box in self.good.items():
+            for name, box in {**self.good, self.alone_name: self.alone}.items():
                 (identity,) = box.pos.shop.change(entity)
                 at, item = time.monotonic(), box.pos.shop.sequences[entity].by_identity[identity]
                 if shown(item):
@@ -114,11 +122,22 @@ class Neighbourhood:
         with contextlib.suppress(AssertionError):
             await until(lambda: all(self.arrivals.of(change) for change in changes), within, "the changes are there")
 
-    def worst(self) -> dict[str, float]:
-        """What the bad one did → the longest that any change took meanwhile, in seconds."""
+    def late(self, bound: float) -> list[tuple[Change, float]]:
+        """Changes of the good ones that took longer than this beyond what the lonely one took at that time, and how long."""
+        alone = [(each.at, self.arrivals.took(each)) for each in self.changes if each.administration == self.alone_name]
+
+        def machine(begin: float, end: float) -> float:
+            return max((took for at, took in alone if at <= end and at + took >= begin), default=0.0)
+
+        good = [(each, self.arrivals.took(each)) for each in self.changes if each.administration != self.alone_name]
+        return [(each, took) for each, took in good if took > bound + machine(each.at, each.at + took)]
+
+    def worst(self, *, alone: bool = False) -> dict[str, float]:
+        """What the bad one did → the longest that a change of the good ones, or of the lonely one, took meanwhile, in seconds."""
         found: dict[str, float] = {}
         for change in self.changes:
-            found[change.during] = max(found.get(change.during, 0.0), self.arrivals.took(change))
+            if alone is (change.administration == self.alone_name):
+                found[change.during] = max(found.get(change.during, 0.0), self.arrivals.took(change))
         return found
 
     async def position(self, administration: str) -> dict[str, int]:
@@ -158,22 +177,23 @@ def host(administration: str) -> str:
 @asynccontextmanager
 async def neighbourhood(bootstrap: str, prefix: str, directory: Path, *, seed: int = 1) -> AsyncIterator[Neighbourhood]:
     """All of them; nobody has started yet."""
-    bad_name, *good_names = (f"{prefix}-{name}" for name in ("ziek", "noord", "zuid"))
+    bad_name, *good_names, alone_name = (f"{prefix}-{name}" for name in ("ziek", "noord", "zuid", "alleen"))
     identity = certificate(directory, host(bad_name))
     hanging = directory / "hanging"
     hanging.write_text("")
     async with AsyncExitStack() as stack:
-        shops = [await stack.enter_async_context(Sandbox(SandboxOptions(seed=seed + n, items=30))) for n in range(3)]
+        shops = [await stack.enter_async_context(Sandbox(SandboxOptions(seed=seed + n, items=30))) for n in range(4)]
         bad = await stack.enter_async_context(BadPos(shops[0], identity, name=host(bad_name)))
-        boxes = {
-            name: await stack.enter_async_context(BadPos(shop, name=host(name)))
-            for name, shop in zip(good_names, shops[1:], strict=True)
-        }
-        configuration = directory / "three.toml"
-        configuration.write_text("".join(configured(bootstrap, prefix, {bad_name: bad, **boxes}, identity)))
-        environment = {HANGING: str(hanging), BACKOFF: str(BACKOFF_S)}
-        async with connectors(directory, environment) as fleet:
-            yield Neighbourhood(bad, boxes, bad_name, fleet, hanging)
+        *good, alone = [
+            await stack.enter_async_context(BadPos(shop, name=host(name)))
+            for name, shop in zip([*good_names, alone_name], shops[1:], strict=True)
+        ]
+        boxes = dict(zip(good_names, good, strict=True))
+        written = configured(bootstrap, prefix, {bad_name: bad, **boxes}, identity)
+        (directory / THREE).write_text("".join(written))
+        (directory / ALONE).write_text("".join(configured(bootstrap, f"{prefix}-alleen", {alone_name: alone}, identity)))
+        async with connectors(directory, {}) as fleet:
+            yield Neighbourhood(bad, boxes, alone, bad_name, alone_name, fleet, hanging)
 
 
 @asynccontextmanager
@@ -199,11 +219,20 @@ def configured(bootstrap: str, group: str, boxes: Mapping[str, BadPos], identity
         yield f'cafile = "{identity.chain}"\nconnect_timeout = 1\ntimeout = {TIMEOUT_S}\n'
 
 
-def start(hood: Neighbourhood, directory: Path, log: IO[Any] | int | None = None) -> Connector:
-    """The worker; `log`: where its log goes instead of a file."""
+def start(hood: Neighbourhood, directory: Path, configuration: str = THREE, log: int | None = None) -> Connector:
+    """A worker; `log`: where its log goes instead of a file."""
     kept = directory / f"connector-{len(hood.connectors.all)}.log"
     with kept.open("wb") as out:
-        program = [sys.executable, "-m", "tests.e2e.names", "run", "--roles", "source", "--config", str(directory / "three.toml")]
+        program = [
+            sys.executable,
+            "-m",
+            "tests.e2e.names",
+            "run",
+            "--roles",
+            "source",
+            "--config",
+            str(directory / configuration),
+        ]
         environment = {**os.environ, HANGING: str(hood.hanging), BACKOFF: str(BACKOFF_S)}
         where = out if log is None else log
         process = subprocess.Popen(
@@ -214,8 +243,8 @@ def start(hood: Neighbourhood, directory: Path, log: IO[Any] | int | None = None
 
 @asynccontextmanager
 async def watched(bootstrap: str, hood: Neighbourhood) -> AsyncIterator[None]:
-    """What comes on the topics of the good ones is noted, while inside; the topics are there."""
-    topics = [topic_of(name, entity) for name in hood.good for entity in CHANGED]
+    """What comes on the topics of all but the bad one is noted, while inside; the topics are there."""
+    topics = [topic_of(name, entity) for name in (*hood.good, hood.alone_name) for entity in CHANGED]
     consumer = AIOKafkaConsumer(
         *topics,
         bootstrap_servers=bootstrap,
