@@ -46,11 +46,12 @@ def advance(position: int, ask: Ask, markers: Sequence[int | None]) -> Advance |
     back. Only the head ends the catching up.
     """
     known = {marker for marker in markers if marker is not None}
+    new = {marker for marker in known if marker > position}  # stock shows the row at the position again
     highest = max(known, default=position)
     if len(markers) >= ask.limit:
         moved = highest - 1
-    elif known:
-        moved = highest - 1 if highest < ask.head and max(known - {highest}, default=position) > position else highest
+    elif new:
+        moved = highest - 1 if highest < ask.head and max(new - {highest}, default=position) > position else highest
     else:
         moved = min(ask.marker + ask.limit - 1, ask.head)
     if moved > position:
