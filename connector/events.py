@@ -145,16 +145,17 @@ class CallBegan(CallEvent):
 
 @dataclass(frozen=True, slots=True)
 class CallMade(CallEvent):
-    """The POS answered, or did not: `fault` is empty, or the kind of failure."""
+    """The POS answered, or did not: `fault` is empty, or the kind of failure. `cancelled`: we gave up, which tells nothing."""
 
     seconds: float
     fault: str
     number: int = 0
+    cancelled: bool = False
 
     @property
     def answered(self) -> bool:
         """Whether it shows a POS that works: one that refuses this call does."""
-        return self.fault in ("", "Refused", "UnknownOperation")
+        return not self.cancelled and self.fault in ("", "Refused", "UnknownOperation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,6 +331,14 @@ class LedgerCounted(Event):
     administration: str
     partition: int
     entries: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerFailed(Event):
+    """A listener raised: what it was told is lost to it, and to nobody else. `reason`: the error, in a line."""
+
+    listener: str
+    reason: str
 
 
 Listener = Callable[[Event], None]

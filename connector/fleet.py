@@ -1,6 +1,6 @@
 """The state of the whole fleet, read from the topics: what the workers publish, and the positions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +9,8 @@ import orjson
 from connector.config import Config
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.connection import client_arguments, reaching
-from connector.kafka.reading import read_back
+from connector.kafka.reading import read_back_all
+from connector.kafka.records import Place
 from connector.kafka.topics import existing
 from connector.source.entities import ENTITIES, named
 from connector.topics import positions_topic, status_topic
@@ -21,37 +22,48 @@ NUMBER = int | float | None
 KEYS = frozenset(entity.name.encode() for entity in ENTITIES)
 """Of positions: what stands under another key is nobody's."""
 
-KINDS = {"head": int | None, "backlog": int | None, "age": NUMBER, "rate": NUMBER, "state": str, "reason": str}
+KINDS = {
+    "head": int | None,
+    "backlog": int | None,
+    "age": NUMBER,
+    "unknownSince": str | None,
+    "rate": NUMBER,
+    "state": str,
+    "reason": str,
+}
 """What is shown of a report."""
 
 
 async def rows(config: Config, now: datetime) -> dict[tuple[str, str], dict[str, Any]]:
     """A row per administration and entity. Raises Fatal when Kafka cannot be reached."""
+    names = [row.administration for row in config.administrations]
+    latest = await _read(config, [topic(name) for name in names for topic in (status_topic, positions_topic)])
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for administration in config.administrations:
-        name = administration.administration
-        statuses, positions = await _read(config, status_topic(name)), await _read(config, positions_topic(name))
+    for name in names:
+        statuses, positions = latest[status_topic(name)], latest[positions_topic(name)]
         for entity in named(config.connector.entities):
             key = entity.name.encode()
             found[name, entity.name] = _row(statuses.get(key), positions.get(key), now)
     return found
 
 
-async def _read(config: Config, topic: str) -> Mapping[bytes, bytes]:
+async def _read(config: Config, topics: Sequence[str]) -> Mapping[str, Mapping[bytes, bytes]]:
+    """The latest values of each topic, none where there is no such topic."""
     arguments = client_arguments(config.kafka)
-    latest: dict[bytes, bytes] = {}
     with reaching(config.kafka):
-        partitions = (await existing(arguments)).get(topic, 0)
+        there = await existing(arguments)
+    places = [Place(topic, partition) for topic in topics for partition in range(there.get(topic, 0))]
+    latest: dict[str, dict[bytes, bytes]] = {topic: {} for topic in topics}
     try:
-        for partition in range(partitions):
-            latest |= await read_back(arguments, topic, partition)
+        for place, found in (await read_back_all(arguments, places)).items():
+            latest[place.topic] |= found
     except TransactionLost as error:
-        raise Fatal(f"topic {topic} cannot be read: {error}") from error
+        raise Fatal(f"what the workers tell cannot be read: {error}") from error
     return latest
 
 
 def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(("head", "position", "backlog", "age", "rate"))
+    row: dict[str, Any] = dict.fromkeys(("head", "position", "backlog", "age", "unknownSince", "rate"))
     row |= {"state": "unowned", "reason": "", "position": _position(position)}
     told, at = _told(status)
     if at is None:
@@ -59,8 +71,9 @@ def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[st
     row |= told
     silent = (now - at).total_seconds()
     if silent > SILENT:
-        row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": 0.0}
-    if row["head"] is not None and row["position"] is not None:
+        row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": None}
+        row |= {"unknownSince": row["unknownSince"] or row["at"], "age": (row["age"] or 0.0) + round(silent, 3), "backlog": None}
+    if row["unknownSince"] is None and row["head"] is not None and row["position"] is not None:
         if row["state"] != "head-regressed":
             row["head"] = max(row["head"], row["position"])  # the position is newer than the published head
         row["backlog"] = max(0, row["head"] - row["position"])

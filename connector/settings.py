@@ -155,6 +155,12 @@ class Connector(Section):
         300, description="seconds between two looks at delivery methods and order categories"
     )
     page_size: Annotated[int, Field(ge=1, le=10000)] = Field(1000, description="syncMarkerLimit")
+    late_markers: Annotated[int, Field(ge=0, le=100_000)] = Field(
+        1000, description="how many sync markers back an item that becomes visible late is waited for; 0: not at all"
+    )
+    late_window: Annotated[float, Field(ge=0, le=86400)] = Field(
+        60, description="seconds for which an item that becomes visible late is waited for"
+    )
     requests_per_second: Annotated[float, Field(gt=0, le=1000)] = Field(
         10, description="most requests per administration and worker"
     )

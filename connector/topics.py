@@ -1,7 +1,9 @@
 """The topics of a deployment and their settings. Names are a contract: docs/topics.md."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 from connector.config import Config, Connector
 from connector.kafka.topics import Topic
@@ -25,6 +27,13 @@ AUDIT_RETENTION = 365
 
 SMALL_SEGMENTS = {"segment.bytes": str(16 << 20), "segment.ms": "600000"}
 """Compaction leaves the open segment alone: small ones keep reading back short."""
+
+
+ARRIVAL = {"message.timestamp.type": "LogAppendTime"}
+"""A record's time is when the broker got it."""
+
+WORK, COMMAND = "work_partitions", "command_partitions"
+"""The settings that count partitions which must stay."""
 
 
 def work_topic(group: str) -> str:
@@ -114,7 +123,8 @@ def plan(config: Config, entities: Sequence[Entity]) -> list[Topic]:
 
 
 def _work(settings: Connector) -> Topic:
-    return _topic(settings, work_topic(settings.group), "delete", partitions=settings.work_partitions, fixed=True)
+    topic = _counted(settings, work_topic(settings.group), "delete", WORK)
+    return replace(topic, expendable="nothing is ever written to it")
 
 
 def _of(administration: str, settings: Connector, entities: Iterable[Entity]) -> Iterable[Topic]:
@@ -123,38 +133,39 @@ def _of(administration: str, settings: Connector, entities: Iterable[Entity]) ->
         if entity.compacted:
             yield _topic(settings, name, "compact", room=0)
         else:
-            yield _topic(settings, name, "delete", room=0, more=_kept(settings.stock_retention))
-    yield _topic(
-        settings, positions_topic(administration), "compact", partitions=settings.work_partitions, fixed=True, more=SMALL_SEGMENTS
-    )
+            yield _aged(_topic(settings, name, "delete", room=0, more=_kept(settings.stock_retention)))
+    yield _counted(settings, positions_topic(administration), "compact", WORK, more=SMALL_SEGMENTS)
     yield _topic(settings, status_topic(administration), "compact", partitions=1, more=SMALL_SEGMENTS)
     yield from _of_control(administration, settings)
     yield from _of_commands(administration, settings)
     yield from _of_views(administration, settings)
-    yield _topic(
-        settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM, more=_kept(settings.dead_letters_retention)
-    )
+    kept = _kept(settings.dead_letters_retention)
+    yield _aged(_topic(settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM, more=kept))
 
 
 def _of_control(administration: str, settings: Connector) -> Iterable[Topic]:
     """A request's age is counted from when the broker got it."""
     kept = _kept(CONTROL_RETENTION)
-    arrival = {"message.timestamp.type": "LogAppendTime", **kept}
-    yield _topic(settings, control_topic(administration), "delete", partitions=1, fixed=True, more=arrival)
-    yield _topic(settings, control_results_topic(administration), "delete", partitions=1, more=kept)
-    yield _topic(settings, audits_topic(administration), "delete", partitions=1, more=_kept(AUDIT_RETENTION))
+    control = _topic(settings, control_topic(administration), "delete", partitions=1, fixed=True, more=ARRIVAL | kept)
+    yield replace(control, expendable="a request is carried out soon, or never")
+    yield _aged(_topic(settings, control_results_topic(administration), "delete", partitions=1, more=kept))
+    yield _aged(_topic(settings, audits_topic(administration), "delete", partitions=1, more=_kept(AUDIT_RETENTION)))
 
 
 def _of_commands(administration: str, settings: Connector) -> Iterable[Topic]:
     """The time of a command is when the broker got it: producers' clocks must not decide what is forgotten."""
-    count = settings.command_partitions
-    arrival = {"message.timestamp.type": "LogAppendTime", "segment.ms": str(DAY), **_kept(settings.commands_retention)}
-    yield _topic(settings, commands_topic(administration), "delete", partitions=count, fixed=True, room=0, more=arrival)
-    kept = _kept(settings.results_retention)
-    yield _topic(settings, results_topic(administration), "delete", partitions=count, room=RESULT_ROOM, more=kept)
+    arrival = ARRIVAL | {"segment.ms": str(DAY)} | _kept(settings.commands_retention)
+    yield _counted(settings, commands_topic(administration), "delete", COMMAND, room=0, more=arrival)
+    count, kept = settings.command_partitions, _kept(settings.results_retention)
+    yield _aged(_topic(settings, results_topic(administration), "delete", partitions=count, room=RESULT_ROOM, more=kept))
     kept = SMALL_SEGMENTS | _kept(settings.ledger_retention)
-    room = ledger_room(settings)
-    yield _topic(settings, ledger_topic(administration), "compact,delete", partitions=count, fixed=True, room=room, more=kept)
+    yield _counted(settings, ledger_topic(administration), "compact,delete", COMMAND, room=ledger_room(settings), more=kept)
+
+
+def _aged(topic: Topic) -> Topic:
+    """What it holds is deleted by the broker's clock, not by that of the worker that wrote it; a topic that is there stays."""
+    needs = tuple(name for name in topic.needs if name not in ARRIVAL)
+    return replace(topic, settings={**topic.settings, **ARRIVAL}, needs=needs)
 
 
 def ledger_room(settings: Connector) -> int:
@@ -179,7 +190,13 @@ def _of_views(administration: str, settings: Connector) -> Iterable[Topic]:
 
 
 def _of_all_commands(settings: Connector, name: str, policy: str, more: dict[str, str]) -> Topic:
-    return _topic(settings, name, policy, partitions=settings.command_partitions, fixed=True, room=DEAD_LETTER_ROOM, more=more)
+    return _counted(settings, name, policy, COMMAND, room=DEAD_LETTER_ROOM, more=more)
+
+
+def _counted(settings: Connector, name: str, policy: str, what: str, **more: Any) -> Topic:
+    """One whose partitions stay as the setting says that counts them."""
+    topic = _topic(settings, name, policy, partitions=getattr(settings, what), fixed=True, **more)
+    return replace(topic, counted=f"CONNECTOR_{what.upper()}")
 
 
 def _topic(

@@ -31,7 +31,7 @@ ALLOWED: Mapping[str, set[str]] = {
     "views": {"views", "source", "kafka", "ops", "errors", "events", "clock"},
     "dashboard": {"dashboard", "client", "kafka", "source", "topics", *FOUNDATION},
     "fleet": {"kafka", "source", "topics", *FOUNDATION},
-    "checks": {"fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
+    "checks": {"checks", "fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
     "client": {"client", "kafka", "errors", "tracing", "config"},
     "audit": {"audit", "client", "mplus", "kafka", "source", "topics", *FOUNDATION},
     "cli": {
@@ -115,14 +115,13 @@ NOT_PURE = {"asyncio", "aiokafka", "httpx", "aiohttp", "time", "random", "socket
 PURE_PARTS_OF_THEM = {"aiokafka.partitioner"}
 
 SANDBOX_USERS = {"cli.sandbox", "demo.stage"}
-HTTP_CLIENTS = {"mplus.streaming", "mplus.faults", "demo.worker"}
+HTTP_CLIENTS = {"mplus.transport", "mplus.response", "mplus.proxies", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
 KAFKA_CLIENTS = {
     "audit.topic",
     "client.controls",
     "client.following",
-    "client.producing",
     "client.reading",
     "client.results",
     "client.seeking",

@@ -396,7 +396,7 @@ async def test_an_entity_can_leave_head_regressed_as_the_documentation_says(boot
             worker = connectors.start()
             await until(lambda: at(worker, "relation", pos.shop.heads()["relation"], "running"), 60, worker.last_words)
             pos.shop.fall_back("relation", 5)
-            await until(lambda: standing(worker, "relation", "head-regressed"), 30, worker.last_words)
+            await until(lambda: standing(worker, "relation", "head-regressed"), 60, worker.last_words)
             command = [sys.executable, "-m", "connector", *verb.split()]
             await asyncio.to_thread(
                 subprocess.run, command, env={**os.environ, **environment}, cwd=REPOSITORY, check=True, capture_output=True

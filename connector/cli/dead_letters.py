@@ -18,9 +18,9 @@ from connector.cli.letter_intent import intended
 from connector.cli.letter_text import body, row, words
 from connector.cli.options import ConfigFile, Json
 from connector.cli.order_options import AdministrationName
+from connector.cli.output import WIDE
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
-from connector.cli.status import WIDE
 from connector.client.letters import SINK_STAGES, DeadLetters, Letter, in_order
 from connector.client.redriving import INTENT
 from connector.config import Config, load

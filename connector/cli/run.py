@@ -10,11 +10,12 @@ from rich.live import Live
 
 from connector.cli.options import ConfigFile
 from connector.cli.signals import until_signalled
-from connector.cli.tables import commands_table, shards_table
+from connector.cli.tables import commands_table, shards_report
 from connector.config import Config, load
 from connector.errors import Misconfigured
 from connector.ops import log
 from connector.ops.board import Board
+from connector.ops.stream import log_stream
 from connector.wiring import ROLES, Worker
 from connector.wiring import run as run_worker
 
@@ -48,11 +49,10 @@ async def _run(config: Config, roles: list[str], adopt: bool) -> None:
 async def _announce(started: "asyncio.Future[Worker]") -> None:
     """Say where health is served; on a terminal keep a summary in sight."""
     worker = await started
-    console = Console(stderr=True)
-    console.print(f"health, metrics, status on port {worker.port}", highlight=False)
-    if not sys.stderr.isatty():
+    log_stream().write(f"health, metrics, status on port {worker.port}\n")
+    if sys.stderr is None or not sys.stderr.isatty():
         return
-    with Live(console=console, refresh_per_second=2, transient=True) as live:
+    with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as live:
         while True:
             live.update(summary(worker.board))
             await asyncio.sleep(0.5)
@@ -61,5 +61,5 @@ async def _announce(started: "asyncio.Future[Worker]") -> None:
 def summary(board: Board) -> Group:
     """What this worker does: its entities, and the order commands since there were any."""
     shards, commands = board.rows(), board.commands
-    tables = [shards_table(shards)] if shards or not commands else []
+    tables = [shards_report(shards)] if shards or not commands else []
     return Group(*tables, *([commands_table(commands)] if commands else []))

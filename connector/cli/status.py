@@ -12,14 +12,12 @@ from rich.console import Console
 from rich.live import Live
 
 from connector.cli.options import ConfigFile, Json
+from connector.cli.output import put, put_table
 from connector.cli.signals import until_signalled
-from connector.cli.tables import shards_table
+from connector.cli.tables import shards_report
 from connector.config import Config, load
 from connector.fleet import rows
 from connector.source.entities import named
-
-WIDE = 240
-"""Columns where there is no terminal: nothing is cut off in a file or a pipe."""
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 
@@ -40,19 +38,19 @@ async def _once(config: Config, as_json: bool) -> None:
 
 
 async def _watch(config: Config, as_json: bool) -> None:
-    if as_json or not sys.stdout.isatty():
+    if as_json or sys.stdout is None or not sys.stdout.isatty():
         while True:
             await _once(config, as_json)
             await asyncio.sleep(2)
     with Live(console=Console(), refresh_per_second=2) as live:
         while True:
-            live.update(shards_table(await rows(config, datetime.now(UTC))))
+            live.update(shards_report(await rows(config, datetime.now(UTC))))
             await asyncio.sleep(1)
 
 
 def _show(table: Rows, as_json: bool) -> None:
     if not as_json:
-        Console(width=None if sys.stdout.isatty() else WIDE).print(shards_table(table))
+        put_table(shards_report(table))
         return
     for (administration, entity), row in table.items():
-        typer.echo(orjson.dumps({"administration": administration, "entity": entity, **row}).decode())
+        put(orjson.dumps({"administration": administration, "entity": entity, **row}).decode() + "\n")

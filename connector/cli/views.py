@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from connector.cli.options import ConfigFile
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
 from connector.config import Config, load
 from connector.ops import log
+from connector.ops.stream import log_stream
 from connector.views.standing import Standing
 from connector.wiring.views import forget, run_views
 
@@ -45,7 +45,7 @@ async def _views(config: Config, rebuild: bool) -> None:
 
 
 async def _announce(started: "asyncio.Future[int]") -> None:
-    Console(stderr=True).print(f"dashboard, health, metrics on port {await started}", highlight=False)
+    log_stream().write(f"dashboard, health, metrics on port {await started}\n")
 
 
 class Telling:

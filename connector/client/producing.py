@@ -11,10 +11,9 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from aiokafka import AIOKafkaProducer
-
 from connector.client.brokers import DEADLINE, Brokers
 from connector.errors import Fatal, Reject, Retry, Unanswered
+from connector.kafka.clients import Producer
 from connector.kafka.connection import begin, retrieved
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import throw_away
@@ -35,9 +34,9 @@ class Producing:
 
     def __init__(self, brokers: Brokers) -> None:
         self._brokers = brokers
-        self._producer: AIOKafkaProducer | None = None
+        self._producer: Producer | None = None
         self._starting = asyncio.Lock()
-        self._busy: Counter[AIOKafkaProducer] = Counter()
+        self._busy: Counter[Producer] = Counter()
 
     async def close(self) -> None:
         """Wait a little for what is on its way, then close."""
@@ -67,7 +66,7 @@ class Producing:
                     raise
             return await self._written(await self._ready(), place, record)
 
-    async def _written(self, producer: AIOKafkaProducer, place: Place, record: Record) -> int:
+    async def _written(self, producer: Producer, place: Place, record: Record) -> int:
         self._busy[producer] += 1
         try:
             sent = await producer.send(place.topic, record.value, record.key, place.partition, headers=list(record.headers))
@@ -81,13 +80,14 @@ class Producing:
                 del self._busy[producer]
                 await throw_away(producer)
 
-    async def _ready(self) -> AIOKafkaProducer:
+    async def _ready(self) -> Producer:
         async with self._starting:
-            self._producer = self._producer or await self._started()
-            return self._producer
+            producer: Producer = self._producer or await self._started()
+            self._producer = producer
+            return producer
 
-    async def _started(self) -> AIOKafkaProducer:
-        producer = AIOKafkaProducer(**self._brokers.arguments, acks="all", enable_idempotence=True, max_request_size=LARGEST)
+    async def _started(self) -> Producer:
+        producer: Producer = Producer(**self._brokers.arguments, acks="all", enable_idempotence=True, max_request_size=LARGEST)
         try:
             await begin(producer.start, DEADLINE)
         except BaseException:

@@ -13,8 +13,8 @@ STEP = 10
 """Seconds per point of a chart."""
 POINTS = 60
 FIELDS = ("head", "position", "backlog", "age", "rate", "state", "reason", "owner", "digest")
-Point = tuple[int, float, int]
-"""Step, rate, backlog."""
+Point = tuple[int, float, int | None]
+"""Step, rate, backlog; None where it is not known."""
 
 
 class Statuses:
@@ -34,9 +34,11 @@ class Statuses:
         if value is None or entity not in self._entities:
             return
         row = orjson.loads(value)
-        where, at = f"{administration}/{entity}", datetime.fromisoformat(row["at"]).timestamp()
-        point = (int(at // STEP), float(row["rate"] or 0), whole(row["backlog"] or 0))
-        self._shown.put(f"row/{where}", {**{name: _shown(row.get(name)) for name in FIELDS}, "at": at})
+        where, at = f"{administration}/{entity}", _epoch(row["at"])
+        since, backlog = row.get("unknownSince"), row["backlog"]
+        point = (int(at // STEP), float(row["rate"] or 0), None if backlog is None else whole(backlog))
+        times = {"at": at, "unknownSince": None if since is None else _epoch(since)}
+        self._shown.put(f"row/{where}", {**{name: _shown(row.get(name)) for name in FIELDS}, **times})
         self._drawn(where, point)
 
     def _drawn(self, where: str, point: Point) -> None:
@@ -47,6 +49,10 @@ class Statuses:
             return
         points.append(point)
         self._shown.put(f"trend/{where}", _trend(points))
+
+
+def _epoch(written: str) -> float:
+    return datetime.fromisoformat(written).timestamp()
 
 
 def _shown(value: object) -> object:

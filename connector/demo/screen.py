@@ -93,7 +93,7 @@ def screen(view: View, width: int, height: int) -> RenderableType:
 def _entities(rows: Mapping[str, Mapping[str, Any]], *, age: bool) -> Table:
     table = figures("POS → Kafka", "entity", "changes", "behind", *(["age"] if age else []))
     for entity, row in rows.items():
-        behind = Text("–" if row["backlog"] is None else str(row["backlog"]), "yellow" if row["backlog"] else "green")
+        behind = Text("–" if row["backlog"] is None else str(row["backlog"]), "green" if row["backlog"] == 0 else "yellow")
         table.add_row(entity, str(row["items"]), behind, *([f"{row['age']:.1f} s"] if age else []))
     return table
 

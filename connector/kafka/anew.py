@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 
 from connector.errors import Fatal
+from connector.kafka.clients import administering
 from connector.kafka.groups import move
 from connector.kafka.reading import DEADLINE
 from connector.kafka.topics import existing
@@ -23,9 +23,7 @@ async def rewind(arguments: Mapping[str, Any], group: str, topics: Sequence[str]
 
 async def delete(arguments: Mapping[str, Any], topics: Sequence[str]) -> None:
     """Delete topics, and wait until they are gone. Raises Fatal where that is not allowed, else aiokafka's errors."""
-    admin = AIOKafkaAdminClient(**arguments)
-    try:
-        await admin.start()
+    async with administering(arguments) as admin:
         answer = await admin.delete_topics(list(topics))
         for name, code in answer.topic_error_codes:
             if code and for_code(code) is not UnknownTopicOrPartitionError:
@@ -33,5 +31,3 @@ async def delete(arguments: Mapping[str, Any], topics: Sequence[str]) -> None:
         async with asyncio.timeout(DEADLINE):
             while set(topics) & set(await admin.list_topics()):  # noqa: ASYNC110 - brokers tell nobody when it is gone
                 await asyncio.sleep(0.1)
-    finally:
-        await admin.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,14 +15,18 @@ from aiokafka.errors import (
     InvalidProducerEpoch,
     KafkaConnectionError,
     KafkaError,
+    NodeNotReadyError,
     ProducerFenced,
     RebalanceInProgressError,
+    RequestTimedOutError,
     TopicAuthorizationFailedError,
     UnknownMemberIdError,
+    UnknownTopicOrPartitionError,
 )
 
 from connector.config import Kafka
 from connector.errors import Fatal, Fenced, Reject, Retry, TransactionLost
+from connector.kafka.clients import Client
 
 
 def client_arguments(kafka: Kafka) -> dict[str, Any]:
@@ -60,14 +64,34 @@ def reaching(kafka: Kafka) -> Iterator[None]:
         raise Fatal("Kafka refuses the login: check KAFKA_SECURITY_PROTOCOL and KAFKA_SASL_…") from error
     except TopicAuthorizationFailedError as error:
         raise Fatal(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
-    except (KafkaConnectionError, OSError, TimeoutError) as error:
-        # a refused login looks the same to aiokafka while it looks for its first broker
-        what = "KAFKA_BOOTSTRAP_SERVERS" + (
-            "" if kafka.security_protocol == "PLAINTEXT" else ", the login (KAFKA_SASL_…, KAFKA_SSL_…)"
-        )
-        raise Fatal(f"Kafka cannot be reached at {kafka.bootstrap_servers}: check {what} and that the broker runs") from error
+    except (KafkaConnectionError, NodeNotReadyError, RequestTimedOutError, OSError, TimeoutError) as error:
+        raise Fatal(_unreached(kafka, error)) from error
+    except UnknownTopicOrPartitionError as error:
+        raise Fatal(missing(topic_of(error) or "that was asked for")) from error
     except KafkaError as error:
         raise Fatal(f"Kafka does not do what is asked: {_words(error)}") from error
+
+
+def _unreached(kafka: Kafka, error: BaseException) -> str:
+    """As far as it is known; a client that was not given time enough tells nothing."""
+    known = str(error.args[0]) if error.args else ""
+    if known.startswith("Kafka "):
+        return known
+    what = "KAFKA_BOOTSTRAP_SERVERS" + (
+        "" if kafka.security_protocol == "PLAINTEXT" else ", the login (KAFKA_SASL_…, KAFKA_SSL_…)"
+    )
+    return f"Kafka cannot be reached at {kafka.bootstrap_servers}: check {what} and that the broker runs"
+
+
+def missing(topic: str) -> str:
+    """What is told of a topic that the brokers do not know."""
+    return f"topic {topic} does not exist: a start of `run` makes it, but what lay in it is gone"
+
+
+def topic_of(error: BaseException) -> str:
+    """The topic that the brokers do not know, or do not let us at; empty for other errors."""
+    named = isinstance(error, TopicAuthorizationFailedError | UnknownTopicOrPartitionError) and error.args
+    return error.args[0] if named and isinstance(error.args[0], str) else ""
 
 
 @contextmanager
@@ -80,7 +104,7 @@ def transacting(partition: int) -> Iterator[None]:
     except (KafkaError, IllegalOperation, TimeoutError, OSError, AssertionError) as error:
         # aiokafka guards its transaction states with assertions, which a broker's death can trip; and once one send was
         # fenced, the next is an IllegalOperation, which is no KafkaError
-        raise TransactionLost(f"transaction on partition {partition} lost: {_words(error)}") from error
+        raise TransactionLost(f"transaction on partition {partition} lost: {_words(error)}", topic=topic_of(error)) from error
 
 
 @contextmanager
@@ -105,6 +129,7 @@ def only_we_cancel() -> Iterator[None]:
 
 
 Waiting = TypeVar("Waiting", bound=asyncio.Future[Any])
+Result = TypeVar("Result")
 
 
 def retrieved(future: Waiting) -> Waiting:
@@ -114,7 +139,7 @@ def retrieved(future: Waiting) -> Waiting:
 
 
 async def begin(start: Callable[[], Awaitable[None]], within: float) -> None:
-    """Start a client in at most so many seconds. Raises TimeoutError.
+    """Start a client in at most so many seconds. Raises TimeoutError, in words.
 
     A task of its own: aiokafka leaks its first connection when start() is cancelled half way, so it may end first.
     """
@@ -122,10 +147,33 @@ async def begin(start: Callable[[], Awaitable[None]], within: float) -> None:
     try:
         async with asyncio.timeout(within):
             await asyncio.shield(starting)
+    except TimeoutError as error:
+        raise TimeoutError(_trouble(start) or f"no broker answers within {within:.0f} s") from error
     finally:
         if not starting.done():
             await asyncio.wait([starting], timeout=2.0)
             starting.cancel()
+
+
+def _trouble(start: Any) -> str:
+    """What a client that starts knows of why it does not come to its end."""
+    owner = getattr(start, "__self__", None)
+    for client in (owner, getattr(owner, "client", None), getattr(owner, "_client", None)):
+        if isinstance(client, Client):
+            return client.trouble
+    return ""
+
+
+async def all_of(*coroutines: Coroutine[Any, Any, Result]) -> list[Result]:
+    """The results of all, which run at the same time. Raises the first error, when the others have ended."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        return list(await asyncio.gather(*tasks))
+    finally:
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
 
 
 async def close(consumer: AIOKafkaConsumer, within: float) -> None:
@@ -143,5 +191,7 @@ async def close(consumer: AIOKafkaConsumer, within: float) -> None:
 
 
 def _words(error: BaseException) -> str:
+    if isinstance(error, UnknownTopicOrPartitionError) and topic_of(error):
+        return missing(topic_of(error))
     text = str(error).splitlines()
     return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -4,17 +4,17 @@ aiokafka decodes the names of headers as UTF-8, in C, and fails at each try on a
 any bytes. Here a batch is decoded in C first, at the price of before; only one that fails is decoded once more, in batches.py.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from struct import Struct
-from types import FunctionType
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka.batches import records
+from connector.kafka.clients import Client, known, using
 
 FORMAT = 2
 """The one with headers."""
@@ -84,22 +84,24 @@ class Partition(PartitionRecords):  # type: ignore[misc]
         self.next_fetch_offset = first + more + 1  # also where compaction took the last of it
 
 
-def _using(function: Any, **names: Any) -> Any:
-    """A function of aiokafka's that finds other things under global names which it uses. Raises LookupError for other names."""
-    if strange := names.keys() - set(function.__code__.co_names):
-        raise LookupError(f"{function.__qualname__} of this aiokafka does not use {', '.join(sorted(strange))}")
-    found = FunctionType(function.__code__, {**function.__globals__, **names}, function.__name__, function.__defaults__)
-    found.__kwdefaults__ = function.__kwdefaults__
-    return found
-
-
 class TolerantFetcher(Fetcher):  # type: ignore[misc]
     """Makes the above of what brokers answer."""
 
-    _proc_fetch_request = _using(Fetcher._proc_fetch_request, MemoryRecords=Records, PartitionRecords=Partition)
+    _proc_fetch_request = using(Fetcher._proc_fetch_request, MemoryRecords=Records, PartitionRecords=Partition)
 
 
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
     """aiokafka's, and no record stops it."""
 
-    start = _using(AIOKafkaConsumer.start, Fetcher=TolerantFetcher)
+    __init__ = using(AIOKafkaConsumer.__init__, AIOKafkaClient=Client)
+    start = using(AIOKafkaConsumer.start, Fetcher=TolerantFetcher)
+
+    async def knows(self, topics: Iterable[str]) -> None:
+        """Return once the brokers told of these topics. Raises UnknownTopicOrPartitionError or TopicAuthorizationFailedError."""
+        await known(self._client, sorted(set(topics)))
+
+    async def take(self, places: Iterable[TopicPartition]) -> None:
+        """Read these partitions. Raises as knows."""
+        places = list(places)
+        await self.knows(place.topic for place in places)
+        self.assign(places)

@@ -49,7 +49,7 @@ async def following(
     try:
         await begin(consumer.start, DEADLINE)
         places = [TopicPartition(*place) for place in starts]
-        consumer.assign(places)
+        await consumer.take(places)
         ends = {Place(*place): int(end) for place, end in (await consumer.end_offsets(places)).items()}
         for place, start in starts.items():
             consumer.seek(TopicPartition(*place), start if start <= ends[place] else 0)

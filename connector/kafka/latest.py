@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.kafka.connection import begin, close
 from connector.kafka.fetching import Consumer
@@ -29,8 +29,8 @@ async def last_records(arguments: Mapping[str, Any], topic: str, partitions: int
         await close(consumer, PATIENCE)
 
 
-async def _last(consumer: AIOKafkaConsumer, places: list[TopicPartition], most: int) -> list[ConsumerRecord]:
-    consumer.assign(places)
+async def _last(consumer: Consumer, places: list[TopicPartition], most: int) -> list[ConsumerRecord]:
+    await consumer.take(places)
     starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     for place in places:
         consumer.seek(place, max(starts[place], ends[place] - most))

@@ -1,7 +1,7 @@
 """Reading a partition up to now: all committed records, or the latest value of every key."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from itertools import chain
 from typing import Any
@@ -9,10 +9,10 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal, Retry, TransactionLost
-from connector.kafka.connection import begin, close, only_we_cancel, transacting
+from connector.kafka.connection import all_of, begin, close, only_we_cancel, transacting
 from connector.kafka.fetching import Consumer
 from connector.kafka.records import Place
-from connector.kafka.slices import HANGS, STILL_S, slicing
+from connector.kafka.slices import HANGS, READERS, STILL_S, SliceReader, asking
 from connector.kafka.topics import existing
 
 DEADLINE = 60.0
@@ -38,11 +38,33 @@ async def read_back(arguments: Mapping[str, Any], topic: str, partition: int, st
     everything below the high watermark is decided. However long it takes: raises TransactionLost when nothing more has
     come for `still` seconds.
     """
+    (found,) = (await read_back_all(arguments, [Place(topic, partition)], still)).values()
+    return found
+
+
+async def read_back_all(
+    arguments: Mapping[str, Any], places: Iterable[Place], still: float = STILL_S, turns: asyncio.Semaphore | None = None
+) -> dict[Place, dict[bytes, bytes]]:
+    """The same of many partitions at once, by one client. Raises as read_back.
+
+    `turns` bounds the slices in memory at once; by default READERS of them.
+    """
+    wanted = list(places)
+    if not wanted:
+        return {}
+    turns = turns or asyncio.Semaphore(READERS)
+    with transacting(wanted[0].partition):
+        async with asking(arguments, {place.topic for place in wanted}) as client:
+            found = await all_of(*(_latest(SliceReader(client, place), turns, still) for place in wanted))
+    return dict(zip(wanted, found, strict=True))
+
+
+async def _latest(reader: SliceReader, turns: asyncio.Semaphore, still: float) -> dict[bytes, bytes]:
+    """Compaction leaves the first offset as it was: to ask for it would cost as much as reading does."""
     latest: dict[bytes, bytes | None] = {}
-    with transacting(partition):
-        async with slicing(arguments, Place(topic, partition)) as reader, aclosing(reader.steps(still=still)) as steps:
-            async for rows in steps:
-                latest.update((row.key, row.value) for row in rows if row.key is not None)
+    async with aclosing(reader.steps(0, turns=turns, still=still)) as steps:
+        async for rows in steps:
+            latest.update((row.key, row.value) for row in rows if row.key is not None)
     return {key: value for key, value in latest.items() if value is not None}
 
 
@@ -55,7 +77,7 @@ async def committed(arguments: Mapping[str, Any], topic: str, partition: int) ->
     consumer = Consumer(**arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False)
     try:
         await begin(consumer.start, DEADLINE)
-        consumer.assign([where])
+        await consumer.take([where])
         await consumer.seek_to_beginning(where)
         while await consumer.position(where) < end:  # not the last record's offset: markers of transactions follow it
             for record in (await consumer.getmany(where, timeout_ms=200)).get(where, []):
@@ -146,7 +168,7 @@ async def reading_from(
     try:
         with transacting(place.partition):
             await begin(consumer.start, DEADLINE)
-            consumer.assign([where])
+            await consumer.take([where])
             first = int((await consumer.beginning_offsets([where]))[where])
             start = first if offset > first and offset > await high_watermark(arguments, where) else max(first, offset)
             consumer.seek(where, start)
@@ -175,6 +197,7 @@ async def high_watermark(arguments: Mapping[str, Any], where: TopicPartition) ->
     consumer = Consumer(**arguments, isolation_level="read_uncommitted")
     try:
         await begin(consumer.start, DEADLINE)
+        await consumer.knows([where.topic])
         return int((await consumer.end_offsets([where]))[where])
     finally:
         await close(consumer, PATIENCE)

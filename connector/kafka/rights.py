@@ -5,20 +5,19 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka import TopicPartition
 from aiokafka.errors import (
     ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     KafkaError,
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
-    for_code,
 )
 
+from connector.kafka.clients import Producer, administering
 from connector.kafka.connection import close
+from connector.kafka.creating import Topic, would_create
 from connector.kafka.fetching import Consumer
-from connector.kafka.topics import Topic
 
 DENIED = (
     ClusterAuthorizationFailedError,
@@ -65,7 +64,7 @@ async def _group(arguments: Mapping[str, Any], group: str, topic: str) -> None:
 
 
 async def _producer(arguments: Mapping[str, Any], transactional_id: str) -> None:
-    producer = AIOKafkaProducer(**arguments, transactional_id=transactional_id)
+    producer = Producer(**arguments, transactional_id=transactional_id)
     try:
         await producer.start()
     finally:
@@ -73,13 +72,6 @@ async def _producer(arguments: Mapping[str, Any], transactional_id: str) -> None
 
 
 async def _creations(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[str]:
-    admin = AIOKafkaAdminClient(**arguments)
-    try:
-        await admin.start()
+    async with administering(arguments) as admin:
         there = set(await admin.list_topics())
-        missing = [NewTopic(topic.name, topic.partitions, topic.replication) for topic in topics if topic.name not in there]
-        answer = await admin.create_topics(missing, validate_only=True) if missing else None
-    finally:
-        await admin.close()
-    codes = [] if answer is None else [(name, for_code(code)) for name, code, *_ in answer.topic_errors if code]
-    return [f"Kafka would not create topic {name}: {error.__name__}: {error.description}" for name, error in codes]
+        return await would_create(admin, [topic for topic in topics if topic.name not in there])

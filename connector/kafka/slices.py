@@ -6,18 +6,25 @@ memory, and the event loop gets its turn every few records.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, LeaderNotAvailableError, OffsetOutOfRangeError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import (
+    KafkaError,
+    LeaderNotAvailableError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
+    for_code,
+)
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 
 from connector.errors import Retry, TransactionLost
-from connector.kafka.connection import begin, only_we_cancel, retrieved
+from connector.kafka.clients import Client
+from connector.kafka.connection import begin, missing, only_we_cancel, retrieved
 from connector.kafka.decided import Decided, Row, Slice
 from connector.kafka.records import Place
 
@@ -29,6 +36,9 @@ STILL_S = 60.0
 
 REQUEST_S = 15.0
 """Seconds for one answer of the broker, and for connecting."""
+
+MISSING_S = 15.0
+"""Seconds until a topic that no broker knows is given up: one that has just started may know it a little later."""
 
 READERS = 4
 """Slices in memory at once, in a worker that reads back many partitions: one is decoded while others are fetched."""
@@ -53,12 +63,13 @@ HANGS = ": if that goes on, a transaction hangs there, which kafka-transactions.
 class SliceReader:
     """Reads one partition, from its leader. `trouble`: why the last try brought nothing; empty where it was answered."""
 
-    def __init__(self, client: AIOKafkaClient, place: Place) -> None:
+    def __init__(self, client: Client, place: Place) -> None:
         self._client = client
         self._place = place
         self.trouble = ""
         self.end = 0
         """Where `slices` stops, as soon as it has begun."""
+        self._missing = False
 
     async def first(self) -> int | None:
         """The lowest offset that Kafka still has; None where the broker cannot tell for now. Raises aiokafka's other errors."""
@@ -129,18 +140,22 @@ class SliceReader:
 
     def cut(self, offset: int) -> TransactionLost:
         """What is to be raised where the partition ends before an offset that was read: not age has taken it."""
-        return TransactionLost(CUT.format(topic=self._place.topic, partition=self._place.partition, offset=offset))
+        topic, partition = self._place
+        return TransactionLost(CUT.format(topic=topic, partition=partition, offset=offset), topic=topic)
 
     def _refuse_still(self, moved: float, still: float, offset: int | None, end: int | None) -> None:
-        if time.monotonic() - moved < still:
+        (topic, partition), seconds = self._place, min(still, MISSING_S) if self._missing else still
+        if time.monotonic() - moved < seconds:
             return
-        told = {"offset": "?" if offset is None else offset, "end": "?" if end is None else end, "seconds": still}
+        if self._missing:
+            raise TransactionLost(missing(topic), topic=topic)
+        told = {"offset": "?" if offset is None else offset, "end": "?" if end is None else end, "seconds": seconds}
         reason = f": {self.trouble}" if self.trouble else HANGS
-        raise TransactionLost(STANDS.format(topic=self._place.topic, partition=self._place.partition, reason=reason, **told))
+        raise TransactionLost(STANDS.format(topic=topic, partition=partition, reason=reason, **told))
 
     async def _answer(self, request: Any) -> Sequence[Any] | None:
         """The partition's row of an answer."""
-        self.trouble = ""
+        self.trouble, self._missing = "", False
         try:
             with only_we_cancel():
                 row = await self._ask(request)
@@ -149,7 +164,8 @@ class SliceReader:
         except (KafkaError, Retry) as error:
             if isinstance(error, KafkaError) and not error.retriable:
                 raise
-            self.trouble = f"{type(error).__name__}: {error}"
+            self.trouble = self._client.trouble or f"{type(error).__name__}: {error}"
+            self._missing = isinstance(error, UnknownTopicOrPartitionError)
             retrieved(self._client.force_metadata_update())
             return None
         return row
@@ -158,6 +174,8 @@ class SliceReader:
         cluster = self._client.cluster
         if self._place.topic in cluster.unauthorized_topics:
             raise TopicAuthorizationFailedError(self._place.topic)
+        if cluster.partitions_for_topic(self._place.topic) is None:
+            raise UnknownTopicOrPartitionError(self._place.topic)
         node = cluster.leader_for_partition(TopicPartition(*self._place))
         if node is None or node == -1:
             raise LeaderNotAvailableError(str(self._place))
@@ -168,16 +186,23 @@ class SliceReader:
 @asynccontextmanager
 async def slicing(arguments: Mapping[str, Any], place: Place) -> AsyncIterator[SliceReader]:
     """A reader of one partition. Raises aiokafka's errors, and TimeoutError where no broker answers."""
-    client = AIOKafkaClient(**arguments, request_timeout_ms=int(REQUEST_S * 1000))
+    async with asking(arguments, [place.topic]) as client:
+        yield SliceReader(client, place)
+
+
+@asynccontextmanager
+async def asking(arguments: Mapping[str, Any], topics: Iterable[str]) -> AsyncIterator[Client]:
+    """A client that knows these topics, for readers of their partitions. Raises as slicing."""
+    client = Client(**arguments, request_timeout_ms=int(REQUEST_S * 1000))
     try:
         await begin(client.bootstrap, REQUEST_S)
-        await client.set_topics([place.topic])
-        yield SliceReader(client, place)
+        await client.follow(set(topics))
+        yield client
     finally:
         await _closed(client)
 
 
-async def _closed(client: AIOKafkaClient) -> None:
+async def _closed(client: Client) -> None:
     """A task of its own: a broker that is away can hold it, and its connections' errors are of no use to us."""
     closing = retrieved(asyncio.ensure_future(client.close()))
     await asyncio.wait([closing], timeout=CLOSING_S)

@@ -20,6 +20,7 @@ async def since(arguments: Mapping[str, Any], places: Iterable[Place], moment: f
     consumer = Consumer(**arguments, enable_auto_commit=False)
     try:
         await begin(consumer.start, DEADLINE)
+        await consumer.knows(place.topic for place in wanted)
         found = await consumer.offsets_for_times(dict.fromkeys(wanted, int(moment * 1000)))
         ends = await consumer.end_offsets(wanted)
     finally:

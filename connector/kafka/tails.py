@@ -48,7 +48,7 @@ async def lying_since(arguments: Mapping[str, Any], place: Place, offset: int) -
     try:
         async with asyncio.timeout(DEADLINE):
             await begin(consumer.start, DEADLINE)
-            consumer.assign([where])
+            await consumer.take([where])
             end = (await consumer.end_offsets([where]))[where]
             consumer.seek(where, offset)
             while await consumer.position(where) < end:
@@ -68,7 +68,7 @@ class _Tails:
 
     async def read(self, places: list[TopicPartition]) -> dict[Place, list[ConsumerRecord]]:
         """See newest."""
-        self._consumer.assign(places)
+        await self._consumer.take(places)
         starts, ends = await self._consumer.beginning_offsets(places), await self._consumer.end_offsets(places)
         window, todo = TAIL, {place: end for place, end in ends.items() if starts[place] < end}
         while todo:

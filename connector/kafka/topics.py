@@ -1,117 +1,92 @@
 """Topics: what must be there, what is created, and which settings would lose data."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import TopicAlreadyExistsError, for_code
+from aiokafka.errors import for_code
 
-from connector.errors import Fatal
+from connector.kafka.clients import Admin, administering
+from connector.kafka.creating import DESCRIBED_MAX, Topic, create
+from connector.kafka.extents import Extent, extents
 
-DEADLINE = 30.0
-"""Seconds until every broker knows a new topic."""
+__all__ = ["Extent", "Topic", "ensure", "existing", "extents", "judge", "problems"]
 
+CONFIGS_MAX = 100
+"""Topics whose settings are asked for in one request: each answers some forty."""
 
-@dataclass(frozen=True, slots=True)
-class Topic:
-    """A topic the connector needs. `settings` are given when it is created.
+UNSEEN = "the settings of topic {name} cannot be seen, and some would lose data ({why}): grant this user DescribeConfigs on it"
 
-    `fixed_partitions`: their number must stay as configured. `needs`: settings without which data would be lost.
-    """
-
-    name: str
-    partitions: int
-    replication: int
-    settings: Mapping[str, str]
-    fixed_partitions: bool = False
-    needs: tuple[str, ...] = (
-        "cleanup.policy",
-        "max.message.bytes",
-        "message.timestamp.type",
-        "min.insync.replicas",
-        "retention.ms",
-        "retention.bytes",
-    )
+Settings = Mapping[str, str]
 
 
 async def ensure(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[str]:
-    """Create what is missing; return one problem per line for what is wrong with the rest."""
-    admin = AIOKafkaAdminClient(**arguments)
-    try:
-        await admin.start()
+    """Create what is missing; return one problem per line for what is wrong with the rest. Raises Fatal, aiokafka's errors."""
+    async with administering(arguments) as admin:
         there = set(await admin.list_topics())
-        missing = [topic for topic in topics if topic.name not in there]
-        await _create(admin, missing)
+        await create(admin, [topic for topic in topics if topic.name not in there])
         return await _judge(admin, [topic for topic in topics if topic.name in there])
-    finally:
-        await admin.close()
 
 
 async def problems(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[str]:
     """What is wrong with the topics that exist. Creates nothing."""
-    admin = AIOKafkaAdminClient(**arguments)
-    try:
-        await admin.start()
+    async with administering(arguments) as admin:
         there = set(await admin.list_topics())
         return await _judge(admin, [topic for topic in topics if topic.name in there])
-    finally:
-        await admin.close()
 
 
-async def _create(admin: AIOKafkaAdminClient, missing: Sequence[Topic]) -> None:
-    if not missing:
-        return
-    answer = await admin.create_topics(
-        [NewTopic(topic.name, topic.partitions, topic.replication, topic_configs=dict(topic.settings)) for topic in missing]
-    )
-    for name, code, *message in answer.topic_errors:
-        if code and for_code(code) is not TopicAlreadyExistsError:  # another worker may start at the same time
-            raise Fatal(f"topic {name} cannot be created: {message[0] if message and message[0] else for_code(code).__name__}")
-    async with asyncio.timeout(DEADLINE):
-        while not all((await _partitions(admin, missing)).values()):  # noqa: ASYNC110 - brokers tell nobody when they know it
-            await asyncio.sleep(0.05)
+async def existing(arguments: Mapping[str, Any]) -> dict[str, int]:
+    """Topics there are, with their partition counts."""
+    async with administering(arguments) as admin:
+        return {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics()}
 
 
-async def _partitions(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> dict[str, int]:
-    """Partitions with a leader, by topic."""
-    described = await admin.describe_topics([topic.name for topic in topics])
-    return {row["topic"]: sum(part["leader"] >= 0 for part in row["partitions"]) for row in described}
-
-
-async def _judge(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> list[str]:
-    if not topics:
-        return []
-    described = await admin.describe_topics([topic.name for topic in topics])
-    partitions = {row["topic"]: len(row["partitions"]) for row in described}
-    settings = await _settings(admin, topics)
+async def _judge(admin: Admin, topics: Sequence[Topic]) -> list[str]:
+    partitions = await _partitions(admin, [topic.name for topic in topics])
+    settings = await _settings(admin, [topic.name for topic in topics])
     found = []
     for topic in topics:
-        found += judge(topic, partitions.get(topic.name, 0), settings.get(topic.name, {}))
+        found += judge(topic, partitions.get(topic.name, 0), settings.get(topic.name, "no answer"))
     return found
 
 
-async def _settings(admin: AIOKafkaAdminClient, topics: Sequence[Topic]) -> dict[str, dict[str, str]]:
-    resources = [ConfigResource(ConfigResourceType.TOPIC, topic.name) for topic in topics]
-    found: dict[str, dict[str, str]] = {}
-    for answer in await admin.describe_configs(resources):
-        for _code, _message, _kind, name, entries in answer.resources:
-            found[name] = {entry[0]: entry[1] for entry in entries}
+async def _partitions(admin: Admin, names: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(names), DESCRIBED_MAX):
+        described = await admin.describe_topics(list(names[start : start + DESCRIBED_MAX]))
+        found |= {row["topic"]: len(row["partitions"]) for row in described}
     return found
 
 
-def judge(topic: Topic, partitions: int, settings: Mapping[str, str]) -> list[str]:
-    """Problems of one existing topic. Pure."""
-    found = []
-    if topic.fixed_partitions and partitions != topic.partitions:
-        found.append(f"topic {topic.name} has {partitions} partitions, not {topic.partitions}: set the configured number back")
+async def _settings(admin: Admin, names: Sequence[str]) -> dict[str, Settings | str]:
+    """By topic; or why they cannot be seen."""
+    found: dict[str, Settings | str] = {}
+    for start in range(0, len(names), CONFIGS_MAX):
+        resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names[start : start + CONFIGS_MAX]]
+        for answer in await admin.describe_configs(resources):
+            for code, _message, _kind, name, entries in answer.resources:
+                found[name] = for_code(code).__name__ if code else {entry[0]: entry[1] for entry in entries}
+    return found
+
+
+def judge(topic: Topic, partitions: int, settings: Settings | str) -> list[str]:
+    """Problems of one existing topic; `settings` may be why they are not known. Pure."""
+    found = [_recount(topic, partitions)] if topic.fixed_partitions and partitions != topic.partitions else []
+    if isinstance(settings, str):
+        return [*found, UNSEEN.format(name=topic.name, why=settings)]
     for name in topic.needs:
         wanted, actual = topic.settings.get(name), settings.get(name)
         if wanted is not None and actual is not None and not _enough(name, wanted, actual):
             found.append(f"topic {topic.name} has {name}={actual}, which would lose data: set it to {wanted}")
     return found
+
+
+def _recount(topic: Topic, partitions: int) -> str:
+    """What to do about another number of partitions. What lies in a topic lies where the number put it."""
+    told = f"topic {topic.name} has {partitions} partitions, not {topic.partitions}"
+    if topic.expendable:
+        return f"{told}: {topic.expendable}, so stop all workers, delete it and start them: it is made with {topic.partitions}"
+    return f"{told}: set {topic.counted} back to {partitions}"
 
 
 def _enough(name: str, wanted: str, actual: str) -> bool:
@@ -122,14 +97,3 @@ def _enough(name: str, wanted: str, actual: str) -> bool:
     if name.startswith("retention."):
         return int(actual) == -1 or (int(wanted) != -1 and int(actual) >= int(wanted))
     return int(actual) >= int(wanted)
-
-
-async def existing(arguments: Mapping[str, Any]) -> dict[str, int]:
-    """Topics there are, with their partition counts."""
-    admin = AIOKafkaAdminClient(**arguments)
-    try:
-        await admin.start()
-        names = await admin.list_topics()
-        return {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics(names)}
-    finally:
-        await admin.close()

@@ -16,10 +16,14 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka.errors import RequestTimedOutError
+from aiokafka.structs import RecordMetadata
 
+from connector.errors import TransactionLost
+from connector.kafka.clients import Producer, known
 from connector.kafka.connection import begin, retrieved, transacting
-from connector.kafka.records import OVERHEAD, Record, partition_of
+from connector.kafka.records import OVERHEAD, Place, Record, partition_of
+from connector.kafka.refusals import late, refused
 
 BATCH_BYTES = 1 << 20
 """Uncompressed bytes of a batch: the default 16 kB costs half again as much CPU here and ten times the broker's."""
@@ -32,6 +36,15 @@ DEADLINE = 15.0
 
 PAUSE = 0.005
 """Seconds between two transactions, while the broker still writes the last one's markers."""
+
+
+LOOK_S = 2.0
+"""Seconds without an answer after which the brokers are asked whether the topics are still there."""
+
+METADATA_AGE_MS = 60_000
+"""Milliseconds after which it is seen that a topic has more partitions, or is gone, while all is well."""
+
+ANEW = "topic {topic} was made anew, or has lost records: partition {partition} goes on at offset {offset} again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +65,13 @@ class Tuning:
 class FencedProducer:
     """Writes bundles of records, each in a transaction of its own. Not to be shared: one writer calls it."""
 
-    def __init__(self, producer: AIOKafkaProducer, partition: int, deadline: float) -> None:
+    def __init__(self, producer: Producer, partition: int, deadline: float) -> None:
         self._producer = producer
         self._partition = partition
         self._deadline = deadline
         self._ended = 0.0
         self._counts: dict[str, int] = {}
+        self._ends: dict[Place, int] = {}
 
     async def transaction(self, records: Iterable[Record], agreed: Callable[[], Awaitable[None]] | None = None) -> None:
         """Send all records and commit, unless `agreed`, asked when they lie there and are not decided, raises.
@@ -65,14 +79,24 @@ class FencedProducer:
         Raises Fenced or TransactionLost, or what `agreed` does; then this producer is of no more use.
         """
         await asyncio.sleep(max(0.0, self._ended + PAUSE - time.monotonic()))
+        self._producer.refusals.clear()
         with transacting(self._partition):
-            async with asyncio.timeout(self._deadline):
+            async with self._in_time():
                 await self._producer.begin_transaction()
                 await self._send(records)
                 if agreed is not None:
                     await agreed()
                 await self._producer.commit_transaction()
         self._ended = time.monotonic()
+
+    @asynccontextmanager
+    async def _in_time(self) -> AsyncIterator[None]:
+        """Raises TransactionLost where it takes too long, and why."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                yield
+        except (TimeoutError, RequestTimedOutError) as error:
+            raise late(self._partition, self._deadline, self._producer) from error
 
     def size_of(self, record: Record) -> int:
         """Bytes of a batch with nothing but this record, compressed."""
@@ -81,26 +105,55 @@ class FencedProducer:
         return len(batch._build())
 
     async def _send(self, records: Iterable[Record]) -> None:
-        sent = []
+        sent: dict[asyncio.Future[RecordMetadata], str] = {}
         for (topic, partition), queue in (await self._by_partition(records)).items():
-            sent += [
-                retrieved(await self._producer.send_batch(batch, topic, partition=partition)) for batch in self._batches(queue)
-            ]
-        await asyncio.gather(*sent)
+            for batch in self._batches(queue):
+                sent[retrieved(await self._producer.send_batch(batch, topic, partition=partition))] = topic
+        for written in await self._written(sent):
+            self._see(written)
+
+    async def _written(self, sent: Mapping["asyncio.Future[RecordMetadata]", str]) -> list[RecordMetadata]:
+        """What is refused for its topic's sake is told with it; a topic that is gone is noticed while it is waited for."""
+        waiting = set(sent)
+        while waiting:
+            done, waiting = await asyncio.wait(waiting, timeout=LOOK_S, return_when=asyncio.FIRST_EXCEPTION)
+            failed = {future: error for future in done if (error := future.exception())}
+            if failed:
+                raise refused(self._partition, {sent[future]: error for future, error in failed.items()})
+            if waiting:
+                topics = {sent[future] for future in waiting}
+                await self._producer.client.follow(topics)
+                await known(self._producer.client, topics)
+        return [future.result() for future in sent]
+
+    def _see(self, written: RecordMetadata) -> None:
+        """Raises TransactionLost where a partition ends before where it ended before: it was made anew, or has lost records."""
+        place, offset = Place(written.topic, written.partition), written.offset
+        if 0 <= offset < self._ends.get(place, 0):  # -1: written before, and where is not told
+            raise TransactionLost(ANEW.format(topic=place.topic, partition=place.partition, offset=offset), topic=place.topic)
+        self._ends[place] = offset + 1
 
     async def _by_partition(self, records: Iterable[Record]) -> Mapping[tuple[str, int], list[Record]]:
         queues: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for record in records:
-            partition = record.partition
+            partition, count = record.partition, await self._partitions(record.topic)
             if partition is None:
-                partition = partition_of(record.key, await self._partitions(record.topic))
+                partition = partition_of(record.key, count)
+            elif partition >= count:
+                raise TransactionLost(f"topic {record.topic} has no partition {partition}, only {count}", topic=record.topic)
             queues[record.topic, partition].append(record)
         return queues
 
     async def _partitions(self, topic: str) -> int:
-        if topic not in self._counts:
-            self._counts[topic] = len(await self._producer.partitions_for(topic))
-        return self._counts[topic]
+        """As the brokers told last. Another number than before puts keys elsewhere: TransactionLost, and all begins anew."""
+        client = self._producer.client
+        if (there := client.cluster.partitions_for_topic(topic)) is None:
+            await known(client, [topic])
+            there = client.cluster.partitions_for_topic(topic)
+        count = len(there)
+        if (before := self._counts.setdefault(topic, count)) != count:
+            raise TransactionLost(f"topic {topic} has {count} partitions, and had {before} before", topic=topic)
+        return count
 
     def _batches(self, records: list[Record]) -> Iterable[Any]:
         now = int(time.time() * 1000)
@@ -125,13 +178,14 @@ async def fenced_producer(
 
     Raises Fenced or TransactionLost.
     """
-    producer = AIOKafkaProducer(
+    producer = Producer(
         **arguments,
         transactional_id=transactional_id,
         transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
         compression_type=None if tuning.compression == "none" else tuning.compression,
         max_batch_size=tuning.batch_bytes,
         request_timeout_ms=int(tuning.deadline * 1000),
+        metadata_max_age_ms=METADATA_AGE_MS,
     )
     try:
         with transacting(partition):
@@ -141,7 +195,7 @@ async def fenced_producer(
         await throw_away(producer)
 
 
-async def throw_away(producer: AIOKafkaProducer) -> None:
+async def throw_away(producer: Producer) -> None:
     """Close the sockets without flushing: what was not committed must not be. stop() would first try to deliver it."""
     producer._closed = True
     for unseen in _unseen(producer):
@@ -157,7 +211,7 @@ async def throw_away(producer: AIOKafkaProducer) -> None:
         await asyncio.wait([sending], timeout=1.0)  # its requests fail, now that their sockets are closed
 
 
-def _unseen(producer: AIOKafkaProducer) -> Iterator["asyncio.Future[Any]"]:
+def _unseen(producer: Producer) -> Iterator["asyncio.Future[Any]"]:
     """Futures in which aiokafka leaves the error that ended it."""
     batches = producer._message_accumulator
     for batch in [*chain.from_iterable(batches._batches.values()), *batches._pending_batches]:

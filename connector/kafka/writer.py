@@ -83,14 +83,14 @@ class Writer:
         except BaseException as error:
             lost = str(error) or type(error).__name__
             for _, done in submissions:
-                _drop(done)
+                _drop(done, error if isinstance(error, TransactionLost) else None)
             raise
         finally:
             self._tell(TransactionEnded(*self._place, len(records), self._clock.monotonic() - started, lost))
 
 
-def _drop(done: "asyncio.Future[None]") -> None:
-    """Whoever waits learns of it, and whoever set memory aside gets it back; nobody need be waiting."""
+def _drop(done: "asyncio.Future[None]", error: TransactionLost | None = None) -> None:
+    """Whoever waits learns of it, and why if it was theirs; who set memory aside gets it back; nobody need be waiting."""
     if not done.done():
-        done.set_exception(TransactionLost("dropped with what else was in hand"))
+        done.set_exception(error or TransactionLost("dropped with what else was in hand"))
         done.exception()

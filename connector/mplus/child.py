@@ -18,12 +18,13 @@ from typing import BinaryIO
 
 import orjson
 
-from connector.mplus.pages import FaultError, Item, PageDecoder, PageError, PageSpec, Undecodable
+from connector.mplus.careful import AnyDecoder, page_decoder
+from connector.mplus.pages import FaultError, Item, PageError, PageSpec, TooLarge, Undecodable
 
 Results = list[Item | Undecodable]
 
 FRAME = Struct("<cII")
-RESULT = Struct("<BqIII")
+RESULT = Struct("<BqIIII")
 TOOK = Struct("<d")
 OPEN, DATA, CLOSE, ABANDON, FOUND, CLOSED, FAILED = b"O", b"D", b"C", b"A", b"F", b"E", b"X"
 UNDECODABLE, NO_MARKER, NO_IDENTITY, DELETED = 1, 2, 4, 8
@@ -45,10 +46,12 @@ def packed(results: Results) -> bytes:
 def _parts(result: Item | Undecodable) -> tuple[bytes, ...]:
     identity = (result.identity or "").encode()
     if isinstance(result, Item):
-        return RESULT.pack(DELETED * result.deleted, result.marker, len(identity), len(result.value), 0), identity, result.value
-    reason = result.reason.encode(errors="backslashreplace")
+        head = RESULT.pack(DELETED * result.deleted, result.marker, len(identity), len(result.value), 0, 0)
+        return head, identity, result.value
+    reason, stage = result.reason.encode(errors="backslashreplace"), result.stage.encode()
     flags = UNDECODABLE | NO_MARKER * (result.marker is None) | NO_IDENTITY * (result.identity is None)
-    return RESULT.pack(flags, result.marker or 0, len(identity), len(result.raw), len(reason)), identity, result.raw, reason
+    head = RESULT.pack(flags, result.marker or 0, len(identity), len(result.raw), len(reason), len(stage))
+    return head, identity, result.raw, reason, stage
 
 
 def unpacked(payload: bytes) -> Results:
@@ -63,11 +66,12 @@ def _unpacked(payload: bytes) -> Iterator[Item | Undecodable]:
         body = start + RESULT.size
         rest = body + lengths[0]
         reason = rest + lengths[1]
-        start = reason + lengths[2]
+        stage = reason + lengths[2]
+        start = stage + lengths[3]
         identity = payload[body:rest].decode()
         if flags & UNDECODABLE:
             known = None if flags & NO_MARKER else marker, None if flags & NO_IDENTITY else identity
-            yield Undecodable(*known, payload[reason:start].decode(), payload[rest:reason])
+            yield Undecodable(*known, payload[reason:stage].decode(), payload[rest:reason], payload[stage:start].decode())
         else:
             yield Item(marker, identity, bool(flags & DELETED), payload[rest:reason])
 
@@ -87,7 +91,7 @@ class Pages:
     """The pages under way: one frame in, at most one frame out."""
 
     def __init__(self) -> None:
-        self._open: dict[int, PageDecoder] = {}
+        self._open: dict[int, AnyDecoder] = {}
         self._took: dict[int, float] = {}
         self._closed = 0
 
@@ -97,15 +101,17 @@ class Pages:
         except FaultError as error:
             failure = {"code": error.code, "text": error.text}
         except PageError as error:
-            failure = {"text": str(error)}
+            failure = {"kind": type(error).__name__, "text": str(error)}
+        except MemoryError:
+            failure = {"kind": TooLarge.__name__, "text": "the page does not fit into the decoder's memory"}
         except Exception as error:  # a defect costs this page, not the others
-            failure = {"text": f"the decoder failed: {type(error).__name__}"}
+            failure = {"kind": PageError.__name__, "text": f"the decoder failed: {type(error).__name__}"}
         self._forget(page)
         return frame(FAILED, page, orjson.dumps(failure))
 
     def _answer(self, kind: bytes, page: int, payload: bytes) -> bytes:
         if kind == OPEN:
-            self._open[page] = PageDecoder(_loaded(payload))
+            self._open[page] = page_decoder(_loaded(payload))
         elif kind == ABANDON:
             self._forget(page)
         elif page not in self._open:
@@ -119,7 +125,7 @@ class Pages:
             return frame(CLOSED, page, took + rest)
         return b""
 
-    def _timed(self, page: int, decode: Callable[[PageDecoder], Results]) -> bytes:
+    def _timed(self, page: int, decode: Callable[[AnyDecoder], Results]) -> bytes:
         started = perf_counter()
         found = packed(decode(self._open[page]))
         self._took[page] = self._took.get(page, 0.0) + perf_counter() - started
@@ -150,6 +156,8 @@ def main() -> None:
     requests, answers = os.fdopen(os.dup(0), "rb", buffering=1 << 18), os.fdopen(os.dup(1), "wb")
     with suppress(AttributeError, OSError):  # Linux only, and the system may limit it
         fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, PIPE)
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as likelihood:
+        likelihood.write("1000")  # where memory ends, this process ends, not its parent
     os.dup2(2, 1)
     gc.disable()
     gc.collect()

@@ -11,52 +11,66 @@ MARKUP = b"<!"
 """A DOCTYPE begins like this in every encoding that writes ASCII as ASCII; the others that expat reads have zero bytes."""
 
 
+TRUNCATED = frozenset({3, 5, 6, 20})
+"""What expat says at the end of what is only too short: no element, unclosed token, partial character, unclosed CDATA."""
+
+
 class PageError(Exception):
     """An answer that cannot be read: garbled, truncated, with a DOCTYPE, or not the expected one. One line, without its data."""
+
+
+class NotWellFormed(PageError):
+    """An error in the middle: read with care, the rest of the page may be had."""
+
+
+class TooLarge(PageError):
+    """An item, or what stands between two, is larger than allowed."""
 
 
 class Document:
     """XML in pieces. A DOCTYPE is refused before anything of it is expanded: a parser of its own reads the prolog first."""
 
-    def __init__(self, *, prolog: bool = True) -> None:
-        """`prolog`: False where the whole document is known to hold no DOCTYPE."""
+    def __init__(self, *, prolog: bool = True, encoding: str | None = None) -> None:
+        """`prolog`: False where the whole document is known to hold no DOCTYPE. `encoding`: what it is in, whatever it says."""
         builder = TreeBuilder()
         self._top = builder.start("", {})  # an element of our own around the root: the public way to see a tree while it grows
-        self._parser = XMLParser(target=builder)  # noqa: S314 -- what defusedxml would refuse cannot come without a DOCTYPE
-        self._prolog = _Prolog() if prolog else None
+        self._parser = XMLParser(target=builder, encoding=encoding)  # noqa: S314 -- what defusedxml refuses needs a DOCTYPE
+        self._prolog = _Prolog(encoding) if prolog else None
         self._failed = False
 
     def feed(self, data: bytes | memoryview) -> None:
-        """At most PIECE bytes. Raises PageError for what is not well-formed, and ever after."""
+        """At most PIECE bytes. Raises PageError, NotWellFormed where it is that, and ever after."""
         self._translated(lambda: self._parser.feed(self._prolog.passed(data) if self._prolog else data))
 
     def close(self) -> Element:
         """The root element of the finished document. Raises PageError when it is truncated."""
-        self._translated(self._parser.close)
+        self._translated(self._parser.close, ending=True)
         return self._top[0]
 
     @property
     def root(self) -> Element | None:
         return self._top[0] if len(self._top) else None
 
-    def _translated(self, step: Callable[[], object]) -> None:
+    def _translated(self, step: Callable[[], object], *, ending: bool = False) -> None:
         if self._failed:
             raise PageError("the page has failed before")
         self._failed = True
         try:
             step()
         except (ParseError, expat.ExpatError, LookupError, TypeError, ValueError) as error:
-            raise PageError(f"not well-formed XML: {error}") from None  # a UnicodeError would hold the data
+            short = ending and getattr(error, "code", None) in TRUNCATED
+            kind, what = (PageError, "truncated XML") if short else (NotWellFormed, "not well-formed XML")
+            raise kind(f"{what}: {error}") from None  # a UnicodeError would hold the data
         self._failed = False
 
 
 class _Prolog:
     """Holds back what comes before the root element until that has been seen without a DOCTYPE."""
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str | None) -> None:
         self._held = b""
         self._root: list[str] = []
-        self._parser: expat.XMLParserType | None = expat.ParserCreate()
+        self._parser: expat.XMLParserType | None = expat.ParserCreate(encoding)
         self._parser.StartElementHandler = lambda name, _, seen=self._root: seen.append(name)
         self._parser.StartDoctypeDeclHandler = _refuse_doctype
 

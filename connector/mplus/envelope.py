@@ -32,12 +32,18 @@ def read_fault(body: bytes) -> tuple[str, str] | None:
     return fault_of(response) if response is not None and is_fault(response) else None
 
 
-def read_numbers(body: bytes) -> dict[str, int]:
-    """The integers right under the response element, by name. Raises PageError, or FaultError for a fault."""
+def read_numbers(body: bytes, response: str | None = None) -> dict[str, int]:
+    """The integers right under the response element, by name; `response`: its name.
+
+    Raises PageError for another answer and for one without any number, FaultError for a fault.
+    """
+    answer = answer_of(parse(body), response)
     numbers: dict[str, int] = {}
-    for child in answer_of(parse(body)):
+    for child in answer:
         if not len(child) and (number := integer_of(child)) is not None:
             numbers[local(child.tag)] = number
+    if not numbers:
+        raise PageError(f"{local(answer.tag)[:40]} holds no number")
     return numbers
 
 

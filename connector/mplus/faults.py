@@ -1,8 +1,9 @@
 """Failures of a call in our words: what comes next, and nothing that holds the secret."""
 
+import asyncio
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email.utils import parsedate_to_datetime
 from urllib.parse import quote, quote_plus
@@ -10,8 +11,10 @@ from urllib.parse import quote, quote_plus
 import aiohttp
 import httpx
 
-from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation
-from connector.mplus.pages import FaultError, PageError
+from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation, Unreadable
+from connector.mplus.document import NotWellFormed, PageError, TooLarge
+from connector.mplus.envelope import FaultError
+from connector.mplus.link import DecoderDied
 
 MISSING = (
     r"(?:the\s+)?(?:(?:method|operation|function)\s+)?{name}:?\s+(?:is\s+|was\s+)?not\s+(?:implemented|recogni[sz]ed|known|supported|found)\b",
@@ -25,29 +28,59 @@ A command's own content never decides it: a fault may repeat what the command ho
 DENIED = "the POS refuses ident or secret: check MPLUS_IDENT and MPLUS_SECRET"
 
 
+NOT_REACHED = "the POS cannot be reached: check MPLUS_URL, the network, and that its certificate is trusted"
+
+FOREIGN: Sequence[tuple[tuple[type[Exception], ...], type[Retry], str]] = (
+    ((aiohttp.ConnectionTimeoutError,), NotSent, "the POS could not be reached in time"),
+    ((aiohttp.ClientConnectorError, aiohttp.InvalidURL, httpx.InvalidURL), NotSent, NOT_REACHED),
+    ((aiohttp.ClientHttpProxyError,), NotSent, "the POS cannot be reached: the proxy refuses ({error})"),
+    ((TimeoutError,), Unanswered, "the POS did not answer in time"),
+    ((aiohttp.ClientError, httpx.HTTPError, httpx.StreamError, OSError), Unanswered, "the connection to the POS broke ({error})"),
+    ((Exception,), Unanswered, "the call failed ({error})"),
+)
+"""What libraries throw, and what it is to us: the first row that fits. Only what is known to come before sending is NotSent."""
+
+
 @contextmanager
 def translated(operation: str, secret: str) -> Iterator[None]:
-    """Foreign errors in our words. `from None`: the libraries' errors hold the request, and with it the secret."""
+    """Foreign errors in our words: nothing raw gets out. `from None`: the libraries' errors hold the request, and the secret."""
     try:
         yield
     except ConnectorError:
         raise
-    except (httpx.ConnectTimeout, httpx.PoolTimeout, aiohttp.ConnectionTimeoutError):
-        raise NotSent(f"{operation}: the POS could not be reached in time") from None
-    except (httpx.ConnectError, aiohttp.ClientConnectorError):
-        raise NotSent(
-            f"{operation}: the POS cannot be reached: check MPLUS_URL, the network, and that its certificate is trusted"
-        ) from None
-    except (httpx.TimeoutException, TimeoutError):
-        raise Unanswered(f"{operation}: the POS did not answer in time") from None
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError) as error:
-        raise Unanswered(f"{operation}: the connection to the POS broke ({type(error).__name__})") from None
     except FaultError as error:
         raise _fault(operation, _without(secret, error.code)[:100], _without(secret, error.text)[:500], error.after) from None
     except PageError as error:
         raise Retry(f"{operation}: the POS's answer cannot be read: {error}") from None
-    except Exception as error:  # whatever else a library throws: it may hold the request, and what was sent may be carried out
-        raise Unanswered(f"{operation}: the call failed ({type(error).__name__})") from None
+    except Exception as error:
+        raise _foreign(operation, error) from None
+    except asyncio.CancelledError:
+        if _cancelled():
+            raise
+        raise Unanswered(f"{operation}: the call was broken off") from None
+
+
+def _foreign(operation: str, error: Exception) -> Retry:
+    """By the error of aiohttp where there is one: httpx's transport calls a lost connection one that was never made."""
+    root = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
+    kind, text = next((kind, text) for kinds, kind, text in FOREIGN if isinstance(root, kinds))
+    return kind(f"{operation}: {text.format(error=type(root).__name__)}")
+
+
+def _cancelled() -> bool:
+    """Whether somebody wants this task to end; else something within a library was cancelled, and the error is no order."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
+
+
+@contextmanager
+def unreadable(operation: str) -> Iterator[None]:
+    """A page that came and cannot be read: whoever asked may ask in another way, so it is not asked once more as it was."""
+    try:
+        yield
+    except PageError as error:
+        careful = isinstance(error, (NotWellFormed, TooLarge, DecoderDied))
+        raise Unreadable(f"{operation}: the POS's answer cannot be read: {error}", careful=careful) from None
 
 
 def _without(secret: str, text: str) -> str:

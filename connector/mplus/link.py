@@ -11,10 +11,16 @@ from typing import IO
 import orjson
 
 from connector.mplus.child import ABANDON, CLOSED, FAILED, FOUND, FRAME, PIPE, TOOK, Results, frame, unpacked
-from connector.mplus.pages import FaultError, PageError
+from connector.mplus.pages import FaultError, NotWellFormed, PageError, TooLarge
 
 PATIENCE = 5.0
 """Seconds that the child gets to end by itself."""
+KINDS = {kind.__name__: kind for kind in (PageError, NotWellFormed, TooLarge)}
+"""Of what a page fails, by the name that the child gives it."""
+WATCHDOG_S = 10.0
+"""The child gets this long for one frame: one that answers none of those it has for so long is ended."""
+LAST_WORD_S = 1.0
+"""Of them, what is kept for answers that have come while this process itself was held up."""
 HIDDEN = ("KAFKA_", "MPLUS_")
 """Settings, secrets among them, that the child has no use for."""
 
@@ -23,16 +29,26 @@ class DecoderDied(PageError):
     """The child process ended while the page was under way: read the page again."""
 
 
+class DecoderUnavailable(PageError):
+    """No child process can be started now (memory, descriptors, processes): nothing is wrong with the page."""
+
+
 class RemotePage:
     """What the parent knows of a page: the items that came back, the frames in flight, how it ended, seconds of decoding."""
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.closing = False
         self.seconds = 0.0
         self.closed = False
         self._found: Results = []
         self._failure: Callable[[], Exception] | None = None
         self._news = asyncio.Event()
+
+    @property
+    def awaited(self) -> bool:
+        """Is the child to answer something?"""
+        return self.in_flight > 0 or (self.closing and not self.closed)
 
     def take(self) -> Results:
         """The items that came back since the last time. Raises what the page failed of."""
@@ -73,17 +89,22 @@ class Child:
         self._answers = answers
         self._pages: dict[int, RemotePage] = {}
         self._last = 0
+        self._watchdog: asyncio.TimerHandle | None = None
         self._reading = asyncio.create_task(self._read())
 
     @classmethod
     async def start(cls) -> "Child":
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-P", "-m", "connector.mplus.child"),
-            env={name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)},
-            limit=PIPE,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )
+        """Raises DecoderUnavailable."""
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "connector.mplus.child"),
+                env={name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)},
+                limit=PIPE,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )
+        except (OSError, MemoryError, RuntimeError) as error:  # the last: no thread to wait for it
+            raise DecoderUnavailable(f"no decoder process can be started: {error}") from None
         if process.stdin is None or process.stdout is None:
             raise RuntimeError("a child process without pipes")
         _widen(process.stdin.get_extra_info("pipe"))
@@ -105,6 +126,7 @@ class Child:
         """Raises DecoderDied when the child is gone."""
         try:
             self._requests.write(data)
+            self._watch()
             await self._requests.drain()
         except (ConnectionError, RuntimeError):
             raise _died() from None
@@ -112,6 +134,7 @@ class Child:
     async def end(self) -> None:
         """Let the child end, or make it."""
         self.alive = False
+        self._rest()
         self._requests.close()
         try:
             await asyncio.wait_for(self._process.wait(), PATIENCE)
@@ -126,9 +149,31 @@ class Child:
             while True:
                 kind, number, length = FRAME.unpack(await answers.readexactly(FRAME.size))
                 self._dispatch(kind, number, await answers.readexactly(length))
+                self._rest()
+                self._watch()
         self.alive = False
+        self._rest()
         for page in self._pages.values():
             page.fail(_died)
+
+    def _watch(self) -> None:
+        """From the moment that something is awaited, and again from each answer."""
+        if self._watchdog is None and self.alive and any(page.awaited for page in self._pages.values()):
+            self._watchdog = asyncio.get_running_loop().call_later(WATCHDOG_S - LAST_WORD_S, self._doubt)
+
+    def _rest(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.cancel()
+            self._watchdog = None
+
+    def _doubt(self) -> None:
+        self._watchdog = asyncio.get_running_loop().call_later(LAST_WORD_S, self.kill)
+
+    def kill(self) -> None:
+        """End it at once: its pages are told."""
+        self.alive = False
+        with suppress(ProcessLookupError):
+            self._process.kill()
 
     def _dispatch(self, kind: bytes, number: int, payload: bytes) -> None:
         page = self._pages.get(number)
@@ -157,4 +202,4 @@ def _failure(payload: bytes) -> Callable[[], Exception]:
     told = orjson.loads(payload)
     if "code" in told:
         return lambda: FaultError(told["code"], told["text"])
-    return lambda: PageError(told["text"])
+    return lambda: KINDS[told["kind"]](told["text"])

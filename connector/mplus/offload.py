@@ -6,16 +6,22 @@ from time import perf_counter
 from types import TracebackType
 from typing import Protocol
 
+from connector.mplus.careful import page_decoder
 from connector.mplus.child import CLOSE, DATA, OPEN, Results, dumped, frame
-from connector.mplus.link import Child, DecoderDied, RemotePage
-from connector.mplus.pages import PageDecoder, PageSpec
+from connector.mplus.link import Child, DecoderDied, DecoderUnavailable, RemotePage
+from connector.mplus.pages import PageSpec
 
-__all__ = ["Decoder", "DecoderDied", "DecoderProcess", "Decoding", "InlineDecoder"]
+__all__ = ["Decoder", "DecoderDied", "DecoderProcess", "DecoderUnavailable", "Decoding", "InlineDecoder"]
 
 SENT_AT_ONCE = 1 << 17
 """Bytes gathered before they are sent to the child: fewer, larger frames cost the parent less."""
 IN_FLIGHT = 4
-"""Frames of a page on their way to the child and back: enough to read the network meanwhile, and a bound on what is buffered."""
+"""Frames of a page on their way to the child and back: enough to read the network meanwhile, and a bound on what is buffered.
+
+Also what keeps pages fair to each other: the child takes frames as they come, so a page waits for so many of each other one's.
+"""
+CAREFUL_AT_ONCE = 8
+"""Children for careful pages at a time: each has its own, of some 20 MB. More of these pages wait; other pages do not."""
 
 
 class Decoding(Protocol):
@@ -52,7 +58,7 @@ class InlineDecoder:
 
 class _InlineDecoding:
     def __init__(self, spec: PageSpec) -> None:
-        self._page = PageDecoder(spec)
+        self._page = page_decoder(spec)
         self.seconds = 0.0
 
     async def feed(self, chunk: bytes) -> Results:
@@ -73,11 +79,16 @@ class _InlineDecoding:
 
 
 class DecoderProcess:
-    """Decodes in a child process, which starts when it is needed, and again after it died. An async context manager."""
+    """Decodes in a child process, which starts when it is needed, and again after it died. An async context manager.
+
+    A careful page gets a child of its own, for it may be what kills it.
+    """
 
     def __init__(self) -> None:
         self._child: Child | None = None
         self._starting = asyncio.Lock()
+        self._careful = asyncio.Semaphore(CAREFUL_AT_ONCE)
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> "DecoderProcess":
         return self
@@ -85,6 +96,7 @@ class DecoderProcess:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._child is not None:
             await self._child.end()
+        await asyncio.gather(*self._ending)
 
     @property
     def pid(self) -> int | None:
@@ -93,7 +105,7 @@ class DecoderProcess:
 
     def open(self, spec: PageSpec) -> Decoding:
         """A new page."""
-        return _RemoteDecoding(self, spec)
+        return RemoteDecoding(self, spec)
 
     async def child(self) -> "Child":
         """A running child."""
@@ -104,8 +116,32 @@ class DecoderProcess:
                 self._child = await Child.start()
             return self._child
 
+    async def own_child(self) -> "Child":
+        """One for a page alone: whoever asked gives it back to `end`."""
+        await self._careful.acquire()
+        try:
+            return await Child.start()
+        except BaseException:
+            self._careful.release()
+            raise
 
-class _RemoteDecoding:
+    def end(self, child: "Child") -> None:
+        """The page of this child is done."""
+        task = asyncio.get_running_loop().create_task(self._end(child))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+
+    async def _end(self, child: "Child") -> None:
+        try:
+            child.kill()
+            await child.end()
+        finally:
+            self._careful.release()
+
+
+class RemoteDecoding:
+    """One page under way in a child."""
+
     def __init__(self, process: DecoderProcess, spec: PageSpec) -> None:
         self._process = process
         self._spec = spec
@@ -117,9 +153,16 @@ class _RemoteDecoding:
 
     @property
     def seconds(self) -> float:
+        """See Decoding."""
         return self._page.seconds
 
+    @property
+    def in_flight(self) -> int:
+        """Frames that the child has not answered."""
+        return self._page.in_flight
+
     async def feed(self, chunk: bytes) -> Results:
+        """See Decoding."""
         self._gathered.append(chunk)
         self._size += len(chunk)
         if self._size >= SENT_AT_ONCE:
@@ -127,14 +170,21 @@ class _RemoteDecoding:
         return self._page.take()
 
     async def close(self) -> Results:
+        """See Decoding."""
         await self._send()
-        await (await self._opened()).send(frame(CLOSE, self._number))
+        child = await self._opened()
+        self._page.closing = True
+        await child.send(frame(CLOSE, self._number))
         await self._page.until(lambda page: page.closed)
         return self._page.take()
 
     def abandon(self) -> None:
-        if self._child is not None:
-            self._child.forget(self._number)
+        """See Decoding."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.forget(self._number)
+            if self._spec.careful:
+                self._process.end(child)
 
     async def _send(self) -> None:
         data, self._gathered, self._size = b"".join(self._gathered), [], 0
@@ -146,7 +196,7 @@ class _RemoteDecoding:
 
     async def _opened(self) -> "Child":
         if self._child is None:
-            self._child = await self._process.child()
+            self._child = await (self._process.own_child() if self._spec.careful else self._process.child())
             self._number = self._child.remember(self._page)
             await self._child.send(frame(OPEN, self._number, dumped(self._spec)))
         return self._child

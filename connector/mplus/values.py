@@ -2,11 +2,15 @@
 
 Sources: reference/ of this project for the vendor's own dates (`timezone` in minutes, east positive; Europe/Amsterdam where it is
 missing); XML Schema part 2 for the rest. An empty element is None here; text is dealt with where elements are read.
+
+A date or time is said in RFC 3339, as the schemas promise: 24:00:00 is midnight of the next day, a leap second the beginning of
+the next minute. One that no calendar has, or RFC 3339 cannot say (a zero part, 30 February, a year beyond 9999), is None: it must
+not cost the item. Only what is not written as a date at all is an error, for that is a changed API.
 """
 
 import re
 from collections.abc import Callable
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import cache, lru_cache
 from typing import Generic, TypeVar
 from xml.etree.ElementTree import Element
@@ -96,27 +100,32 @@ def _decimal(text: str) -> str:
 
 
 def _date_text(text: str) -> str | None:
-    match = re.fullmatch(r"([0-9]{4}-[0-9]{2}-[0-9]{2})(?:Z|[+-][0-9]{2}:[0-9]{2})?", text)
+    match = re.fullmatch(rf"{DAY}(?:{ZONE})?", text)
     if not match:
         raise InvalidValue(f"{shown(text)} is not a date")
-    year, month, day = (int(part) for part in match[1].split("-"))
-    return _day(year, month, day)
+    return _day(*_numbers(match["year"], match["month"], match["day"]))
 
 
 def _date_time_text(text: str) -> str | None:
-    match = re.fullmatch(r"([0-9-]{10})T([0-9]{2}:[0-9]{2}:[0-9]{2})(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})?", text)
+    match = re.fullmatch(rf"{DAY}T{CLOCK}(?P<zone>{ZONE})?", text)
     if not match:
         raise InvalidValue(f"{shown(text)} is not a date and time")
-    day = _date_text(match[1])
-    if day is None:
+    day = _day(*_numbers(match["year"], match["month"], match["day"]))
+    wall = _wall(day, *_numbers(match["hour"], match["min"], match["sec"])) if day else None
+    if wall is None:
         return None
-    try:
-        wall = datetime.fromisoformat(f"{day}T{match[2]}{match[4] or ''}")
-    except ValueError:
-        raise InvalidValue(f"{shown(text)} is not a date and time") from None
-    return text if match[4] else text + _offset(_amsterdam(wall, None))
+    zone = match["zone"] or _offset(_amsterdam(wall, None)) or ""
+    return f"{wall.isoformat()}{match['part'] or ''}{zone}" if re.fullmatch(SAID_ZONE, zone) else None
 
 
+def _numbers(*texts: str) -> list[int]:
+    return [int(text) if len(text) < 10 else 1 << 31 for text in texts]
+
+
+DAY = r"(?P<year>-?[0-9]{4,})-(?P<month>[0-9]{2})-(?P<day>[0-9]{2})"
+CLOCK = r"(?P<hour>[0-9]{2}):(?P<min>[0-9]{2}):(?P<sec>[0-9]{2})(?P<part>\.[0-9]+)?"
+SAID_ZONE = r"Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9]"
+ZONE = r"Z|[+-][0-9]{2}:[0-9]{2}"
 INTEGERS = _Integers(_integer)
 BOOLEANS = Table(_boolean)
 DECIMALS = _Decimals(_decimal)
@@ -125,18 +134,27 @@ DATE_TIMES = Table(_date_time_text)
 
 
 def _day(year: int, month: int, day: int) -> str | None:
-    """ISO 8601; None for the zero date, by which the POS says that there is none."""
-    if year == month == day == 0:
-        return None
+    """ISO 8601; None where there is no such day. With a zero part the POS says that there is none."""
     try:
         return date(year, month, day).isoformat()
     except (ValueError, OverflowError):
-        raise InvalidValue(f"there is no day {year}-{month}-{day}") from None
+        return None
 
 
-def _offset(minutes: int) -> str:
+def _wall(day: str, hour: int, minute: int, second: int) -> datetime | None:
+    """That moment on the clock of that day; None where no clock shows it. 24:00:00 and leap seconds are the moment after."""
+    leap = second in {60, 61}
+    midnight = (hour, minute, second) == (24, 0, 0)
+    try:
+        wall = datetime.fromisoformat(day).replace(hour=0 if midnight else hour, minute=minute, second=59 if leap else second)
+        return wall + timedelta(days=midnight, seconds=leap)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _offset(minutes: int) -> str | None:
     if abs(minutes) >= 24 * 60:
-        raise InvalidValue(f"{minutes} minutes is not an offset from UTC")
+        return None
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours:02d}:{rest:02d}"
 
@@ -166,7 +184,7 @@ OFFSETS = Table(lambda text: _offset(_integer(text)))
 
 
 def soap_date(element: Element) -> str | None:
-    """SoapMplusDate → `YYYY-MM-DD`; None when empty or all zero."""
+    """SoapMplusDate → `YYYY-MM-DD`; None when empty, or no day."""
     if [part.tag for part in element] == DAY_TAGS and not any(map(len, element)):
         day, month, year = [part.text for part in element]
         return _day_of(year, month, day)
@@ -175,7 +193,7 @@ def soap_date(element: Element) -> str | None:
 
 
 def soap_date_time(element: Element) -> str | None:
-    """SoapMplusDateTime → ISO 8601 with offset; None when empty or when its day is all zero."""
+    """SoapMplusDateTime → ISO 8601 with offset; None when empty, or no moment."""
     if [part.tag for part in element] == MOMENT_TAGS and not any(map(len, element)):
         second, minute, hour, day, month, year, _, zone = [part.text for part in element]
         if (
@@ -194,13 +212,12 @@ def _any_date_time(parts: Parts) -> str | None:
     day = _day_of(parts.get("year"), parts.get("mon"), parts.get("day")) if parts else None
     if day is None:
         return None
-    hour, minute, second = (_number(name, parts.get(name)) for name in ("hour", "min", "sec"))
-    try:
-        wall = datetime.fromisoformat(day).replace(hour=hour, minute=minute, second=second)
-    except (ValueError, OverflowError):
-        raise InvalidValue(f"there is no time {hour}:{minute}:{second}") from None
-    offset = OFFSETS[parts.get("timezone")]
-    return wall.isoformat() + (offset or _offset(_amsterdam(wall, BOOLEANS[parts.get("isdst")])))
+    hour, minute, second = (_number(name, parts) for name in ("hour", "min", "sec"))
+    zone, summer = INTEGERS[parts.get("timezone")], BOOLEANS[parts.get("isdst")]
+    if hour is None or minute is None or second is None or (wall := _wall(day, hour, minute, second)) is None:
+        return None
+    offset = _offset(_amsterdam(wall, summer) if zone is None else zone)
+    return wall.isoformat() + offset if offset else None
 
 
 def _parts(element: Element, known: tuple[str, ...]) -> Parts:
@@ -209,16 +226,18 @@ def _parts(element: Element, known: tuple[str, ...]) -> Parts:
         raise InvalidValue("not the parts of a date")
     if not parts and (element.text or "").strip(WHITESPACE):
         raise InvalidValue("text where the parts of a date are expected")
+    if missing := [name for name in DAY_PARTS if parts and name not in parts]:
+        raise InvalidValue(f"{missing[0]} is missing")
     return parts
 
 
 @lru_cache(maxsize=4096)
 def _day_of(year: str | None, month: str | None, day: str | None) -> str | None:
-    return _day(_number("year", year), _number("mon", month), _number("day", day))
+    parts = INTEGERS[year], INTEGERS[month], INTEGERS[day]
+    return _day(*parts) if None not in parts else None  # type: ignore[arg-type]
 
 
-def _number(name: str, text: str | None) -> int:
-    value = INTEGERS[text]
-    if value is None:
+def _number(name: str, parts: Parts) -> int | None:
+    if name not in parts:
         raise InvalidValue(f"{name} is missing")
-    return value
+    return INTEGERS[parts[name]]

@@ -1,17 +1,15 @@
 """The state of this worker's shards, partitions and commands, kept from events: for `/status`, the status topic, the terminal."""
 
-from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from connector.clock import Clock
 from connector.events import (
+    CallBegan,
     CallMade,
-    DeadLettered,
     Event,
-    HeadSeen,
-    PageCommitted,
+    HeadUnknown,
     PartitionLost,
     PartitionOwned,
     PartitionsAssigned,
@@ -19,29 +17,14 @@ from connector.events import (
     ShardEvent,
     ShardStarted,
     ShardStopped,
-    StateChanged,
 )
+from connector.ops.calls import Calls
 from connector.ops.orders import COMMANDS, Orders
-
-RATE_OVER = 30.0
-"""Seconds over which the rate is an average."""
+from connector.ops.rows import Moment, Row
+from connector.ops.wording import rfc3339
 
 RECENT = 300.0
-"""Seconds for which a call tells whether the POS answers; whoever has work there makes one more often."""
-
-
-@dataclass(slots=True)
-class Row:
-    """One shard. Markers; `unread_since` is monotonic time; `recent` holds (time, items) of committed pages."""
-
-    state: str
-    position: int
-    head: int | None = None
-    reason: str = ""
-    unread_since: float | None = None
-    items: int = 0
-    dead_letters: int = 0
-    recent: deque[tuple[float, int]] = field(default_factory=deque)
+"""Seconds for which a call tells whether the POS answers, where this worker has nothing to ask it now."""
 
 
 class Board:
@@ -54,7 +37,7 @@ class Board:
         self._rows: dict[tuple[str, str], Row] = {}
         self._partitions: set[tuple[str, int]] = set()
         self._assigned: dict[str, int] = {}
-        self._faults: dict[str, tuple[str, float]] = {}
+        self._calls = Calls()
         self._orders = Orders()
 
     def __call__(self, event: Event) -> None:
@@ -70,39 +53,31 @@ class Board:
             self._assigned[event.group] = event.count
         elif isinstance(event, Rejoining):
             self._assigned.pop(event.group, None)
-        elif isinstance(event, CallMade):
-            self._faults[event.administration] = ("" if event.answered else event.fault, self._clock.monotonic())
+        elif isinstance(event, CallBegan | CallMade):
+            self._calls(event, self._clock.monotonic())
         else:
             self._orders(event)
 
     def _shard(self, event: ShardEvent) -> None:
         key = (event.administration, event.entity)
         if isinstance(event, ShardStarted):
-            self._rows[key] = Row(event.state, event.marker)
+            self._rows[key] = Row(event.state, event.marker, unknown=self._moment(self._clock.monotonic()))
         elif isinstance(event, ShardStopped):
             self._rows.pop(key, None)
             self._let_go(event.administration)
         elif key in self._rows:
-            self._update(self._rows[key], event)
+            at = event.since if isinstance(event, HeadUnknown) else self._clock.monotonic()
+            self._rows[key].take(event, self._moment(at))
+
+    def _moment(self, seconds: float) -> Moment:
+        ago = timedelta(seconds=self._clock.monotonic() - seconds)
+        return Moment(seconds, rfc3339(self._clock.wall() - ago))
 
     def _let_go(self, administration: str) -> None:
         """Of an administration that is no longer this worker's, its last call tells nothing: another one makes the next."""
         commands = (topic for topic, _ in self._partitions if topic == administration + COMMANDS)
         if not any(name == administration for name, _ in self._rows) and not any(commands):
-            self._faults.pop(administration, None)
-
-    def _update(self, row: Row, event: ShardEvent) -> None:
-        match event:
-            case HeadSeen(head=head, unread_since=since):
-                row.head, row.unread_since = head, since
-            case PageCommitted(marker=marker, items=items, unread_since=since):
-                row.position, row.unread_since = marker, since
-                row.items += items
-                row.recent.append((self._clock.monotonic(), items))
-            case StateChanged(state=state, reason=reason):
-                row.state, row.reason = state, reason
-            case DeadLettered():
-                row.dead_letters += 1
+            self._calls.forget(administration)
 
     @property
     def partitions(self) -> set[tuple[str, int]]:
@@ -116,45 +91,43 @@ class Board:
 
     @property
     def faults(self) -> dict[str, str]:
-        """Per administration: the kind of failure of its last call, empty when it answered, be it with a refusal.
+        """Per administration that this worker asks: why its POS counts as not answering; empty when it answers, be it with a no.
 
-        A call of long ago tells nothing: who stands by makes none.
+        Where there is nothing to ask it now, a call of long ago tells nothing: who stands by makes none.
         """
-        oldest = self._clock.monotonic() - RECENT
-        return {name: fault for name, (fault, at) in self._faults.items() if at > oldest}
+        now = self._clock.monotonic()
+        return {name: outage.kind if (outage := self._calls.outage(name, now)) else "" for name in self._asked(now)}
+
+    @property
+    def outages(self) -> dict[str, str]:
+        """Per administration whose POS does not answer: that in words, with since when."""
+        now = self._clock.monotonic()
+        found = {name: outage for name in self._asked(now) if (outage := self._calls.outage(name, now))}
+        return {name: f"{outage.words}, since {self._moment(outage.since).stamp}" for name, outage in found.items()}
+
+    @property
+    def oldest_calls(self) -> dict[str, float]:
+        """Per administration that this worker asks: seconds since the oldest call under way began; 0 where there is none."""
+        now = self._clock.monotonic()
+        return {name: self._calls.oldest(name, now) for name in self._asked(now)}
+
+    def _asked(self, now: float) -> list[str]:
+        working = {name for name, _ in self._rows} | self._orders.working
+        return [name for name, recent in self._calls.told(now, RECENT).items() if recent or name in working]
 
     @property
     def commands(self) -> dict[tuple[str, str], dict[str, int]]:
         """The order commands of this worker, counted, by (administration, command); see ops.orders."""
         return self._orders.rows()
 
+    @property
+    def unknown(self) -> dict[tuple[str, str], float]:
+        """By (administration, entity): for how many seconds the POS's head has not been known; 0 when it is."""
+        now = self._clock.monotonic()
+        return {key: row.unknown_seconds(now) for key, row in self._rows.items()}
+
     def rows(self, keys: Iterable[tuple[str, str]] | None = None) -> dict[tuple[str, str], dict[str, Any]]:
         """Rows as they are shown and published, by (administration, entity)."""
         wanted = list(self._rows) if keys is None else list(keys)
-        return {key: self._shown(self._rows[key]) for key in wanted if key in self._rows}
-
-    def _shown(self, row: Row) -> dict[str, Any]:
-        position = max(row.position, 0)
-        head = row.head
-        if head is not None and row.state != "head-regressed":
-            head = max(head, position)  # a page may have shown more than the last head
-        return {
-            "head": head,
-            "position": position,
-            "backlog": None if head is None else max(0, head - position),
-            "age": 0.0 if row.unread_since is None else round(self._clock.monotonic() - row.unread_since, 3),
-            "rate": self._rate(row),
-            "items": row.items,
-            "deadLetters": row.dead_letters,
-            "state": row.state,
-            "reason": row.reason,
-            "owner": self._owner,
-            "digest": self._digest,
-            "at": self._clock.stamp(),
-        }
-
-    def _rate(self, row: Row) -> float:
-        oldest = self._clock.monotonic() - RATE_OVER
-        while row.recent and row.recent[0][0] < oldest:
-            row.recent.popleft()
-        return round(sum(items for _, items in row.recent) / RATE_OVER, 2)
+        now, written = self._clock.monotonic(), {"owner": self._owner, "digest": self._digest, "at": self._clock.stamp()}
+        return {key: self._rows[key].shown(now) | written for key in wanted if key in self._rows}

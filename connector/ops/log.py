@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -17,8 +18,12 @@ from connector.events import (
     ControlAnswered,
     DeadLettered,
     Event,
+    ItemsBelow,
+    LateFound,
+    ListenerFailed,
     MessageRefused,
     PageCommitted,
+    PageLimited,
     PartitionFailed,
     PartitionLost,
     PartitionOwned,
@@ -27,12 +32,13 @@ from connector.events import (
     StateChanged,
     TransactionEnded,
 )
+from connector.ops.libraries import LibraryLog
+from connector.ops.stream import Line, LogStream, write
+
+__all__ = ["Line", "configure", "hush", "line_of", "log_event", "write"]
 
 URL_PRINTERS = ("httpx", "httpcore")
 """Loggers that print request URLs, and so the POS secret."""
-
-Line = tuple[str, str, Mapping[str, object]]
-"""Level, text, fields."""
 
 LOUDNESS = {"succeeded": "info", "rejected": "warning", "unknown": "error"}
 
@@ -47,22 +53,19 @@ def hush() -> None:
 
 
 def configure(style: str, level: str) -> None:
-    """Set up logging for the process. `style`: console or json."""
+    """Set up logging for the process, that of libraries too. `style`: console or json."""
     hush()
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s %(message)s", stream=sys.stderr, force=True)
-    renderer: Any = (
-        structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
-    )
+    renderer: Any = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=_coloured())
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # looked up each time: the live summary redirects it
+        logger_factory=LogStream(),
     )
+    logging.basicConfig(level=logging.WARNING, handlers=[LibraryLog(time.monotonic)], force=True)
 
 
-def write(level: str, text: str, **fields: object) -> None:
-    """Write a line."""
-    getattr(structlog.get_logger(), level)(text, **fields)
+def _coloured() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def log_event(event: Event) -> None:
@@ -144,6 +147,9 @@ LINES: Mapping[type[Event], Callable[[Any], Line | None]] = {
     ShardStarted: _always("debug", "entity taken", "administration", "entity", "marker", "state"),
     PageCommitted: _page_committed,
     DeadLettered: _always("warning", "dead letter", "administration", "entity", "stage", "marker", "reason"),
+    LateFound: _always("info", "late items found", "administration", "entity", "items"),
+    ItemsBelow: _always("warning", "items below the marker: not published", "administration", "entity", "asked", "items"),
+    PageLimited: _always("info", "pages are asked with another limit", "administration", "entity", "limit", "reason"),
     CallRetried: _always("info", "call repeated", "administration", "operation", "attempt", "fault"),
     TransactionEnded: _transaction_ended,
     PartitionOwned: _always("info", "partition taken", "topic", "partition", "seconds"),
@@ -155,5 +161,6 @@ LINES: Mapping[type[Event], Callable[[Any], Line | None]] = {
     CommandsLost: _commands_lost,
     CommandsRemade: _always("error", "command topic made anew", "administration", "partition", "offset"),
     CommandsHeldBack: _held_back,
+    ListenerFailed: _always("error", "a listener fails", "listener", "reason"),
 }
 """What is written of each event; of any other, nothing."""

@@ -9,19 +9,11 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disa
 
 from connector.events import (
     CallMade,
-    CallRetried,
     CommandEnded,
     CommandsHeldBack,
-    CommandsLost,
-    CommandTaken,
-    DeadLettered,
     Event,
     LedgerCounted,
     MessageRefused,
-    PageCommitted,
-    PageDecoded,
-    PageRead,
-    PartitionFailed,
     PartitionLost,
     PartitionOwned,
     ShardStarted,
@@ -29,29 +21,35 @@ from connector.events import (
     StateChanged,
     TransactionEnded,
 )
+from connector.ops import Watch
 from connector.ops.board import Board
 from connector.ops.orders import COMMANDS
 from connector.ops.series import (
+    BEGUN_OF_A_SHARD,
     BUCKETS,
+    COUNTED,
     COUNTERS,
+    FIELDS,
     GAUGES,
     HISTOGRAMS,
     LETTERS,
     LETTERS_OF_COMMANDS,
+    LISTENERS,
+    OBSERVED,
     OF_A_SHARD,
     ORDER_COMMAND,
     OUTCOMES,
     SECONDS,
+    SHOWN,
 )
-
-"""How the name of a command topic ends, after its administration's."""
+from connector.ops.stream import log_stream
 
 
 @dataclass(frozen=True, slots=True)
 class Share:
     """What a worker may get to do: (administration, entity) and (administration, command) pairs, the partitions of its topics.
 
-    `digest` is that of its settings.
+    `digest` is that of its settings, `page_size` what pages are asked with to begin with.
     """
 
     version: str
@@ -59,15 +57,20 @@ class Share:
     shards: Sequence[tuple[str, str]]
     commands: Sequence[tuple[str, str]]
     partitions: Sequence[tuple[str, int]]
+    page_size: int = 0
 
 
-class Metrics:
+class Metrics(Watch):
     """Listens to events; `registry` is what `/metrics` shows."""
 
     def __init__(self, board: Board) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, and nothing reads them
         self.registry = registry = CollectorRegistry()
         self._board = board
+        self._page_size = 0
+        self._states: dict[tuple[str, str], str] = {}
+        self._log = log_stream()
+        self._lost_before = self._log.lost
         self._gauges = {name: Gauge(*row, registry=registry) for name, row in GAUGES.items()}
         self._counters = {name: Counter(*row, registry=registry) for name, row in COUNTERS.items()}
         self._times = {
@@ -77,6 +80,9 @@ class Metrics:
     def expect(self, share: Share) -> None:
         """Begin the counters that alerts watch at 0: an increase to the first one would not be seen."""
         self._gauges["info"].labels(share.version, share.digest).set(1)
+        self._page_size = share.page_size
+        for listener in LISTENERS:
+            self._counters["listener"].labels(listener)
         for topic, count in share.partitions:
             self._gauges["shared"].labels(topic).set(count)
             self._gauges["partitions"].labels(topic).set(0)
@@ -84,6 +90,8 @@ class Metrics:
             self._counters["failed"].labels(topic)
         for shard in share.shards:
             self._gauges["configured"].labels(*shard).set(1)
+            for name in BEGUN_OF_A_SHARD:
+                self._counters[name].labels(*shard)
             self._begin("letters", shard, LETTERS)
         for administration, command in share.commands:
             self._counters["commands lost"].labels(administration)
@@ -96,56 +104,73 @@ class Metrics:
 
     def __call__(self, event: Event) -> None:
         """Count an event."""
-        count = COUNTED.get(type(event))
-        if count is not None:
-            count(self, event)
+        for name, amount in COUNTED.get(type(event), ()):
+            of = self._counters[name].labels(*_labels(COUNTERS[name][2], event))
+            of.inc(getattr(event, amount) if amount else 1)
+        if (time := OBSERVED.get(type(event))) is not None:
+            self._times[time].labels(*_labels(HISTOGRAMS[time][2], event)).observe(event.seconds)  # type: ignore[attr-defined]
+        if (shown := SHOWN.get(type(event))) is not None:
+            self._show(*shown, event)
+        if (keep := KEPT.get(type(event))) is not None:
+            keep(self, event)
 
     def collect(self) -> None:
         """Bring the gauges up to date: ages grow while nothing happens."""
         for key, row in self._board.rows().items():
-            self._gauges["position"].labels(*key).set(row["position"])
-            self._gauges["age"].labels(*key).set(row["age"])
-            if row["head"] is not None:
-                self._gauges["head"].labels(*key).set(row["head"])
-                self._gauges["backlog"].labels(*key).set(row["backlog"])
-        self._gauges["reachable"].clear()
-        for name, fault in self._board.faults.items():
-            self._gauges["reachable"].labels(name).set(not fault)
+            for name in ("position", "head", "backlog", "age"):
+                self._set(name, key, row[name])
+        for key, seconds in self._board.unknown.items():
+            self._gauges["unknown"].labels(*key).set(seconds)
+        for name in ("reachable", "oldest call"):
+            self._gauges[name].clear()
+        for administration, fault in self._board.faults.items():
+            self._gauges["reachable"].labels(administration).set(not fault)
+        for administration, seconds in self._board.oldest_calls.items():
+            self._gauges["oldest call"].labels(administration).set(seconds)
         for key, command in self._board.commands.items():
             self._gauges["in flight"].labels(*key).set(command["inFlight"])
             self._gauges["waiting"].labels(*key).set(command["waiting"])
+        self._counters["log lost"].inc(self._log.lost - self._lost_before)
+        self._lost_before = self._log.lost
 
-    def _started(self, event: ShardStarted | StateChanged) -> None:
+    def _set(self, name: str, key: tuple[str, ...], value: float | None) -> None:
+        """What is not known is not shown: 0 would be a lie, and NaN would spoil sums."""
+        if value is None:
+            self._remove(name, *key)
+        else:
+            self._gauges[name].labels(*key).set(value)
+
+    def _remove(self, name: str, *labels: str) -> None:
+        with contextlib.suppress(KeyError):  # not every one was ever shown
+            self._gauges[name].remove(*labels)
+
+    def _show(self, name: str, amount: str, event: Any) -> None:
+        if (event.administration, event.entity) in self._states:  # else it is another worker's by now
+            self._gauges[name].labels(*_labels(GAUGES[name][2], event)).set(getattr(event, amount))
+
+    def _state(self, event: ShardStarted | StateChanged) -> None:
         key = (event.administration, event.entity)
+        if isinstance(event, ShardStarted):
+            self._gauges["gaps"].labels(*key).set(0)
+            self._gauges["limit"].labels(*key).set(self._page_size)
+        elif key not in self._states:
+            return
         self._gauges["regressed"].labels(*key).set(event.state == "head-regressed")
         self._gauges["running"].labels(*key).set(event.state == "running")
+        self._remove("state", *key, self._states.get(key, ""))
+        self._gauges["state"].labels(*key, event.state).set(1)
+        self._states[key] = event.state
 
     def _stopped(self, event: ShardStopped) -> None:
+        key = (event.administration, event.entity)
+        self._remove("state", *key, self._states.pop(key, ""))
         for name in OF_A_SHARD:
-            with contextlib.suppress(KeyError):  # not every shard had a head yet
-                self._gauges[name].remove(event.administration, event.entity)
-
-    def _page_read(self, event: PageRead) -> None:
-        self._counters["pages"].labels(event.administration, event.entity).inc()
-        self._counters["items read"].labels(event.administration, event.entity).inc(event.items)
-        self._times["page"].labels(event.administration, event.entity).observe(event.seconds)
-
-    def _page_decoded(self, event: PageDecoded) -> None:
-        self._times["decode"].labels(event.administration, event.operation).observe(event.seconds)
-
-    def _page_committed(self, event: PageCommitted) -> None:
-        self._counters["items"].labels(event.administration, event.entity).inc(event.items)
-
-    def _dead_lettered(self, event: DeadLettered) -> None:
-        self._counters["letters"].labels(event.administration, event.entity, event.stage).inc()
+            self._remove(name, *key)
 
     def _called(self, event: CallMade) -> None:
         self._times["call"].labels(event.administration, event.operation).observe(event.seconds)
-        if event.fault:
+        if event.fault and not event.cancelled:
             self._counters["faults"].labels(event.administration, event.operation, event.fault).inc()
-
-    def _retried(self, event: CallRetried) -> None:
-        self._counters["retries"].labels(event.administration, event.operation, event.fault).inc()
 
     def _transacted(self, event: TransactionEnded) -> None:
         if event.lost:
@@ -158,8 +183,7 @@ class Metrics:
         self._gauges["partitions"].labels(event.topic).set(owned)
         if isinstance(event, PartitionLost) and event.topic.endswith(COMMANDS):
             for name in ("ledger", "held back"):
-                with contextlib.suppress(KeyError):  # it may not have been read back yet
-                    self._gauges[name].remove(event.topic.removesuffix(COMMANDS), str(event.partition))
+                self._remove(name, event.topic.removesuffix(COMMANDS), str(event.partition))
 
     def _ledger(self, event: LedgerCounted) -> None:
         self._gauges["ledger"].labels(event.administration, event.partition).set(event.entries)
@@ -167,12 +191,6 @@ class Metrics:
 
     def _held_back(self, event: CommandsHeldBack) -> None:
         self._gauges["held back"].labels(event.administration, event.partition).set(event.seconds)
-
-    def _failed(self, event: PartitionFailed) -> None:
-        self._counters["failed"].labels(event.topic).inc()
-
-    def _taken(self, event: CommandTaken) -> None:
-        self._counters["received"].labels(event.administration, event.command).inc()
 
     def _ended(self, event: CommandEnded) -> None:
         key = (event.administration, event.command)
@@ -186,29 +204,22 @@ class Metrics:
     def _refused(self, event: MessageRefused) -> None:
         self._counters["letters"].labels(event.administration, ORDER_COMMAND, event.stage).inc()
 
-    def _commands_lost(self, event: CommandsLost) -> None:
-        self._counters["commands lost"].labels(event.administration).inc(event.count)
+
+def _labels(names: Sequence[str], event: Event) -> list[str]:
+    return [getattr(event, FIELDS.get(name, name)) for name in names]
 
 
-COUNTED: Mapping[type[Event], Callable[[Metrics, Any], None]] = {
-    ShardStarted: Metrics._started,
-    StateChanged: Metrics._started,
+KEPT: Mapping[type[Event], Callable[[Metrics, Any], None]] = {
+    ShardStarted: Metrics._state,
+    StateChanged: Metrics._state,
     ShardStopped: Metrics._stopped,
-    PageRead: Metrics._page_read,
-    PageDecoded: Metrics._page_decoded,
-    PageCommitted: Metrics._page_committed,
-    DeadLettered: Metrics._dead_lettered,
     CallMade: Metrics._called,
-    CallRetried: Metrics._retried,
     TransactionEnded: Metrics._transacted,
     PartitionOwned: Metrics._owned,
     PartitionLost: Metrics._owned,
     LedgerCounted: Metrics._ledger,
     CommandsHeldBack: Metrics._held_back,
-    PartitionFailed: Metrics._failed,
-    CommandTaken: Metrics._taken,
     CommandEnded: Metrics._ended,
     MessageRefused: Metrics._refused,
-    CommandsLost: Metrics._commands_lost,
 }
-"""What each event counts for. HeadSeen: nothing; gauges are taken from the board when they are asked for."""
+"""What takes more than a row of ops.series. HeadSeen: nothing; such gauges are taken from the board when they are asked for."""

@@ -36,6 +36,11 @@ class Orders:
         self._counts[key]["inFlight"] -= 1
         self._waiting[key].discard(event.command_id)
 
+    @property
+    def working(self) -> set[str]:
+        """Administrations that have commands in flight."""
+        return {administration for (administration, _), counts in self._counts.items() if counts["inFlight"] > 0}
+
     def rows(self) -> dict[tuple[str, str], dict[str, int]]:
         """By (administration, command), since this worker started."""
         return {

@@ -1,7 +1,6 @@
 """Spans by OpenTelemetry's SDK; loaded by ops.tracing alone, for its packages need not be there."""
 
 import logging
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,8 +13,8 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter, SpanExportResult
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from connector.ops.floods import EVERY
-from connector.ops.log import write
+from connector.ops.stream import log_stream, write
+from connector.ops.throttle import EVERY
 from connector.tracing import Value, written
 
 SERVICE = "mplus-connector"
@@ -38,7 +37,7 @@ def exported(asked: str, environment: Mapping[str, str]) -> Iterator["Spans"]:
 
 def _exporter(asked: str, environment: Mapping[str, str]) -> SpanExporter:
     if asked == "console":
-        return ConsoleSpanExporter(out=sys.stderr)
+        return ConsoleSpanExporter(out=log_stream())  # type: ignore[arg-type]  # a file as far as it is one
     timed = any(name in environment for name in ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"))
     return OTLPSpanExporter(timeout=None if timed else PATIENCE)
 
@@ -54,8 +53,7 @@ class Delivery(SpanExporter):
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See SpanExporter."""
-        result = self._exporter.export(spans)
-        if result is not SpanExportResult.SUCCESS:
+        if (result := self._tried(spans)) is not SpanExportResult.SUCCESS:
             self._lost += len(spans)
             if self._now() - self._told >= EVERY:
                 write(
@@ -66,6 +64,12 @@ class Delivery(SpanExporter):
                 )
                 self._lost, self._told = 0, self._now()
         return result
+
+    def _tried(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        try:
+            return self._exporter.export(spans)
+        except Exception:  # the processor would log it, and nobody would count them
+            return SpanExportResult.FAILURE
 
     def shutdown(self) -> None:
         """See SpanExporter."""

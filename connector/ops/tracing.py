@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from connector.errors import Misconfigured
-from connector.ops.log import write
+from connector.ops.stream import write
 from connector.tracing import traced_by
 
 MISSING = "OTEL_* asks for traces, and the packages for them are not there: pip install mplus-connector[tracing]"

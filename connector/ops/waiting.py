@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from connector.events import CommandWaits, Event
-from connector.ops.log import write
+from connector.ops.stream import write
 
 EVERY = 60.0
 """Seconds between two lines about one reason."""

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Awaitable, Callable, Mapping
+from math import inf
 from typing import Any
 
 from aiohttp import web
@@ -34,6 +35,8 @@ class Control:
         write = {
             "faults": self._switch,
             "fall-back": self._fall_back,
+            "late": self._set_late,
+            "reveal": lambda _: {"shown": self._shop.reveal()},
             "activity": self._set_activity,
             "change": self._change,
             "cashier": self._cashier,
@@ -56,11 +59,16 @@ class Control:
         self._shop.fall_back(sent["entity"], _count(sent["by"]))
         return self._shop.heads()
 
+    def _set_late(self, sent: Mapping[str, Any]) -> object:
+        """`share` of all changes, and for how many `seconds` (without it: until they are revealed)."""
+        share, seconds = _number(sent["share"]), _number(sent.get("seconds", inf))
+        if not (share <= 1 and isinstance(counted := sent.get("counted", True), bool)):
+            raise ValueError("share is 0 to 1, counted true or false")
+        self._shop.late.share, self._shop.late.seconds, self._shop.late.counted = share, seconds, counted
+        return {"share": share}
+
     def _set_activity(self, sent: Mapping[str, Any]) -> object:
-        rate = sent["rate"]
-        if isinstance(rate, bool) or not isinstance(rate, int | float) or rate < 0:
-            raise ValueError(f"rate must be 0 or more changes per second, not {rate!r}")
-        self._activity.rate = rate
+        self._activity.rate = rate = _number(sent["rate"])
         return {"rate": rate}
 
     def _change(self, sent: Mapping[str, Any]) -> object:
@@ -82,6 +90,12 @@ class Control:
 def _count(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ValueError(f"a whole number of 1 or more is needed, not {value!r}")
+    return value
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(f"a number of 0 or more is needed, not {value!r}")
     return value
 
 

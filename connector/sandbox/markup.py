@@ -15,8 +15,8 @@ def element(name: str, value: Value, booleans: tuple[str, str] = WORDS) -> str:
         return ""
     if isinstance(value, list | tuple):
         return "".join([element(name, each, booleans) for each in value])
-    inner = _content(value, booleans)
-    return f"<ns:{name}>{inner}</ns:{name}>" if inner else f"<ns:{name}/>"
+    # Never <x/>, although it means the same: the vendor's own clients read it as null, and die of it where a text is required.
+    return f"<ns:{name}>{_content(value, booleans)}</ns:{name}>"
 
 
 def _content(value: Value, booleans: tuple[str, str]) -> str:

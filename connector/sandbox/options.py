@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 LimitSemantics = Literal["records", "records-before-filter", "window"]
@@ -14,7 +15,9 @@ class SandboxOptions:
     `limit_semantics`: `records` counts the items that the reader gets to see, `records-before-filter` hidden ones too
     (thin pages), `window` takes the limit for a range of markers. `stock_inclusive`: whether the stock change named in
     sinceStockId is part of the answer. `forget_keys`: after how many seconds idempotency keys are forgotten (None: never,
-    0: at once). With `tls_cert` and `tls_key` (paths, PEM) it serves HTTPS.
+    0: at once). A share `late` (0 to 1) of all changes is shown `late_seconds` after its marker was given out (infinite: when
+    the shop reveals it); `late_counted`: whether heads count such a marker meanwhile. With `tls_cert` and
+    `tls_key` (paths, PEM) it serves HTTPS.
     """
 
     host: str = "127.0.0.1"
@@ -26,6 +29,9 @@ class SandboxOptions:
     limit_semantics: LimitSemantics = "records"
     stock_inclusive: bool = True
     forget_keys: float | None = None
+    late: float = 0.0
+    late_seconds: float = inf
+    late_counted: bool = True
     ident: str = "sandbox"
     secret: str = field(default="sandbox", repr=False)
     tls_cert: str | None = None

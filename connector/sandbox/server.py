@@ -86,6 +86,7 @@ def open_shop(options: SandboxOptions, faults: Faults, clock: Callable[[], float
     shop = StaffedShop(options.seed, options.items, options.per_entity, desk=desk, clock=clock)
     shop.limits = LIMIT_SEMANTICS[options.limit_semantics]
     shop.stock_inclusive = options.stock_inclusive
+    shop.late.share, shop.late.seconds, shop.late.counted = options.late, options.late_seconds, options.late_counted
     return shop
 
 

@@ -11,6 +11,7 @@ from .catalogue import HIDDEN_ORDER_TYPES
 from .desk import Desk
 from .entities import ENTITIES, document, parts_of
 from .item import Draft, Item
+from .late import Change, Late
 from .lists import Lists
 from .selection import Select, Selection, by_records
 from .sequence import MarkerSequence
@@ -24,7 +25,8 @@ class Shop:
     """The same seed, sizes and calls make the same shop; what happens after it opened carries the time of `clock` (seconds).
 
     `items` per entity, `per_entity` names the exceptions. `limits` decides what a limit counts, `stock_inclusive` whether
-    the stock change that a reader names is itself part of the answer. `desk` is what order commands remember.
+    the stock change that a reader names is itself part of the answer. `desk` is what order commands remember. `late` says
+    which changes become visible late; those of commands and cashiers never do.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class Shop:
         self.stock_inclusive = True
         self.lists = Lists()
         self.sequences = {name: MarkerSequence(self._opened) for name in ENTITIES}
+        self.late = Late(seed, clock)
         self._clock = clock
         self._is_open = False
         self._luck = Random(seed)
@@ -54,11 +57,13 @@ class Shop:
         return facts.local(self._clock())
 
     def heads(self) -> dict[str, int]:
-        """The highest marker of each entity; of stock the highest stockId."""
-        return {name: sequence.head for name, sequence in self.sequences.items()}
+        """The highest marker of each entity that the POS tells; of stock the highest stockId."""
+        self._reveal_due()
+        return {name: self.late.shown_head(name, sequence.head) for name, sequence in self.sequences.items()}
 
     def truth(self) -> dict[str, dict[str, int]]:
         """Identity -> marker of everything that a reader with the default filter must find."""
+        self._reveal_due()
         return {
             name: {item.identity: item.marker for item in sequence if shown(item)} for name, sequence in self.sequences.items()
         }
@@ -69,6 +74,7 @@ class Shop:
 
     def select(self, entity: str, selection: Selection) -> list[Item]:
         """The items of a page, the lowest marker first."""
+        self._reveal_due()
         return list(self.limits(self.sequences[entity], selection))
 
     def draft(self, item: Item) -> Draft:
@@ -83,7 +89,7 @@ class Shop:
         item = self._numbered(entity)
         item.origin = origin
         item.kind, item.parts = ENTITIES[entity].kind(self.draft(item)), (item.marker,) * parts_of(entity, item.number)
-        self.sequences[entity].append(item)
+        self._change([item], item.marker, new=True)
         return item
 
     def enter(self, entity: str, build: BuildDocument, identity: str = "") -> Item:
@@ -112,18 +118,17 @@ class Shop:
     def delete(self, entity: str, identity: str) -> int:
         """Mark the item as deleted (not active, cancelled, voided) and return its new marker."""
         sequence = self.sequences[self._changeable(entity)]
-        marker = sequence.next_marker()
-        sequence.move(sequence.by_identity[identity], marker, deleted=True)
-        return marker
+        return self._change([sequence.by_identity[identity]], sequence.next_marker(), deleted=True)
 
     def touch_together(self, entity: str, identities: Iterable[str]) -> int:
         """Change several items at once, so that they share one new marker, which is returned."""
         sequence = self.sequences[self._changeable(entity)]
         items = [sequence.by_identity[identity] for identity in identities]
-        marker = sequence.next_marker()
-        for item in items:
-            sequence.move(item, marker)
-        return marker
+        return self._change(items, sequence.next_marker())
+
+    def reveal(self) -> int:
+        """Show every change that was held back to become visible late; how many there were."""
+        return sum(self._reveal(name, everything=True) for name in self.sequences)
 
     def reserve(self, entity: str) -> int:
         """A marker whose change becomes visible late: see commit_late."""
@@ -136,13 +141,46 @@ class Shop:
 
     def fall_back(self, entity: str, by: int) -> None:
         """Undo the entity's last `by` markers, as restoring a backup does; their numbers are given out again."""
+        self.late.forget(entity)
         self.sequences[entity].fall_back(by)
+
+    def snapshot(self) -> dict[str, int]:
+        """What to restore to: the highest marker given out of each entity."""
+        return {name: sequence.head for name, sequence in self.sequences.items()}
+
+    def restore(self, snapshot: Mapping[str, int]) -> None:
+        """Undo what happened since the snapshot was taken: markers come again. What commands remember, and lists, stay."""
+        for name, head in snapshot.items():
+            if since := self.sequences[name].head - head:
+                self.fall_back(name, since)
 
     def pick(self, entity: str) -> Item | None:
         """Some item that is not deleted, by the seed. Items that commands had a hand in are left alone."""
         sequence = self.sequences[entity]
         tries = (sequence.item_at(self._luck.randrange(len(sequence))) for _ in range(8 if len(sequence) else 0))
         return next((item for item in tries if not item.deleted and item.content is None), None)
+
+    def _change(self, items: Iterable[Item], marker: int, *, deleted: bool | None = None, new: bool = False) -> int:
+        """Now, or late: the marker all the same."""
+        late = self._is_open and self.late.strikes()
+        for item in items:
+            before = self.late.supersede(item)
+            change = Change(item, marker, before if deleted is None else deleted, new)
+            if late:
+                self.late.hold(change)
+            else:
+                change.show(self.sequences[item.entity])
+        return marker
+
+    def _reveal_due(self) -> None:
+        for name in self.sequences:
+            self._reveal(name)
+
+    def _reveal(self, entity: str, *, everything: bool = False) -> int:
+        due = list(self.late.due(entity, everything=everything))
+        for change in due:
+            change.show(self.sequences[entity])
+        return len(due)
 
     def _change_one(self, entity: str) -> str:
         if entity in self.lists.rows:
@@ -157,7 +195,7 @@ class Shop:
         """A new item with the next marker and number, not yet among the others."""
         sequence = self.sequences[entity]
         marker = sequence.next_marker()
-        number = marker if entity == "stock" else len(sequence) + 1
+        number = marker if entity == "stock" else len(sequence) + self.late.unborn(entity) + 1
         return self._identified(Item(entity, number, "", marker, epoch=sequence.epoch, made=self._opened()))
 
     def _identified(self, item: Item) -> Item:

@@ -1,14 +1,14 @@
 """What a page becomes: a bundle of records, to be written in one transaction with the new position. Pure."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from connector.kafka.records import OVERHEAD, CloudEvents, Record, dead_letter_headers
 from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.positions import Position
 
-POLL, RESYNC, REPAIR = "poll", "resync", "repair"
+POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
 LONGEST_REASON = 1000
 """Characters of a dead letter's reason: it quotes the POS, and a letter that the broker refuses would stop the lane."""
 
@@ -20,11 +20,18 @@ def origin(position: Position) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter of the source, for those who listen."""
+    """A dead letter of the source: of an item with this marker and identity, where they can be read, and its raw XML.
+
+    `first`: it stands for whatever lies at the markers from there to `marker`. `epoch`: that of the position.
+    """
 
     stage: str
     marker: int | None
     reason: str
+    identity: str | None = None
+    raw: bytes = b""
+    first: int | None = None
+    epoch: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Bundle:
     letters: Sequence[Letter] = ()
     items: int = 0
     size: int = 0
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,31 +55,44 @@ class Publisher:
     dead_letters: str
     largest: int
 
-    def bundle(self, items: Iterable[Item | Undecodable], position: Position, time: str, origin: str = POLL) -> Bundle:
-        """Items become events or dead letters, in rising order of their markers."""
+    def bundle(
+        self,
+        items: Iterable[Item | Undecodable],
+        position: Position,
+        time: str,
+        origin: str = POLL,
+        *,
+        gives_up: Callable[[int], bool] = lambda _: False,
+    ) -> Bundle:
+        """Items become events or dead letters, in rising order of their markers; `gives_up`: where one cannot be sent."""
         events = CloudEvents(self.administration, self.entity.name, time, origin, position.epoch)
         records: list[Record] = []
         letters: list[Letter] = []
         count = size = 0
         for item in sorted(items, key=_marker):
             count += 1
-            size += OVERHEAD + len(item[-1])
-            if isinstance(item, Undecodable):
-                letters.append(self._letter(Letter("decode", item.marker, item.reason), item.raw, records))
-            else:
-                letters += self._publish(item, events, records)
-        return Bundle(position, records, letters, count, size)
+            size += OVERHEAD + len(item.raw if isinstance(item, Undecodable) else item.value)
+            letter = self._undecodable(item) if isinstance(item, Undecodable) else self._publish(item, events, records, gives_up)
+            if letter is not None:
+                letters.append(replace(letter, epoch=position.epoch))
+                records.append(self._record(letters[-1]))
+        return Bundle(position, records, letters, count, size, late=origin == LATE)
 
-    def _publish(self, item: Item, events: CloudEvents, records: list[Record]) -> list[Letter]:
+    def _undecodable(self, item: Undecodable) -> Letter:
+        return Letter(item.stage, item.marker, item.reason, item.identity, item.raw, item.first)
+
+    def _publish(self, item: Item, events: CloudEvents, records: list[Record], gives_up: Callable[[int], bool]) -> Letter | None:
+        """The event, and a tombstone for what is deleted; or why it cannot be one."""
         headers = events.headers(item.identity, item.marker, deleted=item.deleted)
         event = Record(self.topic, item.identity.encode(), item.value, headers)
-        if event.size > self.largest:
-            reason = f"{item.identity} has {len(item.value)} bytes, more than CONNECTOR_MAX_EVENT_BYTES allows"
-            return [self._letter(Letter("too-large", item.marker, reason), b"", records)]
+        if event.size > self.largest or gives_up(item.marker):
+            why = "than CONNECTOR_MAX_EVENT_BYTES allows" if event.size > self.largest else "than Kafka takes in time"
+            reason = f"{item.identity} has {len(item.value)} bytes, more {why}"
+            return Letter("too-large", item.marker, reason, item.identity)
         records.append(event)
         if item.deleted and self.entity.compacted:
             records.append(self.tombstone(item.identity, item.marker))
-        return []
+        return None
 
     def gone(self, identity: str, marker: int, epoch: int, time: str) -> list[Record]:
         """A deletion that nobody reported: the POS had the item last at this marker, and has it no more."""
@@ -83,14 +104,18 @@ class Publisher:
         """Removes the identity from a compacted topic; not a CloudEvent."""
         return Record(self.topic, identity.encode(), None, [("ce_syncmarker", b"%d" % marker)])
 
-    def _letter(self, letter: Letter, body: bytes, records: list[Record]) -> Letter:
+    def _record(self, letter: Letter) -> Record:
         reason = letter.reason[:LONGEST_REASON]
         headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", reason)
-        if letter.marker is not None:
-            headers.append(("ce_syncmarker", b"%d" % letter.marker))
-        record = Record(self.dead_letters, self.entity.name.encode(), body, headers)
-        records.append(record if record.size <= self.largest else record._replace(value=b""))
-        return letter
+        told = {
+            "ce_syncmarker": letter.marker,
+            "ce_subject": letter.identity and letter.identity[:LONGEST_REASON],
+            "mplus_first_syncmarker": letter.first,
+            "mplus_epoch": letter.epoch or None,
+        }
+        headers += [(name, f"{value}".encode()) for name, value in told.items() if value is not None]
+        record = Record(self.dead_letters, self.entity.name.encode(), letter.raw, headers)
+        return record if record.size <= self.largest else record._replace(value=b"")
 
     @property
     def topic(self) -> str:
@@ -103,5 +128,26 @@ def _marker(item: Item | Undecodable) -> int:
 
 
 def publishable(items: Sequence[Item | Undecodable], after: int, upto: int) -> list[Item | Undecodable]:
-    """The items of a page that may be published now: those in (after, upto], and those whose marker nobody can read."""
-    return [item for item in items if item.marker is None or after < item.marker <= upto]
+    """The items of a page that may be published now: those in (after, upto], and those whose marker nobody can read.
+
+    What stands there twice under one marker is one; the last one counts.
+    """
+    return list({_name(item): item for item in items if item.marker is None or after < item.marker <= upto}.values())
+
+
+def _name(item: Item | Undecodable) -> tuple[int | None, str | None, bytes]:
+    return item.marker, item.identity, item.raw if isinstance(item, Undecodable) else b""
+
+
+def portions(items: Iterable[Item | Undecodable], most: int) -> Iterator[list[Item | Undecodable]]:
+    """Items in rising order of their markers, in parts of about `most` bytes; those of one marker stay together."""
+    part: list[Item | Undecodable] = []
+    size = 0
+    for item in sorted(items, key=_marker):
+        added = OVERHEAD + len(item.value if isinstance(item, Item) else item.raw)
+        if part and size + added > most and _marker(item) != _marker(part[-1]):
+            yield part
+            part, size = [], 0
+        part.append(item)
+        size += added
+    yield part

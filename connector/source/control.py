@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from connector.errors import Reject
+from connector.source.gaps import NONE
 from connector.source.positions import NEVER_READ, Applied, Pending, Position, Resync
 from connector.source.schedule import State
 from connector.source.wanted import wanted
@@ -18,7 +19,7 @@ LONGEST = 200
 """Characters of a name: an answer repeats them, and one that the broker refuses would stop the lane."""
 
 ACCEPTED, DONE, REJECTED, FAILED = "accepted", "done", "rejected", "failed"
-RESYNC, REPAIR = "resync", "repair"
+RESYNC, RESUME, REPAIR = "resync", "resume", "repair"
 WAITING = "it is paused: it reads when it is resumed"
 
 
@@ -120,18 +121,22 @@ def _pause(position: Position, _request: Request, _head: int | None) -> Position
     return replace(position, state=State.PAUSED)
 
 
-def _resume(position: Position, _request: Request, _head: int | None) -> Position:
-    if position.state is State.HEAD_REGRESSED:
-        raise Reject("the POS's head fell, so that its markers come again: resync it")
-    return replace(position, state=State.RUNNING)
+def _resume(position: Position, _request: Request, head: int | None) -> Position:
+    """Out of head-regressed it is the operator's word that the POS was not restored; the head must say so too."""
+    if position.state is State.HEAD_REGRESSED and (head is None or head < position.highest):
+        raise Reject(f"the POS's head, {head}, lies below the position, {position.highest}, so its markers come again: resync it")
+    if position.state is State.TOPIC_LOST:
+        raise Reject("the topic lacks what was published in it: resync it, into the right topic")
+    anchor = None if position.state is State.HEAD_REGRESSED else position.anchor
+    return replace(position, state=State.RUNNING, anchor=anchor)
 
 
 def _resync(position: Position, request: Request, head: int | None) -> Position:
     """To just before the marker. After a restore of the POS all it has now counts as new: another epoch."""
     state = State.PAUSED if position.state is State.PAUSED else State.RUNNING
-    if head is None:  # what is known is kept by name: what vanished meanwhile is still seen to be gone
+    if head is None:  # a list: what is known is kept by name: what vanished meanwhile is still seen to be gone
         forgotten = dict.fromkeys(position.hashes, "")
-        return replace(position, state=state, hashes=forgotten, resync=Resync(request.id, None))
+        return replace(position, state=state, hashes=forgotten, resync=Resync(request.id, None), topic=None)
     restored = position.state is State.HEAD_REGRESSED or head < position.highest
     start = 0 if request.start is None and restored else request.start
     if start is None:
@@ -140,7 +145,12 @@ def _resync(position: Position, request: Request, head: int | None) -> Position:
         raise Reject(f"{start} lies beyond the POS's head, {head}")
     upto = head if restored else position.highest
     resync = Resync(request.id, upto) if start - 1 < upto else None
-    return replace(position, marker=max(start - 1, NEVER_READ), state=state, epoch=position.epoch + restored, resync=resync)
+    marker = max(start - 1, NEVER_READ)
+    known = {"gaps": NONE, "anchor": None} if restored else {"gaps": position.gaps.below(marker)}
+    topic = None if position.state is State.TOPIC_LOST else position.topic
+    return replace(
+        position, marker=marker, state=state, epoch=position.epoch + restored, resync=resync, topic=topic, letters=(), **known
+    )
 
 
 def _repair(position: Position, request: Request, _head: int | None) -> Position:
@@ -151,7 +161,7 @@ def _repair(position: Position, request: Request, _head: int | None) -> Position
 
 CHANGES: Mapping[str, Callable[[Position, Request, int | None], Position]] = {
     "pause": _pause,
-    "resume": _resume,
+    RESUME: _resume,
     RESYNC: _resync,
     REPAIR: _repair,
 }

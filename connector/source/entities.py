@@ -29,7 +29,8 @@ class Entity:
 
     `number` is fixed for ever: it decides the work partition. `head` is the field of getCurrentSyncMarkers;
     a slow list has none. `readings`: the preferred operation first, then those of older administrations.
-    `asks_after`: the operation takes the last marker seen instead of the next one.
+    `asks_after`: the operation takes the last marker seen instead of the next one. `drifting`: elements that may change without a
+    new marker.
     """
 
     name: str
@@ -40,11 +41,16 @@ class Entity:
     head: str = ""
     compacted: bool = True
     asks_after: bool = False
+    drifting: frozenset[str] = frozenset()
 
     @property
     def listed(self) -> bool:
         """A slow list without sync markers: published when it changed."""
         return not self.head
+
+    def first_after(self, marker: int) -> int:
+        """What a page behind this marker is asked with."""
+        return max(0, marker + (not self.asks_after))
 
     def name_of(self, identity: str, marker: int) -> str:
         """What tells items apart: the identity; where every change is kept, with its marker."""
@@ -98,7 +104,7 @@ ENTITIES: tuple[Entity, ...] = (
         ),
     ),
     Entity(
-        "relation", 3, "relations", head="relationSyncMarker",
+        "relation", 3, "relations", head="relationSyncMarker", drifting=frozenset({"points", "balance", "accountBalance"}),
         readings=(_plain("getRelations"),),
         page=_page("relationList", "relation", schema="relation", identity="relationNumber", omit=_PICTURES),
     ),

@@ -1,19 +1,23 @@
 """A lane of the source: an owned work partition, its one writer, and the pollers of its shards."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from connector.errors import TransactionLost
 from connector.kafka.connection import transacting
 from connector.kafka.following import Follower, following
 from connector.kafka.ownership import Membership, watch
-from connector.kafka.reading import read_back
+from connector.kafka.reading import read_back_all
 from connector.kafka.records import Place, Record
 from connector.kafka.tenure import Office, Settled, together
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.writer import Writer
 from connector.source.control import read
-from connector.source.positions import Applied, Deployment
-from connector.source.seat import Pen, Seat, Shard
+from connector.source.position_writer import Pen, Shard
+from connector.source.positions import Applied, Deployment, Position, TopicFacts
+from connector.source.seat import Seat
+from connector.source.topic_facts import lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +29,19 @@ class LaneParts:
     deployment: Deployment
     shards: Callable[[int], Sequence[Shard]]
     status: Callable[[Sequence[Shard]], Sequence[Record]]
+    topics: "TopicKeeper"
     status_interval: float = 2.0
+    topics_interval: float = 30.0
+
+
+class TopicKeeper(Protocol):
+    """The entities' topics."""
+
+    async def facts(self, names: Collection[str]) -> Mapping[str, TopicFacts]:
+        """As they are now; one that is not there is left out. Makes none. Raises aiokafka's errors."""
+
+    async def make(self, names: Collection[str]) -> None:
+        """Make those, as configured. Raises aiokafka's errors, Fatal."""
 
 
 class Lane:
@@ -39,24 +55,43 @@ class Lane:
         office, partition = self._parts.office, place.partition
         shards = self._parts.shards(partition)
         positions = await self._positions(partition, shards)
+        facts = await self._facts(shards, positions)
         settled()
         writer = Writer(producer, place, office.tell, office.clock)
         pen = Pen(writer.submit, self._parts.deployment.encode, partition, self._parts.owner, office.tell, office.clock)
-        seats = [self._seat(shard, positions[shard.positions], pen) for shard in shards]
+        seats = [Seat(shard, positions[shard], pen, facts.get(shard.topic)) for shard in shards]
         await together(
             writer.run(),
             watch(membership, place, office.watch_interval),
             self._publish_status(shards, writer),
+            self._watch_topics(seats),
             self._hear(seats, partition),
             *(seat.run() for seat in seats),
         )
 
-    async def _positions(self, partition: int, shards: Sequence[Shard]) -> Mapping[str, Mapping[bytes, bytes]]:
-        topics = {shard.positions for shard in shards}
-        return {topic: await read_back(self._parts.office.arguments, topic, partition) for topic in topics}
+    async def _positions(self, partition: int, shards: Sequence[Shard]) -> Mapping[Shard, Position]:
+        places = {Place(shard.positions, partition) for shard in shards}
+        values = await read_back_all(self._parts.office.arguments, places)
+        decode, now = self._parts.deployment.decode, self._parts.office.clock.monotonic()
+        return {shard: decode(values[Place(shard.positions, partition)].get(shard.entity.encode()), now) for shard in shards}
 
-    def _seat(self, shard: Shard, positions: Mapping[bytes, bytes], pen: Pen) -> Seat:
-        return Seat(shard, self._parts.deployment.decode(positions.get(shard.entity.encode())), pen)
+    async def _facts(self, shards: Sequence[Shard], positions: Mapping[Shard, Position]) -> Mapping[str, TopicFacts]:
+        """What the topics are; those that are not there, and from which nothing is missing, are made."""
+        topics, names = self._parts.topics, {shard.topic for shard in shards}
+        facts = await topics.facts(names)
+        missing = [shard for shard in shards if shard.topic not in facts]
+        if new := {shard.topic for shard in missing if not lost(shard.topic, shard.entity, positions[shard], None)}:
+            await topics.make(new)
+            return await topics.facts(names)
+        return facts
+
+    async def _watch_topics(self, seats: Sequence[Seat]) -> None:
+        """A topic may be deleted while everything runs, and come back as something else: its entity begins anew then."""
+        while seats:
+            await self._parts.office.clock.sleep(self._parts.topics_interval)
+            facts = await self._parts.topics.facts({seat.shard.topic for seat in seats})
+            if wrong := [why for seat in seats if (why := seat.lost(facts.get(seat.shard.topic)))]:
+                raise TransactionLost("; ".join(wrong))
 
     async def _hear(self, seats: Sequence[Seat], partition: int) -> None:
         """Tell the seats what operators ask, from what each did not apply yet."""

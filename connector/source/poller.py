@@ -1,20 +1,28 @@
 """The poller of one shard: an entity of an administration, read in order, one page at a time."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from connector.clock import Clock
-from connector.errors import Reject, Retry
-from connector.events import HeadSeen, Listener, PageRead
-from connector.mplus.client import Page, PosClient
-from connector.source.budget import Budget, Room
-from connector.source.bundles import Bundle, Publisher, origin, publishable
+from connector.errors import NotSent, Reject, Retry, TransactionLost
+from connector.mplus.client import Page
+from connector.source.budget import MemoryBudget, Reservation
+from connector.source.bundles import LATE, Bundle, Publisher, origin, portions, publishable
+from connector.source.doubt import Confirmation
+from connector.source.gaps import Window
+from connector.source.head_watch import HeadWatch, Restored, WatchParts
 from connector.source.heads import Heads
+from connector.source.impasse import Impasse
+from connector.source.late import LateLook
+from connector.source.moving import Items, Reach, below, moved, without_known_letters
+from connector.source.page_size import PageSize
+from connector.source.portion import Portion
 from connector.source.position import Advance, Ask, Stuck, Widen, advance
 from connector.source.positions import Position
 from connector.source.reader import Reader
-from connector.source.schedule import AwaitHead, Head, Lag, Read, Regressed, State, decide
+from connector.source.schedule import Head, Lag, State
 from connector.source.standing import Standing
 from connector.tracing import past, span
 
@@ -24,22 +32,30 @@ BYTES_PER_ITEM = 4096
 TELLING = 100
 """Items that tell how large the next ones are."""
 
+FEWEST = 10
+"""Items of a page, at least, however little memory there is: a page is an answer of the POS and a transaction."""
+
+SILENT_S = 60.0
+"""After which a page that does not come is told."""
+
 Commit = Callable[[Bundle], "asyncio.Future[None]"]
 """Hands a bundle to the one writer of the work partition; the future is done when it is committed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a poller works with. `lag` outlives it: a change is not younger because another poller reads it."""
+    """What a poller works with. `standing`, `lag` and `portion` outlive it: another poller of the shard goes on with them."""
 
-    client: PosClient
     heads: Heads
-    budget: Budget
+    budget: MemoryBudget
     publisher: Publisher
     commit: Commit
-    tell: Listener
     clock: Clock
+    standing: Standing
     lag: Lag = field(default_factory=Lag)
+    portion: Portion = field(default_factory=Portion)
+    window: Window = field(default_factory=Window)
+    confirmation: Confirmation = field(default_factory=Confirmation)
 
 
 class Poller:
@@ -49,111 +65,165 @@ class Poller:
         self._parts = parts
         self._reader = reader
         self._position = position
-        self._limit = self._page_size = limit
-        self._entity = parts.publisher.entity
-        self._where = (parts.publisher.administration, self._entity.name)
+        self._size = PageSize(limit)
+        self._entity = entity = parts.publisher.entity
+        self._administration = parts.publisher.administration
+        self._standing = parts.standing
         self._since = parts.clock.monotonic()
-        self._head: Head | None = None
-        self._lag = parts.lag
         self._item_bytes = BYTES_PER_ITEM
         self._committing: asyncio.Future[None] | None = None
-        self._committed = position.marker
-        self._standing = Standing(self._where, position.state, parts.tell, parts.clock)
+        watch = WatchParts(entity, reader, parts.heads, parts.standing, parts.clock, parts.lag, parts.confirmation, limit)
+        self._watch = HeadWatch(watch, position.marker)
+        self._late = LateLook(reader, entity, parts.clock, parts.window, limit)
+        self._impasse = Impasse(reader, entity)
 
     async def run(self) -> None:
         """Poll until cancelled; errors of the POS are waited out here, errors of Kafka end the lane."""
-        with self._standing.shown(self._position.marker):
-            while True:
-                try:
-                    await self.poll_once()
-                except (Retry, Reject) as error:
-                    await self._parts.clock.sleep(self._standing.failed(error))
+        while True:
+            try:
+                await self.poll_once()
+            except (Retry, Reject) as error:
+                if isinstance(error, NotSent):
+                    self._watch.outage()
+                await self._parts.clock.sleep(self._standing.failed(error))
 
     async def poll_once(self) -> None:
-        """Wait for something new, read a page of it, hand its bundle to the writer."""
+        """Wait for something to do; look for what became visible late, read a page of what is new, hand it to the writer."""
         head = await self._something_new()
-        async with self._parts.budget.room(self._expected(head)) as room:
-            ask = self._ask(head)
-            with span("page", administration=self._where[0], entity=self._where[1], asked=ask.marker):
-                page = await self._read(ask)
-                bundle = await self._judge(ask, page)
-                if bundle is not None:
-                    await self._hand_over(bundle, room)
-
-    def _expected(self, head: Head) -> int:
-        """Bytes that the next page may have: so many markers are left to read, at most a page of them."""
-        return min(self._limit, head.marker - self._position.marker) * self._item_bytes
+        async with self._parts.budget.reserve(self._administration) as room:
+            if self._late.due(self._position, head):
+                await self._look_for_late(head, room)
+        if head.marker > self._position.marker:
+            async with self._parts.budget.reserve(self._administration) as room:
+                await self._read_on(head, room)
 
     async def _something_new(self) -> Head:
-        """The head to read up to, once it lies beyond the position; at once while catching up."""
+        """The head to read up to, once it lies beyond the position or gaps are to be looked at; at once while catching up."""
         while True:
-            choice = decide(self._position.marker, self._since, self._head, self._position.highest)
-            if isinstance(choice, Regressed) and self._standing.state is not State.HEAD_REGRESSED:  # also while it is paused
-                await self._stop(
-                    State.HEAD_REGRESSED, f"the head fell to {choice.head.marker}: was the POS restored from a backup?"
-                )
+            self._watch.refresh(self._position)
+            head = await self._watch.believed(self._position, self._since)
+            if isinstance(head, Restored):
+                await self._stop(State.HEAD_REGRESSED, head.reason)
             elif self._standing.state.stopped:
-                await self._look(self._head.asked_at if self._head else self._since)
-            elif isinstance(choice, Read):
-                return choice.head
-            elif isinstance(choice, AwaitHead):
-                await self._look(choice.after)
+                await self._watch.look(self._position, head.asked_at)
+            elif head.marker > self._position.marker or self._late.due(self._position, head):
+                return head
+            else:
+                await self._watch.look(self._position, max(self._since, head.asked_at))
 
-    async def _look(self, after: float) -> None:
-        """Wait for a head asked after this time."""
-        self._head = head = await self._parts.heads.newer(self._entity, after)
-        self._lag.saw(head.marker, head.asked_at)
-        self._parts.tell(HeadSeen(*self._where, head.marker, self._committed, self._lag.since(self._committed)))
-        if head.marker <= self._position.marker:  # else the page tells whether the entity can be read
-            self._standing.recovered()
+    async def _look_for_late(self, head: Head, room: Reservation) -> None:
+        found = await self._late.look(self._position, head, room.grow)
+        if found is None:
+            return
+        self._position = replace(self._position, gaps=found.gaps)
+        self._standing.gaps(found.gaps.open, found.expired)
+        if found.items:
+            bundle = self._parts.publisher.bundle(found.items, self._position, self._parts.clock.stamp(), LATE)
+            await self._hand_over([bundle], room)
 
-    def _ask(self, head: Head) -> Ask:
-        first = self._position.marker + (0 if self._entity.asks_after else 1)
-        return Ask(max(0, first), self._limit, head.marker)
+    async def _read_on(self, head: Head, room: Reservation) -> None:
+        ask = Ask(self._entity.first_after(self._position.marker), self._limit(), head.marker)
+        with span("page", administration=self._administration, entity=self._entity.name, asked=ask.marker):
+            if self._size.impasse and (passed := await self._impasse.passed(ask, self._position)):
+                self._size.passed_over()
+                await self._publish(passed.items, passed.marker, head, room)
+                return
+            page = await self._page(ask, room)
+            marker = await self._judged(ask, page)
+            if marker is not None:
+                target = self._position.at(marker).marker
+                await self._publish(publishable(page, self._position.marker, target), target, head, room)
 
-    async def _read(self, ask: Ask) -> Page:
+    def _limit(self) -> int:
+        """As many items as there is memory for; more only where all of a page share a marker."""
+        if self._size.wide:
+            return self._size.limit
+        share = self._parts.budget.share(self._administration) // self._item_bytes
+        return max(1, min(self._size.limit, max(FEWEST, share)))
+
+    async def _page(self, ask: Ask, room: Reservation) -> Page:
         started = self._parts.clock.monotonic()
-        page = await self._reader.page(ask.marker, ask.limit)
+        try:
+            page = await self._told_if_silent(self._reader.page(ask.marker, ask.limit, room.grow))
+        except Retry as error:
+            self._impasse.error = error
+            if not isinstance(error, NotSent) and error.after is None and self._size.failed():
+                self._standing.limited(self._size.limit, str(error))
+            raise
+        self._size.had()
         self._standing.recovered()
-        self._parts.tell(PageRead(*self._where, ask.marker, len(page), self._parts.clock.monotonic() - started))
+        self._standing.read(ask.marker, len(page), self._parts.clock.monotonic() - started)
+        self._standing.below(ask.marker, below(ask, page))
         return page
 
-    async def _judge(self, ask: Ask, page: Page) -> Bundle | None:
-        """What of the page may be published now, and where that leads; None if it must be asked again."""
+    async def _told_if_silent(self, reading: Coroutine[Any, Any, Page]) -> Page:
+        """A page may take long; that nothing came is told meanwhile."""
+        task = asyncio.ensure_future(reading)
+        try:
+            await asyncio.wait([task], timeout=SILENT_S)
+            if not task.done():
+                self._standing.change(State.UNREACHABLE, f"the POS has not shown a page for {SILENT_S:.0f} s")
+            return await task
+        finally:
+            task.cancel()
+
+    async def _judged(self, ask: Ask, page: Page) -> int | None:
+        """Where the page leads; None if it must be asked again."""
         verdict = advance(self._position.marker, ask, [item.marker for item in page])
+        if isinstance(verdict, Widen) and self._size.narrow:
+            verdict = Advance(max(item.marker for item in page if item.marker is not None))
         if isinstance(verdict, Advance):
-            self._limit = self._page_size
-            position = self._position.at(verdict.marker)
-            items = publishable(page, self._position.marker, position.marker)
-            return self._parts.publisher.bundle(items, position, self._parts.clock.stamp(), origin(position))
+            if self._size.moved():
+                self._standing.limited(self._size.limit, "pages can be had again")
+            return verdict.marker
         if isinstance(verdict, Widen):
-            self._limit = verdict.limit
+            self._size.widened(verdict.limit)
         if isinstance(verdict, Stuck):
             await self._stop(
                 State.STUCK, f"more than {ask.limit} items share the sync marker {verdict.marker}: the POS cannot show them all"
             )
         return None
 
-    async def _hand_over(self, bundle: Bundle, room: Room) -> None:
-        """Queue the bundle behind the last one; the next page is read while this one is sent."""
-        room.resize(bundle.size)
-        self._item_bytes = _learned(self._item_bytes, bundle.size, bundle.items)
+    async def _publish(self, items: Items, marker: int, head: Head, room: Reservation) -> None:
+        """All that is shown up to a marker, in transactions that can be sent in time, each with the position that it leads to."""
+        parts, window = self._parts, self._parts.window
+        floor = max(head.marker, marker) - window.markers
+        reach = Reach(floor, parts.clock.monotonic() + window.seconds)
+        fresh, letters = without_known_letters(items, self._position.letters)
+        stamp, bundles, position = parts.clock.stamp(), list[Bundle](), self._position
+        portioned = list(portions(fresh, parts.portion.bytes))
+        for number, portion in enumerate(portioned, 1):
+            upto = marker if number == len(portioned) else max(position.marker, portion[-1].marker or 0)
+            position = replace(moved(self._entity, position, upto, portion, reach), letters=letters)
+            bundles.append(parts.publisher.bundle(portion, position, stamp, origin(position), gives_up=parts.portion.gives_up))
+        await self._hand_over(bundles, room)
+
+    async def _hand_over(self, bundles: Sequence[Bundle], room: Reservation) -> None:
+        """Queue bundles, each behind the last one; the next page is read while the last is sent."""
+        size, items = sum(bundle.size for bundle in bundles), sum(bundle.items for bundle in bundles)
+        room.resize(size)
+        self._item_bytes = _learned(self._item_bytes, size, items)
+        for bundle in bundles:
+            if self._committing is not None:
+                await asyncio.shield(self._committing)
+            self._committing = self._parts.commit(bundle)
+            self._committing.add_done_callback(self._report(bundle))
+            self._position, self._since = bundle.position, self._parts.clock.monotonic()
         if self._committing is not None:
-            await asyncio.shield(self._committing)
-        self._committing = self._parts.commit(bundle)
-        room.keep_until(self._committing)
-        self._committing.add_done_callback(self._report(bundle))
-        self._position, self._since = bundle.position, self._parts.clock.monotonic()
+            room.keep_until(self._committing)
 
     def _report(self, bundle: Bundle) -> Callable[["asyncio.Future[None]"], None]:
         started = self._parts.clock.monotonic()
 
         def report(done: "asyncio.Future[None]") -> None:
-            if done.cancelled() or done.exception() is not None:
+            if done.cancelled() or (error := done.exception()) is not None:
+                if not done.cancelled() and isinstance(error, TransactionLost) and error.slow:
+                    self._parts.portion.slow(bundle.size, bundle.position.marker, bundle.items)
                 return
-            self._committed, took = bundle.position.marker, self._parts.clock.monotonic() - started
-            past("transaction", took, items=bundle.items, marker=self._committed)
-            self._standing.committed(bundle, took, self._lag.since(self._committed))
+            self._parts.portion.sent()
+            self._watch.committed, took = bundle.position.marker, self._parts.clock.monotonic() - started
+            past("transaction", took, items=bundle.items, marker=bundle.position.marker)
+            self._standing.committed(bundle, took, self._parts.lag.since(bundle.position.marker))
 
         return report
 
@@ -169,4 +239,4 @@ class Poller:
 def _learned(expected: int, size: int, items: int) -> int:
     """Bytes per item, as the last page had; a handful of items tells little, so that they only raise it."""
     mean = size // max(1, items)
-    return mean if items >= TELLING else max(mean, expected)
+    return max(1, mean) if items >= TELLING else max(mean, expected)

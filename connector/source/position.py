@@ -40,15 +40,19 @@ class Stuck:
 def advance(position: int, ask: Ask, markers: Sequence[int | None]) -> Advance | Widen | Stuck:
     """Judge a page by the sync markers of all its items (None: unreadable), in any order.
 
-    Right whether the limit counts records or is a window of marker values: a page with fewer items than
-    the limit has shown all of [ask.marker, ask.marker + limit); a full one may have been cut within its
-    highest marker, so the items there are held back. Only the head ends the catching up.
+    Right whether the limit counts records or is a window of marker values, and where the POS gives fewer than it was asked for:
+    a page proves nothing beyond the highest marker that it shows, and only an empty one has shown its window. A full page may
+    have been cut within its highest marker, and so may one below the head of a POS that gives fewer: the items there are held
+    back. Only the head ends the catching up.
     """
-    highest = max((marker for marker in markers if marker is not None), default=position)
-    if len(markers) < ask.limit:
-        moved = max(highest, min(ask.marker + ask.limit - 1, ask.head))
-    else:
+    known = {marker for marker in markers if marker is not None}
+    highest = max(known, default=position)
+    if len(markers) >= ask.limit:
         moved = highest - 1
+    elif known:
+        moved = highest - 1 if highest < ask.head and max(known - {highest}, default=position) > position else highest
+    else:
+        moved = min(ask.marker + ask.limit - 1, ask.head)
     if moved > position:
         return Advance(moved)
     return Widen(min(ask.limit * 10, MAX_LIMIT)) if ask.limit < MAX_LIMIT else Stuck(highest)

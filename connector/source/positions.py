@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import orjson
 
 from connector.errors import Fatal
+from connector.source.doubt import Anchor
+from connector.source.gaps import NONE, Gaps
 from connector.source.schedule import State
 
 NEVER_READ = -1
@@ -40,13 +42,22 @@ class Pending(NamedTuple):
     offset: int
 
 
+class TopicFacts(NamedTuple):
+    """What the entity's topic had when this was written: so many partitions, and end offsets of at least this sum."""
+
+    partitions: int
+    end: int
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """All items with markers up to `marker` are in Kafka.
 
     `epoch` counts the restores of the POS after which markers came again. `hashes` are a slow list's last
     contents by identity; its marker counts its changes. `control` is the last control request that was applied; `repair`,
-    one that was accepted and is not done yet.
+    one that was accepted and is not done yet. `gaps` are markers below at which an item may appear late; `anchor` is the item at
+    the position, by which a restore is noticed; `topic` is what it is in; `letters` are hashes of the items of the last page
+    whose marker nobody can read.
     """
 
     marker: int = NEVER_READ
@@ -56,6 +67,10 @@ class Position:
     control: Applied | None = None
     resync: Resync | None = None
     repair: Pending | None = None
+    gaps: Gaps = NONE
+    anchor: Anchor | None = None
+    topic: TopicFacts | None = None
+    letters: tuple[str, ...] = ()
 
     def at(self, marker: int) -> "Position":
         """The same, moved: at most to where a resync under way ends, so that a page is of one origin."""
@@ -84,8 +99,8 @@ class Deployment:
     partitions: int
     adopt: bool = False
 
-    def encode(self, position: Position) -> bytes:
-        """The record's value."""
+    def encode(self, position: Position, now: float = 0.0) -> bytes:
+        """The record's value; `now` is the monotonic time, from which on gaps are waited for."""
         return orjson.dumps(
             {
                 "syncMarker": position.marker,
@@ -97,10 +112,14 @@ class Deployment:
                 "control": position.control and position.control._asdict(),
                 "resync": position.resync and {"id": position.resync.id, "upto": position.resync.upto},
                 "repair": position.repair and position.repair._asdict(),
+                "gaps": position.gaps.encode(now),
+                "anchor": position.anchor and position.anchor._asdict(),
+                "topic": position.topic and position.topic._asdict(),
+                "letters": position.letters,
             }
         )
 
-    def decode(self, value: bytes | None) -> Position:
+    def decode(self, value: bytes | None, now: float = 0.0) -> Position:
         """The position of a record's value. Raises Fatal for another deployment's record, and for what is none."""
         if value is None:
             return Position()
@@ -108,7 +127,7 @@ class Deployment:
             row = orjson.loads(value)
             if problem := self.foreign(row):
                 raise Fatal(problem)
-            return Position(row["syncMarker"], State(row["state"]), row["epoch"], row["hashes"], *_later(row))
+            return Position(row["syncMarker"], State(row["state"]), row["epoch"], row["hashes"], **_later(row, now))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise Fatal(f"{NO_POSITION} ({type(error).__name__})") from error
 
@@ -122,7 +141,16 @@ class Deployment:
         return ""
 
 
-def _later(row: Mapping[str, Any]) -> tuple[Applied | None, Resync | None, Pending | None]:
+def _later(row: Mapping[str, Any], now: float) -> dict[str, Any]:
     """What records of earlier versions do not have."""
     control, resync, repair = row.get("control"), row.get("resync"), row.get("repair")
-    return control and Applied(**control), resync and Resync(**resync), repair and Pending(**repair)
+    anchor, topic = row.get("anchor"), row.get("topic")
+    return {
+        "control": control and Applied(**control),
+        "resync": resync and Resync(**resync),
+        "repair": repair and Pending(**repair),
+        "gaps": Gaps.decode(row.get("gaps") or (), now),
+        "anchor": anchor and Anchor(**anchor),
+        "topic": topic and TopicFacts(**topic),
+        "letters": tuple(row.get("letters") or ()),
+    }

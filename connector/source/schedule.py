@@ -7,9 +7,6 @@ from enum import StrEnum
 REFUSED_AGAIN = 60.0
 """Seconds until an operation that was refused is tried again: a licence may have been bought."""
 
-NONE = -1
-"""Below every sync marker."""
-
 
 class State(StrEnum):
     """What a shard is doing. Those that only an operator ends survive in the position record."""
@@ -38,40 +35,12 @@ class Head:
     asked_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Read a page now, up to this head."""
+def fell_below(highest: int, since: float, head: Head) -> bool:
+    """Whether a head contradicts what was read up to `highest`, reached at time `since`.
 
-    head: Head
-
-
-@dataclass(frozen=True, slots=True)
-class AwaitHead:
-    """Everything is read: wait for a head asked after this time."""
-
-    after: float
-
-
-@dataclass(frozen=True, slots=True)
-class Regressed:
-    """The head fell below the position: the POS was restored, and markers will come again."""
-
-    head: Head
-
-
-def decide(position: int, since: float, head: Head | None, highest: int = NONE) -> Read | AwaitHead | Regressed:
-    """What to do at `position`, reached at time `since`; during a resync, `highest` was reached before.
-
-    Only a head asked after the position was reached can contradict it: a page may show changes
-    that came after an older head.
+    Only one asked after that can: a page may show changes that came after an older head.
     """
-    if head is None:
-        return AwaitHead(since)
-    if head.marker < max(position, highest) and head.asked_at >= since:
-        return Regressed(head)
-    if head.marker > position:
-        return Read(head)
-    return AwaitHead(max(since, head.asked_at))
+    return head.marker < highest and head.asked_at >= since
 
 
 @dataclass(slots=True)

@@ -14,6 +14,7 @@ from faust.types import TP
 from faust.types.tuples import Message
 from mode.threads import ServiceThread, WorkerThread
 
+from connector.kafka.clients import careful
 from connector.kafka.connection import retrieved
 from connector.kafka.fetching import Consumer
 from connector.kafka.lease import Lease, guard, watch
@@ -64,6 +65,7 @@ class CommittedThread(driver.AIOKafkaConsumerThread):
         consumer = super()._create_worker_consumer(transport)
         consumer._isolation_level = "read_committed"  # taken when it starts
         consumer.__class__ = Consumer  # which adds nothing to what it holds; it has not started
+        careful(consumer._client)
         return consumer
 
 
@@ -72,6 +74,7 @@ class GuardedProducer(driver.Producer):
 
     def _new_producer(self, transactional_id: str | None = None) -> Any:
         producer = super()._new_producer(transactional_id)
+        careful(producer.client)
         guard(producer, _lease(self.app))
         return producer
 

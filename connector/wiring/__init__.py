@@ -30,10 +30,11 @@ from connector.ops.tracing import exporter_asked, tracing
 from connector.ops.waiting import WaitingLog
 from connector.sink.intake import COMMANDS
 from connector.source.entities import Entity
-from connector.source.seat import Shard
+from connector.source.position_writer import Shard
 from connector.topics import commands_topic, plan, status_topic, work_topic
 from connector.wiring.clients import access, clients
 from connector.wiring.deployment import settle
+from connector.wiring.descriptors import raise_limit
 from connector.wiring.sink import commanding
 from connector.wiring.source import chosen_entities, kept, polling
 
@@ -55,6 +56,7 @@ async def run(
 ) -> None:
     """Run a worker until cancelled. Raises Fatal with a line that says what to do."""
     exporter_asked(os.environ)  # wrong usage is told before anything is done
+    raise_limit()
     settings, clock = config.connector, Clock()
     arguments = client_arguments(config.kafka)
     await prepare_topics(config, chosen_entities(config))
@@ -129,12 +131,12 @@ def share(config: Config, roles: Sequence[str]) -> Share:
     commands = [(name, command) for name in names for command in COMMANDS] if "commands" in roles else []
     partitions = [(work_topic(settings.group), settings.work_partitions)] if "source" in roles else []
     partitions += [(commands_topic(name), settings.command_partitions) for name in names if "commands" in roles]
-    return Share(version("mplus-connector"), digest(config), shards, commands, partitions)
+    return Share(version("mplus-connector"), digest(config), shards, commands, partitions, settings.page_size)
 
 
 def not_ready(board: Board, groups: Sequence[str]) -> list[str]:
     """Why this worker is not ready, in words. One without work is: it stands by."""
-    reasons = [f"{name}: the last call of the POS failed ({fault})" for name, fault in board.faults.items() if fault]
+    reasons = [f"{name}: {outage}" for name, outage in board.outages.items()]
     assigned, owned = board.assigned, len(board.partitions)
     reasons += [f"not a member of the consumer group {group} (yet)" for group in groups if group not in assigned]
     if owned < sum(assigned.values()):

@@ -1,31 +1,67 @@
 """The source of a worker: every entity of every administration as a shard, and the lanes that poll them."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
-from connector.clock import Clock
 from connector.config import Config
-from connector.events import Listener
 from connector.kafka.records import Record, shard_partition
 from connector.kafka.tenure import Office
+from connector.kafka.topics import ensure, extents
 from connector.mplus.client import PosClient
-from connector.source.budget import Budget
+from connector.source.budget import MemoryBudget
 from connector.source.bundles import Publisher
+from connector.source.doubt import Confirmation
 from connector.source.entities import Choices, Entity, named
+from connector.source.gaps import Window
 from connector.source.heads import Heads
 from connector.source.lane import Lane, LaneParts
 from connector.source.lists import ListPoller
 from connector.source.poller import Commit, Parts, Poller
-from connector.source.positions import Deployment, Position
+from connector.source.portion import Portion
+from connector.source.position_writer import Shard
+from connector.source.positions import Deployment, Position, TopicFacts
 from connector.source.reader import Reader
 from connector.source.repair import Repair, RepairParts
-from connector.source.schedule import Lag
-from connector.source.seat import Polling, Shard
-from connector.topics import control_results_topic, control_topic, dead_letters_topic, positions_topic
+from connector.source.restarts import Polling
+from connector.source.schedule import Lag, State
+from connector.source.standing import Standing
+from connector.topics import control_results_topic, control_topic, dead_letters_topic, plan, positions_topic
+
+CONFIRMATION = Confirmation()
+"""How long a POS is doubted before it counts as restored."""
 
 Status = Callable[[Sequence[Shard]], Sequence[Record]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What the shards of one administration share."""
+
+    config: Config
+    client: PosClient
+    heads: Heads
+    budget: MemoryBudget
+    office: Office
+
+
+@dataclass(frozen=True, slots=True)
+class EntityTopics:
+    """See source.lane.TopicKeeper."""
+
+    config: Config
+    arguments: Mapping[str, Any]
+
+    async def facts(self, names: Collection[str]) -> Mapping[str, TopicFacts]:
+        """See TopicKeeper."""
+        found = await extents(self.arguments, names)
+        return {name: TopicFacts(extent.partitions, extent.end) for name, extent in found.items()}
+
+    async def make(self, names: Collection[str]) -> None:
+        """See TopicKeeper."""
+        await ensure(self.arguments, [topic for topic in plan(self.config, chosen_entities(self.config)) if topic.name in names])
 
 
 @asynccontextmanager
@@ -33,43 +69,45 @@ async def polling(
     config: Config, clients: Mapping[str, PosClient], office: Office, status: Status, *, owner: str
 ) -> AsyncIterator[Lane]:
     """What is done on a work partition."""
-    settings, budget = config.connector, Budget(config.connector.bytes_in_flight)
+    settings, budget = config.connector, MemoryBudget(config.connector.bytes_in_flight)
     entities = chosen_entities(config)
     shards: list[tuple[Shard, int]] = []
     async with AsyncExitStack() as stack:
         for name, client in clients.items():
             heads = Heads(client, entities, settings.poll_interval, office.clock)
             stack.push_async_callback(heads.close)
-            shared = (client, heads, budget, office.tell, office.clock)
+            context = SourceContext(config, client, heads, budget, office)
             places = {entity: shard_partition(name, entity.number, settings.work_partitions) for entity in entities}
-            shards += [(_shard(config, name, entity, shared), place) for entity, place in places.items()]
+            shards += [(_shard(context, name, entity), place) for entity, place in places.items()]
         deployment = Deployment(settings.group, settings.work_partitions)
         mine = lambda owned: [shard for shard, number in shards if number == owned]  # noqa: E731
-        yield Lane(LaneParts(office, owner, deployment, mine, status))
+        yield Lane(LaneParts(office, owner, deployment, mine, status, EntityTopics(config, office.arguments)))
 
 
-def _shard(config: Config, name: str, entity: Entity, shared: tuple[PosClient, Heads, Budget, Listener, Clock]) -> Shard:
-    settings = config.connector
-    client, heads, budget, tell, clock = shared
+def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
+    settings, heads, clock = context.config.connector, context.heads, context.office.clock
     publisher = Publisher(name, entity, dead_letters_topic(name), settings.max_event_bytes)
-    reader = Reader(client, kept(entity, settings.keep), Choices(settings.order_types))
-
+    reader = Reader(context.client, kept(entity, settings.keep), Choices(settings.order_types), clock.monotonic)
+    standing = Standing((name, entity.name), State.RUNNING, context.office.tell, clock)
     lags: defaultdict[int, Lag] = defaultdict(Lag)  # by epoch: heads from before a restore tell nothing
+    portion, window = Portion(), Window(settings.late_markers, settings.late_window)
 
     def poller(position: Position, commit: Commit) -> Polling:
-        parts = Parts(client, heads, budget, publisher, commit, tell, clock, lags[position.epoch])
+        shared = Parts(
+            heads, context.budget, publisher, commit, clock, standing, lags[position.epoch], portion, window, CONFIRMATION
+        )
         if entity.listed:
-            return ListPoller(parts, reader, position, settings.lists_interval)
-        return Poller(parts, reader, position, settings.page_size)
+            return ListPoller(shared, reader, position, settings.lists_interval)
+        return Poller(shared, reader, position, settings.page_size)
 
     async def head() -> int:
-        return (await heads.newer(entity, clock.monotonic())).marker
+        return (await heads.at_once(entity)).marker
 
-    topics = (positions_topic(name), control_topic(name), control_results_topic(name))
+    topics = (publisher.topic, positions_topic(name), control_topic(name), control_results_topic(name))
     pause = 1 / settings.audit_requests_per_second
-    repair = Repair(RepairParts(reader, heads, budget, publisher, clock, settings.page_size, pause))
-    heard = hears(entity, chosen_entities(config))
-    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair)
+    repair = Repair(RepairParts(reader, heads, context.budget, publisher, clock, settings.page_size, pause))
+    heard = hears(entity, chosen_entities(context.config))
+    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair, standing)
 
 
 def hears(entity: Entity, entities: Sequence[Entity]) -> Callable[[str], bool]:

@@ -13,6 +13,7 @@ from connector.kafka.anew import delete, rewind
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.topics import existing
 from connector.ops import fan_out
+from connector.ops.floods import FloodLog
 from connector.topics import (
     DEAD_LETTER_ROOM,
     by_document_topic,
@@ -31,6 +32,7 @@ from connector.views.stages import Topics, entity_topics, stages
 from connector.views.standing import Standing
 from connector.views.worker import ViewsWorker
 from connector.wiring import chosen_entities, prepare_topics
+from connector.wiring.descriptors import raise_limit
 
 OWN = (by_document_topic, by_journey_topic, figures_topic, documents_topic, journeys_topic, windows_topic)
 """The topics that only `views` writes."""
@@ -45,9 +47,10 @@ async def run_views(config: Config, shows: Callable[[Standing], None], started: 
     """Run a views worker until cancelled; `started` becomes the port. Raises Fatal with a line that says what to do."""
     settings, clock = config.connector, Clock()
     hush()
+    raise_limit()
     await prepare_topics(config, chosen_entities(config))
     metrics = ViewsMetrics()
-    worker = ViewsWorker(app_settings(config), fan_out([metrics, ViewsLog()]), clock)
+    worker = ViewsWorker(app_settings(config), fan_out([metrics, ViewsLog(), FloodLog(clock.monotonic)]), clock)
     for administration in _names(config):
         _add(worker, config, administration, clock)
     gc.freeze()  # what is there now stays

@@ -42,7 +42,7 @@ async def test_an_unreachable_kafka_is_one_line(verb: tuple[str, ...], prefix: s
     assert 1 == outcome.code
     assert "" == outcome.out
     (line,) = outcome.errors
-    assert line.startswith(f"error: Kafka cannot be reached at {NOWHERE}: check KAFKA_BOOTSTRAP_SERVERS")
+    assert line.startswith(f"error: Kafka cannot be reached at {NOWHERE}: nobody listens there: check KAFKA_BOOTSTRAP_SERVERS")
 
 
 @pytest.mark.parametrize("as_json", [False, True])

@@ -1,11 +1,13 @@
 """What the dashboard makes of records, part by part."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 import orjson
 import pytest
 
+import connector.dashboard
 from connector.client.letters import Letter
 from connector.dashboard.advice import BY_REASON, OTHERWISE, UNKNOWN, for_result
 from connector.dashboard.board import Board
@@ -17,6 +19,7 @@ from connector.dashboard.statuses import POINTS, STEP, Statuses
 from connector.dashboard.windows import Windows
 from connector.kafka.batches import readable
 from connector.kafka.records import Place, dead_letter_headers
+from connector.source.schedule import State
 from tests.dashboard.viewing import journey, result, stamp, status
 from tests.odd_records import zoo
 
@@ -62,6 +65,30 @@ def test_a_chart_has_a_point_per_step_and_gaps_where_nobody_reported() -> None:
     for step in range(5, 5 + POINTS):
         statuses.take("a", b"order", orjson.dumps(status("order", rate=9.0, at=stamp(NOW + step * STEP))))
     assert [9.0] * POINTS == shown.since(0)["trend/a/order"]["rate"]
+
+
+def test_a_backlog_that_nobody_knows_is_a_gap_and_not_0() -> None:
+    """With since when, as a time; a record that says it in no time at all makes no sense."""
+    shown = Shown()
+    statuses = Statuses(shown, ["a"], ["order"])
+    statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW), unknownSince=None)))
+    unknown = status("order", backlog=None, age=40.0, at=stamp(NOW + STEP), unknownSince=stamp(NOW - 30))
+    statuses.take("a", b"order", orjson.dumps(unknown))
+    parts = shown.since(0)
+
+    assert (None, NOW - 30) == (parts["row/a/order"]["backlog"], parts["row/a/order"]["unknownSince"])
+    assert [3, None] == parts["trend/a/order"]["backlog"]
+    with pytest.raises(ValueError, match="since lunch"):
+        statuses.take("a", b"order", orjson.dumps(unknown | {"unknownSince": "since lunch"}))
+
+
+@pytest.mark.parametrize("state", [state for state in State if state is not State.RUNNING])
+def test_the_page_says_what_to_do_about_every_state(state: str) -> None:
+    """In its table of advice."""
+    script = (Path(connector.dashboard.__file__).parent / "page" / "health.js").read_text()
+    advice = script.partition("const ADVICE = {")[2].partition("};")[0]
+
+    assert re.search(rf'^  "?{state}"?: "\w.{{20,}}",$', advice, re.MULTILINE)
 
 
 def test_results_are_counted_by_command_and_outcome_for_an_hour() -> None:

@@ -89,6 +89,37 @@ async def test_numbers_move_and_a_connector_that_died_is_stale_within_ten_second
             await expect(visit.page.get_by_role("status")).to_have_text("One thing needs attention")
 
 
+async def test_a_backlog_that_nobody_knows_is_not_0(browser: Browser, bootstrap: str, prefix: str) -> None:
+    """Neither in its row nor in the sums; the headline says since when, and what to do about each state."""
+    since = time.time() - 75
+    unknown = {"backlog": None, "age": 75.0, "unknownSince": stamp(since), "reason": "the POS asks to wait (HTTP 503)"}
+    entities = ("order", "invoice", "receipt", "article", "stock")
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("order", {"backlog": 7, "unknownSince": None}),
+        ("invoice", {"state": "unreachable", **unknown}),
+        ("receipt", unknown),
+        ("article", {"state": "topic-lost", "reason": "mplus.articles is empty"}),
+        ("stock", {"state": "head-doubted", "reason": "the head fell to 0"}),
+    ]
+    async with AsyncExitStack() as stack:
+        writer = await stack.enter_async_context(writing(bootstrap, prefix))
+        url = await stack.enter_async_context(served(configuration(bootstrap, prefix, entities=entities)))
+        page = (await stack.enter_async_context(visiting(browser, url))).page
+        for entity, more in told:
+            await writer.status(entity, **more)
+        for entity in ("invoice", "receipt"):
+            await expect(page.locator("tbody tr", has_text=entity)).to_contain_text(
+                re.compile("; backlog unknown since .*unknown.*unknown"), timeout=PATIENCE
+            )
+        await expect(page.locator("#tiles")).to_contain_text("sync markers of 3 entities")
+        await expect(page.locator("summary")).to_contain_text("backlog 7, unknown of 2")
+        problems = page.locator("#problems")
+        await expect(problems).to_contain_text("invoice: unreachable, backlog unknown since ")
+        await expect(problems).to_contain_text("receipt: backlog unknown since ")
+        await expect(problems).to_contain_text("article: topic-lost")
+        await expect(problems.locator("li.warn").filter(has_text="stock: head-doubted")).to_have_count(1)
+
+
 async def test_search_finds_an_order_and_draws_its_journey_which_goes_on(browser: Browser, bootstrap: str, prefix: str) -> None:
     """By either id, with times, documents and commands; a further step appears by itself, and the address can be shared."""
     async with writing(bootstrap, prefix) as writer, served(configuration(bootstrap, prefix)) as url:

@@ -17,6 +17,7 @@ from hypothesis import strategies as some
 
 import connector
 from connector.kafka import batches, fetching
+from connector.kafka.clients import using
 from connector.kafka.fetching import Consumer, Records
 from tests.brokers import create_topic
 from tests.odd_records import CODECS, NO_UTF8, Odd, batch, write
@@ -178,5 +179,5 @@ def test_everybody_reads_with_it() -> None:
 def test_an_aiokafka_that_works_otherwise_is_noticed() -> None:
     """What takes the place of its parts must be used by it: an upgrade that changes that fails here and at import."""
     with pytest.raises(LookupError, match="does not use Gone"):
-        fetching._using(AIOKafkaConsumer.start, Gone=None)
+        using(AIOKafkaConsumer.start, Gone=None)
     assert inspect.iscoroutinefunction(Consumer.start)

@@ -1,18 +1,22 @@
 """Topics: created as the contract says, and refused where their settings would lose data."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from aiokafka.admin import NewPartitions
 
-from connector.config import Config
+from connector.config import Administration, Config
 from connector.errors import Fatal
-from connector.kafka.topics import Topic, ensure, judge, problems
+from connector.kafka.anew import delete
+from connector.kafka.creating import requests
+from connector.kafka.topics import Topic, ensure, existing, judge, problems
 from connector.sandbox import Sandbox
 from connector.source.entities import ENTITIES
 from connector.topics import plan, sink_limits
 from connector.wiring import prepare_topics
-from tests.brokers import create_topic, partition_count, topic_settings
+from tests.brokers import admin, create_topic, partition_count, topic_settings
 from tests.source.rig import configuration
 
 COMPACTED = {
@@ -65,8 +69,6 @@ async def test_the_connectors_own_topics_are_created_as_the_contract_says(config
 
 async def test_what_was_created_is_found_to_be_right(config: Config, arguments: Mapping[str, Any]) -> None:
     """The connector does not refuse its own topics, nor creates them twice; several workers may do it at the same time."""
-    import asyncio
-
     first, second = await asyncio.gather(*(ensure(arguments, plan(config, ENTITIES)) for _ in range(2)))
     assert [] == first == second == await ensure(arguments, plan(config, ENTITIES))
     assert [] == await problems(arguments, plan(config, ENTITIES))
@@ -144,6 +146,88 @@ async def test_results_and_ledger_hold_whatever_they_may_have_to(config: Config,
     } == sizes
     limits = sink_limits(prefix, config.connector)
     assert limits == {f"{prefix}.{name}": size for name, size in sizes.items() if name != "order-commands"}
+
+
+@pytest.mark.parametrize("administrations", [1, 100])
+def test_no_request_is_larger_than_brokers_take(config: Config, administrations: int) -> None:
+    """KRaft refuses one that needs more than 10,000 records: topics, partitions and settings are records."""
+    rows = tuple(Administration.model_construct(administration=f"a{number}") for number in range(administrations))
+    settings = config.connector.model_copy(update={"partitions": 40, "command_partitions": 100})
+    wanted = plan(config.model_copy(update={"administrations": rows, "connector": settings}), ENTITIES)
+    asked = list(requests(wanted))
+
+    assert wanted == [topic for request in asked for topic in request]
+    for request in asked:
+        assert len(request) <= 50
+        assert sum(topic.partitions for topic in request) <= 2000
+        assert sum(1 + topic.partitions + len(topic.settings) for topic in request) < 10_000
+
+
+def test_a_topic_with_more_partitions_than_a_request_may_have_is_asked_for_alone() -> None:
+    """The broker decides about it."""
+    large, small = Topic("large", 5000, 1, {}), Topic("small", 1, 1, {})
+    assert [[small], [large], [small]] == list(requests([small, large, small]))
+
+
+async def test_the_topic_that_the_broker_refuses_is_named(arguments: Mapping[str, Any], prefix: str) -> None:
+    """Not another one of the same request, which is made; and it is said what to do."""
+    good = [Topic(f"{prefix}.{number}", 1, 1, {}) for number in range(60)]
+    bad = Topic(f"{prefix}.bad", 1, 1, {"min.insync.replicas": "none"})
+    with pytest.raises(Fatal, match=f"^topic {prefix}.bad cannot be created: .*compare CONNECTOR_"):
+        await ensure(arguments, [*good[:10], bad, *good[10:]])
+    assert [] == await ensure(arguments, good)
+    assert {topic.name for topic in good} == {name for name in await existing(arguments) if name.startswith(f"{prefix}.")}
+
+
+async def test_topics_that_are_refused_for_one_reason_are_one_line(arguments: Mapping[str, Any], prefix: str) -> None:
+    """Which says what to do."""
+    topics = [Topic(f"{prefix}.{number}", 1, 9, {}) for number in range(5)]
+    with pytest.raises(Fatal) as raised:
+        await ensure(arguments, topics)
+    assert f"topic {prefix}.0, {prefix}.1, {prefix}.2 and 2 more cannot be created: " in str(raised.value)
+    assert str(raised.value).endswith(": set CONNECTOR_REPLICATION to at most the number of brokers")
+    assert ";" not in str(raised.value)
+
+
+def test_settings_that_cannot_be_seen_are_a_problem() -> None:
+    """Else a topic that loses data would be taken for a good one; the right that is missing is named."""
+    assert [
+        "the settings of topic t cannot be seen, and some would lose data (TopicAuthorizationFailedError): "
+        "grant this user DescribeConfigs on it"
+    ] == judge(TOPIC, 2, "TopicAuthorizationFailedError")
+
+
+async def test_what_is_said_of_raised_work_partitions_leads_out(config: Config, bootstrap: str, prefix: str) -> None:
+    """Whoever does what the lines say, one after the other, ends with a deployment that starts."""
+    await prepare_topics(config, ENTITIES)
+    async with admin(bootstrap) as client:
+        await client.create_partitions({f"{prefix}.work": NewPartitions(7)})
+        async with asyncio.timeout(15):
+            while await partition_count(bootstrap, f"{prefix}.work") < 7:  # noqa: ASYNC110  the broker has no event for it
+                await asyncio.sleep(0.02)
+    with pytest.raises(
+        Fatal, match=rf"^topic {prefix}\.work has 7 partitions, not 3: nothing is ever written to it, so .*delete"
+    ):
+        await prepare_topics(config, ENTITIES)
+
+    raised = config.model_copy(update={"connector": config.connector.model_copy(update={"work_partitions": 7})})
+    with pytest.raises(
+        Fatal, match=rf"^topic {prefix}\.sync-markers has 3 partitions, not 7: set CONNECTOR_WORK_PARTITIONS back to 3$"
+    ):
+        await prepare_topics(raised, ENTITIES)
+
+    await delete({"bootstrap_servers": bootstrap}, [f"{prefix}.work"])
+    await prepare_topics(config, ENTITIES)
+    assert 3 == await partition_count(bootstrap, f"{prefix}.work")
+
+
+@pytest.mark.parametrize("topic", ["order-command-results", "dead-letters", "connector-control-results", "stock"])
+async def test_what_is_deleted_by_age_goes_by_the_brokers_clock(config: Config, bootstrap: str, prefix: str, topic: str) -> None:
+    """A worker whose clock is wrong must not decide how long it is kept; a topic of an older version is taken as it is."""
+    (wanted,) = [row for row in plan(config, ENTITIES) if row.name == f"{prefix}.{topic}"]
+    await ensure({"bootstrap_servers": bootstrap}, [wanted])
+    assert "LogAppendTime" == (await topic_settings(bootstrap, wanted.name))["message.timestamp.type"]
+    assert [] == judge(wanted, wanted.partitions, {**wanted.settings, "message.timestamp.type": "CreateTime"})
 
 
 @pytest.mark.parametrize(("topic", "policy"), [("order-command-results", "delete"), ("command-ledger", "compact,delete")])

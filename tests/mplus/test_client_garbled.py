@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from connector.errors import Retry
+from connector.errors import Retry, Unreadable
 from connector.mplus.client import Retries
 from connector.mplus.pages import Item
 from connector.sandbox import Sandbox, SandboxOptions
@@ -14,7 +14,7 @@ from tests.source.scripted import SOAP, client, scripted, xml, zipped
 
 ORDER = named(["order"])[0]
 ONE = "<n:order><n:orderId>o-1</n:orderId><n:syncMarker>5</n:syncMarker></n:order>"
-PAGE = f'<n:getOrdersResponse xmlns:n="urn:mplusqapi"><n:orderList>{ONE}{ONE}</n:orderList></n:getOrdersResponse>'
+PAGE = f'<n:GetOrdersResponse xmlns:n="urn:mplusqapi"><n:orderList>{ONE}{ONE}</n:orderList></n:GetOrdersResponse>'
 NOT_PAGES = {
     "nothing": b"",
     "blank": b"   \n",
@@ -22,6 +22,8 @@ NOT_PAGES = {
     "json": b'{"orderList": []}',
     "empty body": (SOAP % "").encode(),
     "another answer": (SOAP % '<n:x xmlns:n="urn:mplusqapi"><n:relationList/></n:x>').encode(),
+    "an empty answer of another operation": (SOAP % '<n:GetRelationsResponse xmlns:n="urn:mplusqapi"/>').encode(),
+    "another answer with the right list": (SOAP % '<n:x xmlns:n="urn:mplusqapi"><n:orderList/></n:x>').encode(),
     "no envelope": PAGE.encode(),
     "doctype": b"<!DOCTYPE x [<!ENTITY e 'e'>]>" + (SOAP % PAGE).encode(),
     "not utf-8": (SOAP % PAGE).encode().replace(b"o-1", b"o-\xff"),
@@ -39,19 +41,30 @@ def body(raw: bytes) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
     return answer
 
 
-@pytest.mark.parametrize("kind", ["truncate", "truncate_framed"])
 @pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
-async def test_a_page_cut_in_the_middle_is_read_again(kind: str, entity: Entity) -> None:
-    """Of every entity: the connection closed early, or a complete HTTP answer with half of the XML."""
+async def test_a_page_whose_connection_is_cut_is_read_again(entity: Entity) -> None:
+    """Of every entity: nobody knows what would have followed, so it is asked once more."""
     reading = entity.readings[0]
     async with Sandbox(SandboxOptions(items=6)) as pos, client(pos.url, ident=pos.ident, secret=pos.secret) as (speaking, _):
         whole = await speaking.page(reading.operation, reading.fields(0, 100, Choices()), entity.page)
-        pos.faults.switch(kind, count=2)
+        pos.faults.switch("truncate", count=1)
 
         assert whole == await speaking.page(reading.operation, reading.fields(0, 100, Choices()), entity.page)
-        assert 4 == pos.requests.counts[reading.operation]
+        assert 3 == pos.requests.counts[reading.operation]
         assert whole
         assert all(isinstance(item, Item) for item in whole)
+
+
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
+async def test_a_whole_answer_with_half_a_page_is_told_at_once(entity: Entity) -> None:
+    """Of every entity: whoever asked may ask in another way, and a POS that made it is not troubled once more."""
+    reading = entity.readings[0]
+    async with Sandbox(SandboxOptions(items=6)) as pos, client(pos.url, ident=pos.ident, secret=pos.secret) as (speaking, _):
+        pos.faults.switch("truncate_framed", count=1)
+        with pytest.raises(Unreadable, match=f"^{reading.operation}: .*cannot be read"):
+            await speaking.page(reading.operation, reading.fields(0, 100, Choices()), entity.page)
+
+        assert 1 == pos.requests.counts[reading.operation]
 
 
 @pytest.mark.parametrize("kind", ["truncate", "truncate_framed", "garbage"])
@@ -67,10 +80,11 @@ async def test_a_page_that_is_always_cut_is_an_error(kind: str) -> None:
 @pytest.mark.parametrize("what", NOT_PAGES)
 async def test_what_is_not_a_page_is_an_error(what: str) -> None:
     """None of these is an empty page: an empty page would move the position."""
-    once = Retries(attempts=1)
-    async with scripted(body(NOT_PAGES[what])) as pos, client(pos.url, retries=once) as (speaking, _):
-        with pytest.raises(Retry, match="cannot be read"):
+    async with scripted(body(NOT_PAGES[what])) as pos, client(pos.url) as (speaking, _):
+        with pytest.raises(Unreadable, match="cannot be read"):
             await speaking.page("getOrders", ORDER.readings[0].fields(1, 10, Choices()), ORDER.page)
+
+    assert 1 == len(pos.asked)
 
 
 @pytest.mark.parametrize("status", [201, 204, 301, 302, 400, 404, 500, 502])

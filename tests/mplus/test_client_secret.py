@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, redirect_stderr
 from urllib.parse import quote, quote_plus
 
+import aiohttp
 import httpx
 import pytest
 from aiohttp import web
@@ -14,9 +15,10 @@ from aiohttp import web
 from connector.errors import ConnectorError
 from connector.mplus.client import Access, Retries
 from connector.ops import log
-from tests.source.scripted import SECRET, client, echo, fault, scripted, version, xml
+from tests.source.scripted import SECRET, client, echo, fault, found, scripted, version, xml
 
 SPELLINGS = {SECRET, quote(SECRET), quote(SECRET, safe=""), quote_plus(SECRET)}
+LIBRARIES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError)
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -101,7 +103,7 @@ def leaks(text: str) -> list[str]:
 
 @pytest.mark.parametrize("what", FAILURES)
 async def test_no_error_shows_the_secret(what: str) -> None:
-    """Not its text, nor what it carries along, nor a log line; no error of httpx hangs on it: that holds the address."""
+    """Not its text, nor what it carries along, nor a log line; no error of a library hangs on it: that holds the address."""
     patience = Retries(attempts=2, first=0.01)
     async with scripted(FAILURES[what]) as pos, client(pos.url, retries=patience) as (speaking, told):
         with everything_logged() as lines:
@@ -112,7 +114,7 @@ async def test_no_error_shows_the_secret(what: str) -> None:
             logging.getLogger("test").error("it failed", exc_info=raised.value)
 
     assert [] == [leak for text in texts(raised.value) for leak in leaks(text)]
-    assert [] == [one for one in chain(raised.value) if isinstance(one, httpx.HTTPError | httpx.StreamError | httpx.InvalidURL)]
+    assert [] == [one for one in chain(raised.value) if isinstance(one, LIBRARIES)]
     assert [] == [leak for event in told for leak in leaks(repr(event))]
     assert "it failed" in lines.getvalue()
     assert [] == leaks(lines.getvalue())
@@ -136,7 +138,7 @@ async def test_no_unreachable_address_shows_the_secret(url: str) -> None:
             await speaking.numbers("getApiVersion")
 
     assert [] == [leak for text in texts(raised.value) for leak in leaks(text)]
-    assert [] == [one for one in chain(raised.value) if isinstance(one, httpx.HTTPError | httpx.InvalidURL)]
+    assert [] == [one for one in chain(raised.value) if isinstance(one, LIBRARIES)]
     assert [] == leaks(lines.getvalue())
 
 
@@ -151,6 +153,23 @@ async def test_a_successful_call_logs_nothing_of_the_address() -> None:
     assert [] == leaks(lines.getvalue())
     assert "ident=" not in lines.getvalue()
     assert "httpx" not in lines.getvalue()
+
+
+@pytest.mark.parametrize(
+    "secret", ["%2B", "a%20b+c d", "#", "%", "%zz", "\\'\"", ";=&", "\u00e9\u20ac", "/../?", "\x7f", "a:b@c"]
+)
+async def test_the_secret_arrives_as_it_is(secret: str) -> None:
+    """However many libraries write and read the address on its way."""
+    seen: list[str] = []
+
+    async def look(request: web.Request) -> web.StreamResponse:
+        seen.append(request.query["secret"])
+        return await found()(request)
+
+    async with scripted(look) as pos, client(pos.url, secret=secret) as (speaking, _):
+        await speaking.order("getOrder", [("orderId", "o-1")])
+
+    assert [secret] == seen
 
 
 async def test_the_secret_is_not_in_any_representation() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from connector.mplus.decode import item_converter
 from connector.mplus.pages import Item, PageDecoder, PageSpec, Undecodable
+from connector.mplus.values import DATE_TIMES, DATES, InvalidValue
 
 SPEC = PageSpec(("orderList", "order"), "order", (("orderId", None),), "syncMarker")
 HEAD = (
@@ -132,28 +133,118 @@ def test_no_moment(content: str) -> None:
     assert _value(content) == {"entryTimestamp": None}
 
 
+ODD_DAYS = ("0-1-2026", "31-0-2026", "1-1-0", "+0- 0 -2026", "30-2-2026", "32-1-2026", "1-13-2026", "1-1-12026")
+
+
 @pytest.mark.parametrize(
     "content",
     [
-        _moment(day="30-2-2026"),
-        _moment(day="0-1-2026"),
-        _moment(sec=60),
-        _moment(hour=24),
+        *(_moment(day=day) for day in ODD_DAYS),
+        _moment(day="1-1-99999999999999999"),
+        _moment(hour=25),
         _moment(hour=""),
-        _moment(hour="1_0"),
+        _moment(hour=-1),
+        _moment(sec=62),
         _moment(rest="<timezone>1500</timezone>"),
+        _moment(day="31-12-9999", hour=24),
+    ],
+)
+def test_odd_moments_cost_no_item(content: str) -> None:
+    """A moment with a zero part, or that no calendar or clock has, is none; so do the vendor's own clients read the former."""
+    assert _value(content) == {"entryTimestamp": None}
+
+
+@pytest.mark.parametrize("day", ODD_DAYS)
+def test_odd_days_cost_no_item(day: str) -> None:
+    """The same of a date."""
+    dd, mm, yyyy = day.split("-")
+    content = f"<deliveryDate><year>{yyyy}</year><day>{dd}</day><mon>{mm}</mon></deliveryDate><reference>r</reference>"
+    assert _value(content) == {"deliveryDate": None, "reference": "r"}
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (_moment(hour=24, sec=0).replace("<min>30", "<min>0"), "2026-10-26T00:00:00+01:00"),
+        (_moment(hour=23, sec=60).replace("<min>30", "<min>59"), "2026-10-26T00:00:00+01:00"),
+        (_moment(hour=" +7 ", rest="<timezone>+840</timezone>"), "2026-10-25T07:30:05+14:00"),
+        (_moment(day="1-1-1", rest="<timezone>-840</timezone>"), "0001-01-01T02:30:05-14:00"),
+    ],
+)
+def test_rare_moments_are_said(content: str, value: str) -> None:
+    """Midnight at the day's end, leap seconds, far offsets and years: all that RFC 3339 can say is said."""
+    assert _value(content) == {"entryTimestamp": value}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2026-01-31T24:00:00", "2026-02-01T00:00:00+01:00"),
+        ("2026-12-31T24:00:00.000Z", "2027-01-01T00:00:00.000Z"),
+        ("2026-06-30T23:59:60Z", "2026-07-01T00:00:00Z"),
+        (" 2026-01-01T10:20:30+14:00\n", "2026-01-01T10:20:30+14:00"),
+        ("2026-01-01T10:20:30.123456789-14:00", "2026-01-01T10:20:30.123456789-14:00"),
+        ("2026-00-10T10:20:30", None),
+        ("0000-01-01T00:00:00Z", None),
+        ("2026-01-00T00:00:00+02:00", None),
+        ("2026-02-30T00:00:00", None),
+        ("12026-01-01T00:00:00Z", None),
+        ("-0044-03-15T12:00:00Z", None),
+        ("9999-12-31T24:00:00Z", None),
+        ("99999999999999999999-01-01T00:00:00", None),
+        ("2026-01-01T25:00:00", None),
+        ("2026-01-01T10:20:30+25:00", None),
+    ],
+)
+def test_dates_and_times_of_the_xsd(text: str, value: str | None) -> None:
+    """All of xsd:dateTime is taken, what RFC 3339 cannot say as null."""
+    assert DATE_TIMES[text] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("2026-07-01+14:00", "2026-07-01"),
+        (" 2026-07-01Z\t", "2026-07-01"),
+        ("2026-07-00", None),
+        ("0000-07-01", None),
+        ("2026-02-29", None),
+        ("-0001-07-01", None),
+        ("12026-07-01Z", None),
+    ],
+)
+def test_dates_of_the_xsd(text: str, value: str | None) -> None:
+    """And all of xsd:date."""
+    assert DATES[text] == value
+
+
+@pytest.mark.parametrize(
+    "text", ["yesterday", "1-7-2026", "2026-7-1", "20260701", "2026-07-01T", "2026-07-01T10:20", "٢٠٢٦-07-01"]
+)
+def test_what_is_no_date(text: str) -> None:
+    """Text that is not written as a date is an error: another API must not pass as one without dates."""
+    for table in (DATES, DATE_TIMES):
+        with pytest.raises(InvalidValue):
+            table[text]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        _moment(hour="1_0"),
+        _moment(day="1.0-1-2026"),
         _moment(rest="<timezone>x</timezone>"),
         _moment(rest="<isdst>maybe</isdst>"),
         _moment(rest="<msec>1</msec>"),
         _moment(rest="<year>2026</year>"),
-        _moment(day="1-1-99999999999999999"),
+        _moment(day="1-1-99999999999999999999"),
         "<entryTimestamp>2026-01-01T10:00:00</entryTimestamp>",
         "<financialDate><day>1<x/></day><mon>1</mon><year>2026</year></financialDate>",
         "<financialDate><day>1</day><mon>1</mon></financialDate>",
     ],
 )
 def test_no_such_moment(content: str) -> None:
-    """A date that does not exist, or parts that are not those of a date, are an error and no guess."""
+    """What is not written as a date, or in parts that are not those of a date, is an error and no guess: it is another API."""
     assert _reason(content).split(":")[0] in {"entryTimestamp", "financialDate"}
 
 
@@ -272,15 +363,20 @@ def test_identity_of_parts_and_defaults() -> None:
 
 
 def test_marker_of_the_members() -> None:
-    """Without a marker of its own an item has the highest of its members', also when it cannot be decoded."""
+    """An item has the highest of its own marker and its members', also when it cannot be decoded."""
     article = "<article><syncMarker>{}</syncMarker>{}</article>"
     spec = PageSpec(("l", "p"), "article", (("productNumber", None),), "syncMarker", marker_within="articleList")
     page = "<l>" + "".join(
         f"<p><productNumber>{n}</productNumber>{own}"
         f"<articleList>{article.format(5, '')}{article.format(9, odd)}</articleList></p>"
-        for n, own, odd in ((1, "", ""), (2, "<syncMarker>3</syncMarker>", ""), (3, "", "<syncMarker>9</syncMarker>"))
+        for n, own, odd in (
+            (1, "", ""),
+            (2, "<syncMarker>3</syncMarker>", ""),
+            (3, "", "<syncMarker>9</syncMarker>"),
+            (4, "<syncMarker>20</syncMarker>", "<syncMarker>9</syncMarker>"),
+        )
     )
-    assert [item.marker for item in _read(page + "</l>", spec)] == [9, 3, 9]
+    assert [item.marker for item in _read(page + "</l>", spec)] == [9, 9, 9, 20]
 
 
 def test_deletion() -> None:

@@ -3,12 +3,24 @@
 import gc
 import json
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.mplus.pages import FaultError, Item, PageDecoder, PageError, PageSpec, Undecodable, read_fault, read_numbers
+from connector.mplus.pages import (
+    FaultError,
+    Item,
+    NotWellFormed,
+    PageDecoder,
+    PageError,
+    PageSpec,
+    TooLarge,
+    Undecodable,
+    read_fault,
+    read_numbers,
+)
 from tests.bench.pages import order_page
 
 SPEC = PageSpec(("orderList", "order"), "order", (("orderId", None),), "syncMarker")
@@ -20,6 +32,7 @@ SMALL = ENVELOPE.format(
     "<n:order><n:orderId>b</n:orderId><n:syncMarker>x</n:syncMarker></n:order>"
     "</n:orderList></n:GetOrdersResponse>"
 ).encode()
+ROW = "<relationPointsLst><relationNumber>{0}</relationNumber><points>5</points><syncMarker>{0}</syncMarker></relationPointsLst>"
 FAULT = ENVELOPE.format(
     "<S:Fault><faultcode>S:Client.Authentication</faultcode><faultstring>no\n such  ident</faultstring><detail>d</detail>"
     "</S:Fault>"
@@ -53,10 +66,11 @@ def test_cut_into_any_pieces(cuts: list[int], count: int) -> None:
 
 
 def test_truncated_anywhere() -> None:
-    """A page that ends too early, at whatever byte, is an error and never a short page."""
+    """A page that ends too early, at whatever byte, is an error, not one in its middle, and never a short page."""
     for end in range(len(SMALL)):
-        with pytest.raises(PageError):
+        with pytest.raises(PageError) as error:
             _read(SMALL[:end])
+        assert type(error.value) is PageError
 
 
 def test_items_come_as_they_complete() -> None:
@@ -148,15 +162,39 @@ def test_not_the_expected_answer(page: bytes) -> None:
 def test_another_response_by_name() -> None:
     """Where the response is named, any other is refused, and unknown elements beside the list are not."""
     spec = PageSpec(SPEC.path, "order", SPEC.identity, "syncMarker", response="GetOrdersResponse")
-    assert _read(_response("<moreToCome>true</moreToCome>"), spec) == []
+    assert _read(_response("<moreToCome>true</moreToCome><orderList/>"), spec) == []
     with pytest.raises(PageError, match="GetRelationsResponse"):
-        _read(_response("", "GetRelationsResponse"), spec)
+        _read(_response("<orderList/>", "GetRelationsResponse"), spec)
 
 
-@pytest.mark.parametrize("content", ["", "<orderList/>", "<orderList>\n</orderList>"])
+@pytest.mark.parametrize(
+    "content", ["<orderList/>", "<orderList>\n</orderList>", "<x><orderList/></x><orderList><!-- --></orderList>"]
+)
 def test_an_empty_page(content: str) -> None:
-    """A page without its list, or with an empty one, has no items."""
+    """A page whose list is empty has no items."""
     assert _read(_response(content)) == []
+
+
+@pytest.mark.parametrize("content", ["", "<x/>", "<x><orderList/></x>", '<orderList xmlns="urn:other"/>', "<relationList/>"])
+def test_a_page_without_its_list_is_none(content: str) -> None:
+    """The list that the WSDL requires is there, or the answer says nothing of items."""
+    with pytest.raises(PageError, match="no orderList"):
+        _read(_response(content))
+
+
+@pytest.mark.parametrize(
+    "row", ["", "<relationPointsLst><relationNumber>1</relationNumber><syncMarker>1</syncMarker></relationPointsLst>"]
+)
+@pytest.mark.parametrize(
+    "answer", ["<getApiVersionResponse {}>{}</getApiVersionResponse>", '<x:hello xmlns:x="urn:other" {}>{}</x:hello>']
+)
+def test_only_the_asked_answer_is_a_page(answer: str, row: str) -> None:
+    """An empty element of another name or namespace is no page of no rows, nor is one with rows."""
+    spec = replace(POINTS, response="GetRelationPointsResponse")
+    for names in ("", 'xmlns="urn:mplusqapi"'):
+        with pytest.raises(PageError, match="where GetRelationPointsResponse of the POS was expected"):
+            _read(ENVELOPE.format(answer.format(names, row)).encode(), spec)
+    assert _read(_response("", "GetRelationPointsResponse"), spec) == []
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1", "utf-8-sig"])
@@ -177,10 +215,79 @@ def test_prefixes_are_all_alike() -> None:
 
 def test_items_without_a_list_around() -> None:
     """Items repeated right under the response are read, and what stands beside them is not one."""
-    values = "<relationNumber>{0}</relationNumber><points>5</points><syncMarker>{0}</syncMarker>"
-    row = f"<relationPointsLst>{values}</relationPointsLst>"
-    found = _read(_response(row.format(1) + "<count>2</count>" + row.format(2), "GetRelationPointsResponse"), POINTS)
+    found = _read(_response(ROW.format(1) + "<count>2</count>" + ROW.format(2), "GetRelationPointsResponse"), POINTS)
     assert [(item.identity, item.marker) for item in found] == [("1", 1), ("2", 2)]
+
+
+NEWER = '<moreToCome>false</moreToCome><o:paging xmlns:o="urn:other"><o:relationPoints/></o:paging><count/>'
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 1000])
+def test_a_newer_api_adds_elements(count: int) -> None:
+    """Unknown elements before, between and behind rows, or without any, stop nothing, however long the page is."""
+    rows = [ROW.format(number) for number in range(1, count + 1)]
+    spec = replace(POINTS, response="GetRelationPointsResponse")
+    page = _response(NEWER + NEWER.join(rows) + NEWER, "GetRelationPointsResponse")
+    assert [item.marker for item in _read(page, spec)] == list(range(1, count + 1))
+    for piece in (7, 1000):
+        decoder = PageDecoder(spec)
+        found = [item for at in range(0, len(page), piece) for item in decoder.feed(page[at : at + piece])] + decoder.close()
+        assert len(found) == count
+
+
+@pytest.mark.parametrize("spec", [SPEC, POINTS])
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("whole", [True, False])
+def test_another_namespace_is_another_api(spec: PageSpec, count: int, whole: bool) -> None:
+    """A page whose items, or all they hold, lie in another namespace fails as a whole: they are no bad items."""
+    rows = "".join(_foreign(spec, number, whole=whole) for number in range(1, count + 1))
+    lists = f"<orderList>{rows}</orderList>" if len(spec.path) > 1 else rows
+    with pytest.raises(PageError, match="another namespace"):
+        _read(_response(lists), spec)
+    good = "<order><orderId>a</orderId><syncMarker>9</syncMarker></order>" if spec is SPEC else ROW.format(9)
+    page = _response(f"<orderList>{rows}{good}</orderList>" if len(spec.path) > 1 else rows + good)
+    assert [type(item) for item in _read(page, spec)] == [*[Undecodable] * count, Item]
+
+
+def _foreign(spec: PageSpec, number: int, *, whole: bool) -> str:
+    item, (identity, _) = spec.path[-1], spec.identity[0]
+    values = f"<o:{identity}>{number}</o:{identity}><o:syncMarker>{number}</o:syncMarker>"
+    tag = f"o:{item}" if whole else item
+    return f'<{tag} xmlns:o="urn:mplusqapi:2">{values}</{tag}>'
+
+
+def test_errors_have_kinds() -> None:
+    """An error in the middle, something too large and an end that is missing ask for different things."""
+    kinds = {
+        NotWellFormed: SMALL.replace(b"&amp;", b"&#x1D;"),
+        TooLarge: _response("<orderList><order><reference>" + "x" * 400_000),
+        PageError: SMALL[:-20],
+    }
+    for kind, page in kinds.items():
+        with pytest.raises(PageError) as error:
+            _read(page, max_item_bytes=100_000)
+        assert type(error.value) is kind
+
+
+@pytest.mark.parametrize("piece", [1, 3, 100_000])
+def test_charset_of_the_header(piece: int) -> None:
+    """What a page is in its byte order mark or declaration says, else the HTTP header; a charset nobody knows is none."""
+    text = SMALL.decode()
+    for page, charset in (
+        (text.encode("iso-8859-1"), "ISO-8859-1"),
+        (text.replace("é", "€").encode("cp1252"), "Windows-1252"),
+        (text.encode(), "us-ascii"),
+        (text.encode(), "no-such"),
+        (text.encode("utf-16"), "utf-8"),
+        (f'<?xml version="1.0" encoding="utf-8"?>{text}'.encode(), "iso-8859-1"),
+        (f'<?xml version="1.0"?>{text}'.encode("iso-8859-1"), "iso-8859-1"),
+    ):
+        decoder = PageDecoder(replace(SPEC, charset=charset))
+        found = [item for at in range(0, len(page), piece) for item in decoder.feed(page[at : at + piece])] + decoder.close()
+        assert found == _read((text.replace("é", "€") if "1252" in charset else text).encode())
+    for end in range(len(SMALL)):
+        with pytest.raises(PageError):
+            _read(SMALL[:end], replace(SPEC, charset="iso-8859-1"))
 
 
 def test_list_without_markers() -> None:
@@ -224,7 +331,7 @@ def test_an_item_too_large() -> None:
         "<orderList><order>" + "<a>b</a>" * 50_000,
         "<a>b</a>" * 50_000,
     ):
-        with pytest.raises(PageError, match="more than 100000 bytes"):
+        with pytest.raises(TooLarge, match="more than 100000 bytes"):
             PageDecoder(SPEC, max_item_bytes=100_000).feed(_response(content + "|").partition(b"|")[0])
 
 

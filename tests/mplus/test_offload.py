@@ -2,25 +2,38 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.mplus import child
-from connector.mplus.offload import IN_FLIGHT, SENT_AT_ONCE, Decoder, DecoderDied, DecoderProcess, InlineDecoder
-from connector.mplus.pages import FaultError, Item, PageDecoder, PageError, PageSpec, Undecodable
+from connector.mplus import child, link, offload
+from connector.mplus.offload import (
+    IN_FLIGHT,
+    SENT_AT_ONCE,
+    Decoder,
+    DecoderDied,
+    DecoderProcess,
+    DecoderUnavailable,
+    Decoding,
+    InlineDecoder,
+)
+from connector.mplus.pages import FaultError, Item, NotWellFormed, PageDecoder, PageError, PageSpec, TooLarge, Undecodable
 from tests.bench.pages import order_page
 from tests.mplus.test_decode_pages import FAULT, SMALL
 
 SPEC = PageSpec(("orderList", "order"), "order", (("orderId", None),), "syncMarker", omit=frozenset({"rfid", "password"}))
 PAGE = order_page(120)
+CAREFUL = replace(SPEC, careful=True)
+LARGE = SMALL[: SMALL.index(b"</n:reference>")] + b"x" * (66 << 20)
 PARENT = """
 import asyncio, os, sys
 from connector.mplus.offload import DecoderProcess
@@ -45,8 +58,8 @@ async def decoder() -> AsyncIterator[DecoderProcess]:
         yield process
 
 
-async def _read(decoder: Decoder, page: bytes = PAGE, chunk: int = 50_000) -> list[Item | Undecodable]:
-    decoding, found = decoder.open(SPEC), []
+async def _read(decoder: Decoder, page: bytes = PAGE, chunk: int = 50_000, spec: PageSpec = SPEC) -> list[Item | Undecodable]:
+    decoding, found = decoder.open(spec), []
     try:
         for start in range(0, len(page), chunk):
             found += await decoding.feed(page[start : start + chunk])
@@ -61,6 +74,23 @@ async def _fed(feeding: Awaitable[object]) -> bool:
     except TimeoutError:
         return False
     return True
+
+
+def _in_flight(page: Decoding) -> int:
+    assert isinstance(page, offload.RemoteDecoding)
+    return page.in_flight
+
+
+def _children() -> set[int]:
+    """Child processes of this one that decode."""
+    own = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return {int(pid) for pid in own if b"connector.mplus.child" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+
+
+async def _only(*pids: int | None) -> None:
+    """Wait until there are no other children."""
+    while _children() != set(pids):  # noqa: ASYNC110 -- nobody tells
+        await asyncio.sleep(0.01)
 
 
 def _alive(pid: int) -> bool:
@@ -100,9 +130,128 @@ async def test_a_page_fails_alone(decoder: DecoderProcess) -> None:
     outcomes = await asyncio.gather(
         _read(decoder, PAGE[:-1]), _read(decoder, b"<x>&y;" + PAGE), _read(decoder, FAULT), _read(decoder), return_exceptions=True
     )
-    assert [type(outcome) for outcome in outcomes] == [PageError, PageError, FaultError, list]
+    assert [type(outcome) for outcome in outcomes] == [PageError, NotWellFormed, FaultError, list]
     assert isinstance(outcomes[2], FaultError)
     assert (outcomes[2].code, outcomes[2].text) == ("Client.Authentication", "no such ident")
+
+
+async def test_kinds_of_failure_cross(decoder: DecoderProcess) -> None:
+    """What to do about a page depends on the kind of its error, which the child tells."""
+    for page, kind in ((PAGE.replace(b"Tafel", b"&#11;", 1), NotWellFormed), (PAGE[:-1], PageError), (LARGE, TooLarge)):
+        with pytest.raises(PageError) as error:
+            await _read(decoder, page)
+        assert type(error.value) is kind
+
+
+async def test_a_careful_page_has_a_child_of_its_own(decoder: DecoderProcess) -> None:
+    """It starts for this page and ends with it, and gives what reading with care here gives."""
+    page = PAGE.replace(b"Tafel", b"&#11;", 3).replace(b"Tafel", b"&", 1)
+    found = await _read(decoder, page, spec=CAREFUL)
+    assert decoder.pid is None
+    assert found == await _read(InlineDecoder(), page, spec=CAREFUL)
+    assert [type(item) for item in found].count(Undecodable) == 1
+    assert (found[0].marker, found[-1].marker, len(found)) == (1, 120, 120)
+    for broken, kind in ((PAGE[:-1], PageError), (PAGE.replace(b"</ns:orderList>", b""), NotWellFormed), (FAULT, FaultError)):
+        with pytest.raises(kind):
+            await _read(decoder, broken, spec=CAREFUL)
+    await _only()
+
+
+async def test_what_kills_a_careful_page_costs_no_neighbour(decoder: DecoderProcess) -> None:
+    """Its child dies alone, and a page given up leaves none behind."""
+    careful, other = decoder.open(CAREFUL), decoder.open(SPEC)
+    await careful.feed(PAGE[:300_000])
+    await other.feed(PAGE[:300_000])
+    (pid,) = [pid for pid in _children() if pid != decoder.pid]
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(DecoderDied):
+        await careful.close()
+    careful.abandon()
+    given_up = decoder.open(CAREFUL)
+    await given_up.feed(PAGE[:300_000])
+    given_up.abandon()
+    given_up.abandon()
+    await other.feed(PAGE[300_000:])
+    assert len(await other.close()) > 0
+    other.abandon()
+    assert len(await _read(decoder)) == 120
+    await _only(decoder.pid)
+
+
+async def test_many_careful_pages(decoder: DecoderProcess) -> None:
+    """More of them than may have a child at once take turns, and leave nothing behind."""
+    found = await asyncio.gather(*(_read(decoder, SMALL, spec=CAREFUL) for _ in range(offload.CAREFUL_AT_ONCE + 3)))
+    assert found == [await _read(InlineDecoder(), SMALL)] * (offload.CAREFUL_AT_ONCE + 3)
+    await _only()
+
+
+async def _fed_and_answered(decoder: DecoderProcess, spec: PageSpec) -> Decoding:
+    page = decoder.open(spec)
+    await page.feed(PAGE[:300_000])
+    while _in_flight(page):  # noqa: ASYNC110 -- nobody tells
+        await asyncio.sleep(0.01)
+    return page
+
+
+@pytest.mark.parametrize("spec", [SPEC, CAREFUL])
+async def test_a_child_that_answers_nothing_is_ended(
+    decoder: DecoderProcess, monkeypatch: pytest.MonkeyPatch, spec: PageSpec
+) -> None:
+    """A child that is stuck costs its pages, which are told, and nothing that comes later."""
+    pages = [await _fed_and_answered(decoder, spec) for _ in range(2)]
+    monkeypatch.setattr(link, "WATCHDOG_S", 0.3)
+    monkeypatch.setattr(link, "LAST_WORD_S", 0.1)
+    for pid in _children():
+        os.kill(pid, signal.SIGSTOP)
+    for page in pages:
+        with pytest.raises(DecoderDied):
+            await page.close()
+        page.abandon()
+    monkeypatch.undo()
+    assert len(await _read(decoder, spec=spec)) == 120
+
+
+async def test_an_idle_child_is_left_alone(decoder: DecoderProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that waits for its POS is not stuck: nothing is awaited of the child."""
+    await _read(decoder)
+    monkeypatch.setattr(link, "WATCHDOG_S", 1.5)
+    page, pid = await _fed_and_answered(decoder, SPEC), decoder.pid
+    await asyncio.sleep(2)  # longer than a child gets for a frame
+    await page.feed(PAGE[300_000:])
+    await page.close()
+    page.abandon()
+    assert decoder.pid == pid
+
+
+@pytest.mark.parametrize("spec", [SPEC, CAREFUL])
+async def test_a_child_that_cannot_start_costs_the_page(decoder: DecoderProcess, spec: PageSpec) -> None:
+    """Out of descriptors, a page fails with an error of its own, and the next one is read once there are some."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(map(int, os.listdir("/proc/self/fd"))), hard))
+    spare = []
+    try:
+        while True:
+            spare.append(os.dup(0))
+    except OSError:
+        pass
+    try:
+        with pytest.raises(DecoderUnavailable):
+            await _read(decoder, spec=spec)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        for descriptor in spare:
+            os.close(descriptor)
+    assert len(await _read(decoder, spec=spec)) == 120
+
+
+async def test_a_giant_item_starves_nobody(decoder: DecoderProcess) -> None:
+    """Pages share the child frame by frame: a page is done long before the giant item beside it, fed ahead of it, is."""
+    giant = asyncio.create_task(_read(decoder, LARGE))
+    await asyncio.sleep(0)
+    assert len(await _read(decoder)) == 120
+    assert not giant.done()
+    with pytest.raises(TooLarge):
+        await giant
 
 
 async def test_unknown_schema_fails_that_page(decoder: DecoderProcess) -> None:
@@ -210,7 +359,13 @@ RESULTS = st.lists(
         st.binary(),
     )
     | st.builds(
-        Undecodable, st.none() | st.integers(0, 99), st.none() | st.text("aé", max_size=3), st.text("bü", max_size=9), st.binary()
+        Undecodable,
+        st.none() | st.integers(0, 99),
+        st.none() | st.text("aé", max_size=3),
+        st.text("bü", max_size=9),
+        st.binary(),
+        st.sampled_from(["decode", "too-large"]),
+        st.none(),
     )
 )
 

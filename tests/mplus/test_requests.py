@@ -7,11 +7,11 @@ import pytest
 from lxml import etree
 
 from connector.clock import Clock
-from connector.mplus.operations import OPERATIONS
+from connector.mplus.operations import OPERATIONS, Operation
 from connector.mplus.soap import Fields, request
 from connector.source.entities import ENTITIES, Choices, Entity, Reading
 from connector.source.heads import Heads
-from tests.source.scripted import client, fault, scripted, xml
+from tests.source.scripted import client, fault, scripted, version, xml
 from tests.xsd import call_in, schema_in
 
 READINGS = [(entity, reading) for entity in ENTITIES for reading in entity.readings]
@@ -40,8 +40,10 @@ def test_every_reading_is_valid(schema: Any, entity: Entity, reading: Reading, c
 
 async def test_both_questions_for_heads_and_the_version_are_valid(schema: Any) -> None:
     """As the client really sends them: V2 with the flags of all entities, then V1, then the version."""
-    heads = xml('<n:x xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:x>')
-    async with scripted(fault("Client", "not implemented"), heads) as pos, client(pos.url) as (speaking, _):
+    heads = '<n:getCurrentSyncMarkersResponse xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker>%s'
+    old = xml(heads % "</n:getCurrentSyncMarkersResponse>")
+    missing = fault("Client", "getCurrentSyncMarkersV2 is not implemented")
+    async with scripted(missing, old, version()) as pos, client(pos.url) as (speaking, _):
         asking = Heads(speaking, ENTITIES, 0.05, Clock())
         order = next(entity for entity in ENTITIES if entity.name == "order")
         assert 7 == (await asking.newer(order, -1.0)).marker
@@ -55,6 +57,18 @@ async def test_both_questions_for_heads_and_the_version_are_valid(schema: Any) -
     assert sum(1 for entity in ENTITIES if entity.head) == len(calls[0][0])
     for call in calls:
         schema.assertValid(call)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=lambda operation: operation.name)
+def test_every_answer_is_known_by_its_name(wsdl: Path, operation: Operation) -> None:
+    """What carries another name is no answer to the operation: so the names are the WSDL's."""
+    tree = etree.parse(wsdl)
+    within = {"w": "http://schemas.xmlsoap.org/wsdl/"}
+    (output,) = tree.xpath("//w:portType/w:operation[@name=$name]/w:output/@message", namespaces=within, name=operation.name)
+    message = output.rpartition(":")[2]
+    (element,) = tree.xpath("//w:message[@name=$name]/w:part/@element", namespaces=within, name=message)
+
+    assert element.rpartition(":")[2] == operation.response
 
 
 def test_an_invalid_request_is_noticed(schema: Any) -> None:

@@ -133,6 +133,8 @@ async def test_metric_names_follow_the_rule(bootstrap: str, prefix: str) -> None
                 "topic",
                 "command",
                 "outcome",
+                "state",
+                "listener",
                 "partition",
                 "version",
                 "digest",

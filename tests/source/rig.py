@@ -15,18 +15,22 @@ from connector.kafka.records import Record
 from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.offload import InlineDecoder
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.source.budget import Budget
+from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
+from connector.source.doubt import Confirmation
 from connector.source.entities import ENTITIES, Choices, Entity, named
 from connector.source.heads import Heads
 from connector.source.lists import ListPoller
 from connector.source.poller import Parts, Poller
 from connector.source.positions import Position
 from connector.source.reader import Reader
+from connector.source.standing import Standing
 from connector.wiring import Worker, run
+from connector.wiring import source as wired
 from tests.brokers import partition_count, read_all
 
 INTERVAL = 0.05
+QUICK = Confirmation(looks=3, over=0.2, pause=0.1)
 START = Position()
 REAL = Clock()
 Some = TypeVar("Some")
@@ -126,6 +130,7 @@ async def reading(
     largest: int = 8 << 20,
     order_types: tuple[str, ...] = (),
     change: Callable[[Entity], Entity] = lambda entity: entity,
+    confirmation: Confirmation = QUICK,
 ) -> AsyncIterator[Reading]:
     """Read an entity of a sandbox while inside, from a position on, into a list."""
     entity = change(named([name])[0])
@@ -134,12 +139,14 @@ async def reading(
     client = PosClient(access, InlineDecoder(), found.told.append, retries=Retries(first=0.01, most=0.05))
     heads = Heads(client, ENTITIES, INTERVAL, clock)
     publisher = Publisher("demo", entity, "demo.dead-letters", largest)
-    parts = Parts(client, heads, Budget(24 << 20), publisher, found.commit, found.told.append, clock)
+    standing = Standing(("demo", name), position.state, found.told.append, clock)
+    parts = Parts(heads, MemoryBudget(24 << 20), publisher, found.commit, clock, standing, confirmation=confirmation)
     reader = Reader(client, entity, Choices(order_types))
     poller = ListPoller(parts, reader, position, INTERVAL) if entity.listed else Poller(parts, reader, position, limit)
     task = asyncio.create_task(poller.run())
     try:
-        yield found
+        with standing.shown(position.marker, position.state):
+            yield found
         if task.done():
             task.result()
     finally:
@@ -162,7 +169,8 @@ def configuration(bootstrap: str, prefix: str, pos: Sandbox, **settings: Any) ->
 
 @asynccontextmanager
 async def working(config: Config, **options: Any) -> AsyncIterator[Worker]:
-    """A worker that runs while inside; its error comes out at the end."""
+    """A worker that runs while inside, and doubts the POS for a moment only; its error comes out at the end."""
+    wired.CONFIRMATION = QUICK
     started: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
     options = {"roles": ("source",)} | options
     task = asyncio.create_task(run(config, started=started, **options))

@@ -36,6 +36,11 @@ def version(major: int = 67) -> Answer:
     )
 
 
+def found(code: str = "GET-ORDER-RESULT-OK") -> Answer:
+    """A successful getOrder or findOrder."""
+    return xml(f'<n:GetOrderResponse xmlns:n="urn:mplusqapi"><n:result>{code}</n:result></n:GetOrderResponse>')
+
+
 def fault(code: str, text: str) -> Answer:
     """A SOAP fault."""
     return xml(f"<e:Fault><faultcode>e:{code}</faultcode><faultstring>{text}</faultstring></e:Fault>", 500)

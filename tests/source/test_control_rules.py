@@ -13,9 +13,13 @@ from connector.errors import Reject
 from connector.events import ControlAnswered, Event
 from connector.kafka.records import Record
 from connector.source.control import CHANGES, EXPIRES, Request, answers, changed, problem, read
-from connector.source.positions import NEVER_READ, Applied, Deployment, Position, Resync
-from connector.source.schedule import AwaitHead, Head, Read, Regressed, State, decide
-from connector.source.seat import Pen, Seat, Shard
+from connector.source.doubt import Anchor
+from connector.source.gaps import Gap, Gaps
+from connector.source.position_writer import Pen, Shard
+from connector.source.positions import NEVER_READ, Applied, Deployment, Position, Resync, TopicFacts
+from connector.source.schedule import Head, State, fell_below
+from connector.source.seat import Seat
+from connector.source.standing import Standing
 
 WHERE = Applied(0, 7)
 RUNNING = Position(100)
@@ -49,14 +53,37 @@ def test_a_request_is_read_whatever_it_holds() -> None:
 
 
 def test_pause_and_resume_change_the_state_alone() -> None:
-    """Twice is as good as once; what stopped by itself cannot be paused, and only a resync ends head-regressed."""
+    """Twice is as good as once; what stopped by itself cannot be paused."""
     paused = changed(RUNNING, request("pause"), None)
     assert replace(RUNNING, state=State.PAUSED, control=WHERE) == paused == changed(paused, request("pause"), None)
     assert replace(RUNNING, control=WHERE) == changed(paused, request("resume"), None)
     assert State.RUNNING == changed(replace(RUNNING, state=State.STUCK), request("resume"), None).state
-    for state, action in ((State.HEAD_REGRESSED, "resume"), (State.HEAD_REGRESSED, "pause"), (State.STUCK, "pause")):
+    for state, action in ((State.TOPIC_LOST, "resume"), (State.HEAD_REGRESSED, "pause"), (State.STUCK, "pause")):
         with pytest.raises(Reject):
             changed(replace(RUNNING, state=state), request(action), None)
+
+
+def test_a_head_that_has_come_back_lets_an_operator_resume_without_a_new_epoch() -> None:
+    """Their word that nothing was restored; while the head is still low only a resync helps."""
+    regressed = replace(RUNNING, state=State.HEAD_REGRESSED, anchor=Anchor(100, "7", "h"))
+    assert replace(RUNNING, control=WHERE) == changed(regressed, request("resume"), 100)
+    for head in (99, None):
+        with pytest.raises(Reject, match="resync it"):
+            changed(regressed, request("resume"), head)
+
+
+def test_a_resync_out_of_a_lost_topic_begins_a_new_acquaintance() -> None:
+    """What the topic had before does not count any more."""
+    lost = replace(RUNNING, state=State.TOPIC_LOST, topic=TopicFacts(4, 100))
+    found = changed(lost, request("resync", 0), 120)
+    assert (State.RUNNING, None, -1, 0) == (found.state, found.topic, found.marker, found.epoch)
+
+
+def test_a_resync_keeps_the_gaps_below_it() -> None:
+    """Above them everything is read again; after a restore they are those of another POS."""
+    gapped = replace(RUNNING, gaps=Gaps((Gap(5, 9, 1.0), Gap(40, 60, 1.0))))
+    assert (Gap(5, 9, 1.0), Gap(40, 49, 1.0)) == changed(gapped, request("resync", 50), 120).gaps.rows
+    assert not changed(replace(gapped, state=State.HEAD_REGRESSED), request("resync"), 20).gaps
 
 
 def test_a_resync_goes_back_and_ends_where_it_was() -> None:
@@ -89,9 +116,8 @@ def test_a_restored_pos_gets_another_epoch(before: Position) -> None:
 def test_a_restore_during_a_resync_is_noticed() -> None:
     """The position is below the new head, but what was read before is not."""
     position = changed(RUNNING, request("resync", 0), 100)
-    assert isinstance(decide(position.marker, 1.0, Head(50, 2.0), position.highest), Regressed)
-    assert isinstance(decide(position.marker, 1.0, Head(100, 2.0), position.highest), Read)
-    assert isinstance(decide(100, 1.0, Head(100, 2.0), 100), AwaitHead)
+    assert fell_below(position.highest, 1.0, Head(50, 2.0))
+    assert not fell_below(position.highest, 1.0, Head(100, 2.0))
     assert 1 == changed(position, request("resync", 0), 50).epoch
 
 
@@ -139,9 +165,13 @@ def test_the_position_record_keeps_all_of_it_and_reads_older_ones() -> None:
         Position(3, control=WHERE),
         Position(3, resync=Resync("r", 9)),
         Position(3, resync=Resync("r", None)),
+        Position(3, gaps=Gaps((Gap(1, 2, 30.0),)), anchor=Anchor(3, "x", "h"), topic=TopicFacts(4, 9), letters=("h",)),
     ):
         assert position == HERE.decode(HERE.encode(position))
-    old = {name: value for name, value in orjson.loads(HERE.encode(RUNNING)).items() if name not in ("control", "resync")}
+    old = {
+        name: orjson.loads(HERE.encode(RUNNING))[name]
+        for name in ("syncMarker", "group", "partitions", "state", "epoch", "hashes")
+    }
     assert RUNNING == HERE.decode(orjson.dumps(old))
 
 
@@ -165,9 +195,10 @@ async def test_a_seat_hears_what_it_has_not_applied() -> None:
         return done
 
     repair: Any = None
-    shard = Shard("a", "order", "p", "c", "r", lambda *_: Idle(), None, lambda name: name == "order", repair)
+    standing = Standing(("a", "order"), State.RUNNING, told.append, Clock())
+    shard = Shard("a", "order", "t", "p", "c", "r", lambda *_: Idle(), None, lambda name: name == "order", repair, standing)
     pen = Pen(submit, HERE.encode, 0, "me", told.append, Clock())  # type: ignore[arg-type]
-    seat = Seat(shard, Position(5, control=WHERE), pen)
+    seat = Seat(shard, Position(5, control=WHERE), pen, TopicFacts(1, 5))
     running = asyncio.create_task(seat.run())
     for offset in (6, 7, 8):
         seat.hear(Request(f"r{offset}", "pause", "order", None, Applied(0, offset), 0.0))

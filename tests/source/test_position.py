@@ -15,10 +15,12 @@ def ask(position: int, limit: int, head: int) -> Ask:
     return Ask(position + 1, limit, head)
 
 
-def test_a_short_page_shows_its_whole_window() -> None:
-    """Fewer items than the limit: everything up to the window's end is read, but never past the head."""
-    assert Advance(10) == advance(0, ask(0, 10, 100), [3, 1, 7])
-    assert Advance(5) == advance(0, ask(0, 10, 5), [3, 1])
+def test_a_short_page_proves_nothing_beyond_its_highest_item() -> None:
+    """A POS may give fewer than it was asked for, and may have cut the page within that item's marker, unless it is the head."""
+    assert Advance(6) == advance(0, ask(0, 10, 100), [3, 1, 7])
+    assert Advance(7) == advance(0, ask(0, 10, 7), [3, 1, 7])
+    assert Advance(3) == advance(0, ask(0, 10, 100), [3])
+    assert Advance(3) == advance(2, ask(2, 10, 100), [3, 3, 2])
 
 
 def test_a_short_page_reaches_its_highest_item_beyond_window_and_head() -> None:

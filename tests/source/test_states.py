@@ -178,10 +178,10 @@ async def test_waiting_grows_with_failures_and_starts_anew_after_a_success() -> 
     patience = Patience()
     clock = Clock(sleep=patience.sleep, chance=lambda: 0.0)
     async with Sandbox(only("relation", 60)) as pos:
-        pos.faults.switch("server_fault", count=4 * 3, operations=["getRelations"])
+        pos.faults.switch("server_fault", count=2 * 3, operations=["getRelations"])
         async with reading(pos, "relation", limit=2, clock=clock) as read:
             await eventually(lambda: len(read.bundles) >= 2)
-            pos.faults.switch("server_fault", count=4, operations=["getRelations"])
+            pos.faults.switch("server_fault", count=2, operations=["getRelations"])
             await read.caught_up()
 
     waits = [seconds for seconds in patience.asked if seconds in (0.25, 0.5, 1.0, 2.0)]
@@ -217,7 +217,9 @@ async def test_a_pos_that_tells_no_marker_of_an_entity_leaves_it_unavailable() -
     """Instead of guessing a head."""
     from tests.source.scripted import scripted, xml
 
-    nothing: Callable[..., Awaitable[object]] = xml('<n:x xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:x>')
+    name = "GetCurrentSyncMarkersV2Response"
+    heads = f'<n:{name} xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:{name}>'
+    nothing: Callable[..., Awaitable[object]] = xml(heads)
     async with Sandbox(only("relation", 3)) as pos, scripted(nothing) as other:  # type: ignore[arg-type]
         pos.url = other.url
         async with reading(pos, "relation", clock=Clock(sleep=Patience().sleep)) as read:

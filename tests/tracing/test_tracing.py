@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from connector.client.commands import OrderCommands
 from connector.errors import Misconfigured
-from connector.mplus.channels import headers as request_headers
+from connector.mplus.transport import headers as request_headers
 from connector.ops import tracing
 from connector.ops.spans import Delivery, Spans, exported
 from connector.sandbox import Sandbox, SandboxOptions
@@ -50,8 +50,7 @@ async def asked(pos: Sandbox) -> AsyncIterator[list[tuple[str, str]]]:
         return sent
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("exchange", "streaming"):
-            patch.setattr(f"connector.mplus.{module}.headers", seen)
+        patch.setattr("connector.mplus.transport.headers", seen)
         yield found
 
 

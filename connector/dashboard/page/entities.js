@@ -2,8 +2,8 @@
 
 import { sparkline } from "./chart.js";
 import { attribute, byId, el, holding, keyed, text } from "./dom.js";
-import { about, part, sum } from "./model.js";
-import { ago, count, NOTHING, rate, spaced, span } from "./words.js";
+import { about, isKnown, part, sum } from "./model.js";
+import { ago, count, moment, NOTHING, rate, spaced, span } from "./words.js";
 
 const POINTS = 60; // as the server keeps them: ten minutes
 const OPEN = 3; // administrations up to which all tables are open from the start
@@ -55,7 +55,9 @@ function summed(rows) {
   for (const { shown } of rows) states.set(shown, (states.get(shown) ?? 0) + 1);
   const words = [...states].map(([shown, number]) => `${number} ${shown}`).join(", ");
   const live = rows.filter((row) => row.kind !== "stale");
-  return live.length ? `${words}; backlog ${count(sum(live.map((row) => row.backlog)))}` : words;
+  const known = live.filter(isKnown);
+  const unknown = live.length - known.length ? `, unknown of ${live.length - known.length}` : "";
+  return known.length ? `${words}; backlog ${count(sum(known.map((row) => row.backlog)))}${unknown}` : words;
 }
 
 function makeRow(row) {
@@ -93,13 +95,22 @@ function updateRow(node, row) {
   attribute(node, "data-at", row.at);
   attribute(node.parts.state, "class", `badge ${row.kind}`);
   text(node.parts.state, row.shown);
-  text(node.parts.reason, row.reason ?? "");
-  text(node.parts.backlog, count(row.backlog));
-  text(node.parts.age, row.age > 0 ? span(row.age) : row.age === 0 ? "none" : NOTHING);
+  text(node.parts.reason, remark(row));
+  text(node.parts.backlog, isKnown(row) ? count(row.backlog) : "unknown");
+  text(node.parts.age, age(row));
   text(node.parts.rate, rate(row.rate));
   text(node.parts.position, count(row.position));
   text(node.parts.owner, row.owner ?? NOTHING);
   text(node.parts.old, row.old === null ? "never" : ago(row.old));
+}
+
+function remark(row) {
+  return isKnown(row) ? (row.reason ?? "") : [row.reason, `backlog unknown since ${moment(row.unknownSince, row.at)}`].filter(Boolean).join("; ");
+}
+
+function age(row) {
+  if (!isKnown(row)) return "unknown";
+  return row.age > 0 ? span(row.age) : row.age === 0 ? "none" : NOTHING;
 }
 
 function draw(parts, trend) {

@@ -1,7 +1,7 @@
 // The whole fleet at a glance: one headline, what is wrong with what to do, and a few sums.
 
 import { attribute, byId, el, holding, keyed, text } from "./dom.js";
-import { about, beginning, commands, each, outcomes, part, sum } from "./model.js";
+import { about, beginning, commands, each, isKnown, outcomes, part, sum } from "./model.js";
 import { ago, count, moment, money, NOTHING, plural, rate, spaced, span } from "./words.js";
 
 const ADVICE = {
@@ -9,16 +9,20 @@ const ADVICE = {
   stale: "Is a worker running? If not, start one: mplus-connector run. If another runs, it takes over within 15 s.",
   unowned: "No worker has ever reported: start one, and look at CONNECTOR_ENTITIES.",
   behind: "It is read more slowly than it changes. Give it time after an outage; else see the POS's answer times.",
+  unknown: "The POS does not tell its head: how much is unread cannot be known. mplus-connector check says what the POS answers.",
   paused: "An operator paused it: mplus-connector resume.",
   unreachable: "The POS does not answer. It goes on by itself; mplus-connector check says what the POS answers.",
   unavailable: "The POS refuses: wrong login, or an operation that is not licensed. mplus-connector check.",
   stuck: "Too many items share one sync marker: touch some at the POS, then mplus-connector resume.",
+  failed: "Nobody foresaw this: it alone waits and is tried again. Its reason names what cannot be done; else report it.",
+  "topic-lost": "Its topic is not the one its position was reached in: have it back, or mplus-connector resync from 0.",
+  "head-doubted": "The POS told a head below the position: it is looked at again for half a minute. Was the POS restored or restarted?",
   "head-regressed": "The POS was restored: mplus-connector resync shows what would be read again, --apply does it.",
 };
 
 /** What is wrong, the worst first: { kind, what, advice }. */
 export function problems(all, now) {
-  return [...troubles(now), ...states(all), ...clocks(all, now), ...commandProblems()].sort(
+  return [...troubles(now), ...states(all, now), ...clocks(all, now), ...commandProblems()].sort(
     (one, other) => (other.kind === "bad") - (one.kind === "bad"),
   );
 }
@@ -34,21 +38,24 @@ function troubles(now) {
   return found;
 }
 
-function states(all) {
+function states(all, now) {
   const groups = new Map();
   for (const row of all.filter((row) => row.kind !== "good")) {
     const key = `${row.shown} ${row.administration} ${row.shown === "stale" ? row.owner : ""}`;
     groups.set(key, [...(groups.get(key) ?? []), row]);
   }
-  return [...groups.values()].map(problem);
+  return [...groups.values()].map((group) => problem(group, now));
 }
 
-function problem(group) {
+function problem(group, now) {
   const [{ shown, administration, owner, kind }] = group;
   const several = about.administrations.length > 1 ? `${administration}: ` : "";
   const names = group.length > 4 ? plural(group.length, "entity", "entities") : group.map((row) => spaced(row.entity)).join(", ");
+  const unknown = group.filter((row) => kind !== "stale" && !isKnown(row)).map((row) => row.unknownSince);
   const who = shown === "stale" ? `, ${owner} stopped reporting` : "";
-  return { kind: kind === "warn" ? "warn" : "bad", what: `${several}${names}: ${shown}${who}`, advice: ADVICE[shown] ?? "" };
+  const since = unknown.length ? `backlog unknown since ${moment(Math.min(...unknown), now)}` : "";
+  const said = [shown === "unknown" && since ? "" : shown + who, since].filter(Boolean).join(", ");
+  return { kind: kind === "warn" ? "warn" : "bad", what: `${several}${names}: ${said}`, advice: ADVICE[shown] ?? "" };
 }
 
 function clocks(all, now) {
@@ -105,17 +112,18 @@ function link(id) {
 function tiles(all) {
   const revenue = each("today").map(([, value]) => value.revenue.ordered);
   const live = all.filter((row) => row.kind !== "stale"); // what a stale row says is not so any more
-  const of = (unit) => {
-    if (live.length === all.length) return unit;
-    return live.length ? `${unit} of ${plural(live.length, "entity", "entities")}` : "nobody reports";
+  const known = live.filter(isKnown);
+  const of = (unit, rows = live) => {
+    if (rows.length === all.length) return unit;
+    if (rows.length) return `${unit} of ${plural(rows.length, "entity", "entities")}`;
+    return live.length ? "unknown: the POS does not tell" : "nobody reports";
   };
-  const known = (value) => (live.length ? value() : NOTHING);
   const failed = outcomes("rejected") + outcomes("unknown");
   const sent = sum(Object.values(commands()).map((counts) => sum(Object.values(counts))));
   const shown = [
-    ["Backlog", known(() => count(sum(live.map((row) => row.backlog)))), of("sync markers")],
-    ["Oldest unread", known(() => oldest(live)), of("since first seen")],
-    ["Reading", known(() => rate(sum(live.map((row) => row.rate)))), of("items/s")],
+    ["Backlog", known.length ? count(sum(known.map((row) => row.backlog))) : NOTHING, of("sync markers", known)],
+    ["Oldest unread", known.length ? oldest(known) : NOTHING, of("since first seen", known)],
+    ["Reading", live.length ? rate(sum(live.map((row) => row.rate))) : NOTHING, of("items/s")],
     ["Commands", count(sent), "in the last hour"],
     ["Not done", count(failed), `${count(outcomes("unknown"))} unknown`],
     ["Dead letters", count(sum(each("letters").map(([, value]) => value.day))), "in 24 hours"],
@@ -127,8 +135,8 @@ function tiles(all) {
   });
 }
 
-function oldest(live) {
-  const age = Math.max(...live.map((row) => row.age ?? 0));
+function oldest(rows) {
+  const age = Math.max(...rows.map((row) => row.age ?? 0));
   return age > 0 ? span(age) : "none";
 }
 

@@ -40,13 +40,21 @@ export function rows(now) {
 
 export const BEHIND = 60; // seconds of age from which a running entity is worth a word
 
+const BY_ITSELF = new Set(["paused", "head-doubted"]); // somebody wanted it, or it is over in half a minute
+
 /** `shown`: the state in a word; `kind`: good, warn, bad or stale; `old`: seconds since it was reported. */
 function standing(row, now) {
   if (row.at === null) return { shown: "unowned", kind: "stale", old: null };
   const old = Math.max(0, now - row.at);
   if (old > about.staleAfter) return { shown: "stale", kind: "stale", old };
-  if (row.state === "running") return { shown: row.age >= BEHIND ? "behind" : "running", kind: row.age >= BEHIND ? "warn" : "good", old };
-  return { shown: row.state, kind: row.state === "paused" ? "warn" : "bad", old };
+  if (row.state !== "running") return { shown: row.state, kind: BY_ITSELF.has(row.state) ? "warn" : "bad", old };
+  if (row.age < BEHIND) return { shown: "running", kind: "good", old };
+  return { shown: isKnown(row) ? "behind" : "unknown", kind: "warn", old };
+}
+
+/** Whether the POS tells the head: else backlog and age are not 0 but unknown. */
+export function isKnown(row) {
+  return (row.unknownSince ?? null) === null;
 }
 
 export function sum(values) {

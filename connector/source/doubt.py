@@ -1,0 +1,97 @@
+"""Whether the POS was restored from a backup: one low head, or one odd look, proves nothing. Pure.
+
+A POS that has just started may tell 0, and a replica may lag behind. So what contradicts the position is looked at again, and
+believed when at least LOOKS looks over at least OVER_S seconds agree. Nothing is read meanwhile, so nothing is lost by waiting.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import orjson
+
+from connector.mplus.pages import Item, Undecodable
+from connector.source.entities import Entity
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """So many looks over so many seconds confirm a doubt; `pause`: seconds between two of them."""
+
+    looks: int = 3
+    over: float = 30.0
+    pause: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What contradicts the position, since when (monotonic), and how often it was seen."""
+
+    since: float
+    last: float
+    looks: int = 1
+
+    def again(self, at: float) -> "Doubt":
+        """It was seen once more; the same look twice counts once."""
+        return self if at <= self.last else replace(self, last=at, looks=self.looks + 1)
+
+    def confirmed(self, rule: Confirmation) -> bool:
+        """Whether it is believed."""
+        return self.looks >= rule.looks and self.last - self.since >= rule.over
+
+
+class Anchor(NamedTuple):
+    """The item at the position: its marker, its name (see Entity.name_of) and a hash of what it held.
+
+    The hash is empty where several items shared the marker: then another one there proves nothing.
+    """
+
+    marker: int
+    name: str
+    hash: str
+
+
+def _hash(entity: Entity, item: Item) -> str:
+    """Of what an item holds, without what changes under the same marker."""
+    value = orjson.loads(item.value)
+    for name in entity.drifting & value.keys():
+        del value[name]
+    return hashlib.blake2b(orjson.dumps(value), digest_size=8).hexdigest()
+
+
+def highest_of(entity: Entity, items: Iterable[Item | Undecodable], before: Anchor | None) -> Anchor | None:
+    """The item with the highest marker of these, if it lies above the one before."""
+    readable = [item for item in items if isinstance(item, Item)]
+    best = max(readable, key=lambda item: item.marker, default=None)
+    if best is None or (before is not None and best.marker <= before.marker):
+        return before
+    alone = sum(item.marker == best.marker for item in readable) == 1
+    return Anchor(best.marker, entity.name_of(best.identity, best.marker), _hash(entity, best) if alone else "")
+
+
+def contradiction(entity: Entity, anchor: Anchor, items: Sequence[Item | Undecodable]) -> str | None:
+    """What items from the anchor's marker on prove: empty, all is well; a text, it lies there no more; None, nothing yet.
+
+    An item that cannot be read proves nothing against the POS.
+    """
+    at = [item for item in items if item.marker == anchor.marker]
+    same = [item for item in items if _named(entity, item) == anchor.name and (item.marker or 0) >= anchor.marker]
+    hidden = any(isinstance(item, Undecodable) and item.marker in (None, anchor.marker) for item in items)
+    if hidden or any(_unchanged(entity, anchor, item) for item in same):
+        return ""
+    if not at or not anchor.hash:
+        return None
+    what = "holds something else" if same else f"is {_named(entity, at[0])}"
+    return f"the item at sync marker {anchor.marker} was {anchor.name}, and now it {what}"
+
+
+def _named(entity: Entity, item: Item | Undecodable) -> str:
+    return entity.name_of(item.identity or "", item.marker or 0)
+
+
+def _unchanged(entity: Entity, anchor: Anchor, item: Item | Undecodable) -> bool:
+    """Whether it is the anchor's item, as it was, or changed again under a higher marker."""
+    if isinstance(item, Undecodable) or item.marker > anchor.marker or not anchor.hash:
+        return True
+    return _hash(entity, item) == anchor.hash

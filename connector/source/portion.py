@@ -1,0 +1,37 @@
+"""How many bytes of events one transaction of a shard may have. Pure.
+
+A page of pictures over a slow line would not be sent within a transaction's deadline, however often it is tried; smaller ones
+are.
+"""
+
+from collections import Counter
+
+BYTES_MAX = 8 << 20
+"""A page of 1000 ordinary orders is one transaction; a line of 1 MB/s takes this within the deadline of 15 s."""
+
+TRIES = 3
+"""Times that an item which is alone in its transaction is sent, until it becomes a dead letter."""
+
+
+class Portion:
+    """Of one shard; outlives the owners of its partition in this worker."""
+
+    def __init__(self, most: int = BYTES_MAX) -> None:
+        self._most = most
+        self._tries: Counter[int] = Counter()
+        self.bytes = most
+
+    def slow(self, size: int, marker: int, items: int) -> None:
+        """A transaction of this size, up to this marker, took too long."""
+        if items <= 1:
+            self._tries[marker] += 1
+        self.bytes = max(1, min(self.bytes, size) // 2)
+
+    def sent(self) -> None:
+        """A transaction was committed."""
+        self._tries.clear()
+        self.bytes = min(self._most, self.bytes + self.bytes // 4 + 1)
+
+    def gives_up(self, marker: int) -> bool:
+        """Whether the item at this marker was sent alone too often."""
+        return self._tries[marker] >= TRIES

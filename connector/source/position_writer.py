@@ -1,0 +1,108 @@
+"""What is written of one shard: its position, with events and answers in the same transaction."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+
+from connector.clock import Clock
+from connector.errors import TransactionLost
+from connector.events import ControlAnswered, DeadLettered, Listener
+from connector.kafka.records import Record
+from connector.source.bundles import Bundle, Letter
+from connector.source.control import DONE, RESYNC, Answer
+from connector.source.positions import Position, TopicFacts
+from connector.source.repair import Repair
+from connector.source.restarts import Polling
+from connector.source.standing import Standing
+from connector.source.topic_facts import written
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """An entity of an administration: its topics, how its poller is made, and which requests it answers.
+
+    `head` asks the POS for its head as of now; a slow list has none. `hears` tells by an entity's name.
+    """
+
+    administration: str
+    entity: str
+    topic: str
+    positions: str
+    control: str
+    results: str
+    poller: Callable[[Position, "Callable[[Bundle], asyncio.Future[None]]"], Polling]
+    head: Callable[[], Awaitable[int]] | None
+    hears: Callable[[str], bool]
+    repair: Repair
+    standing: Standing
+
+
+@dataclass(frozen=True, slots=True)
+class Pen:
+    """What all seats of a lane write with; `owner` is this worker's name."""
+
+    submit: Callable[[Sequence[Record]], "asyncio.Future[None]"]
+    encode: Callable[[Position, float], bytes]
+    partition: int
+    owner: str
+    tell: Listener
+    clock: Clock
+
+
+class PositionWriter:
+    """Of one shard, as long as its partition is owned. `position` is what was submitted last."""
+
+    def __init__(self, shard: Shard, position: Position, pen: Pen) -> None:
+        self.position = position
+        self._shard = shard
+        self._pen = pen
+
+    def knows_topic(self, facts: TopicFacts | None) -> None:
+        """What the entity's topic is, where the position does not say."""
+        self.position = replace(self.position, topic=self.position.topic or facts)
+
+    async def answer(self, position: Position, told: Sequence[Answer], records: Sequence[Record] = ()) -> None:
+        """Write a position with answers to operators, and tell them."""
+        await asyncio.shield(self.submit(position, records, told))
+        for answer in told:
+            self._tell(answer)
+
+    def commit(self, bundle: Bundle) -> "asyncio.Future[None]":
+        """A poller's bundle; with its last one, the end of a resync. What was asked stands here, not with the poller."""
+        now = self.position
+        position = replace(bundle.position, control=now.control, resync=now.resync, repair=now.repair, topic=now.topic)
+        if now.resync is None or not now.resync.over(bundle.position.marker):
+            return self.submit(position, bundle.records)
+        done = Answer(now.resync.id, RESYNC, self._shard.entity, DONE)
+        committed = self.submit(replace(position, resync=None), bundle.records, [done])
+        committed.add_done_callback(lambda ended: None if ended.cancelled() or ended.exception() else self._tell(done))
+        return committed
+
+    def submit(self, position: Position, records: Sequence[Record] = (), told: Sequence[Answer] = ()) -> "asyncio.Future[None]":
+        """Hand all of it to the one writer of the partition."""
+        pen, shard = self._pen, self._shard
+        self.position = position = replace(position, topic=written(position.topic, shard.topic, records))
+        stamp = pen.clock.stamp() if told else ""
+        results = [Record(shard.results, answer.entity.encode(), answer.encode(stamp, pen.owner)) for answer in told]
+        value = pen.encode(position, pen.clock.monotonic())
+        record = Record(shard.positions, shard.entity.encode(), value, partition=pen.partition)
+        committed = pen.submit([*records, *results, record])
+        committed.add_done_callback(self._refused)
+        return committed
+
+    def tell_letters(self, letters: Sequence[Letter]) -> None:
+        """Dead letters that were written."""
+        for letter in letters:
+            told = DeadLettered(self._shard.administration, self._shard.entity, letter.stage, letter.marker, letter.reason)
+            self._pen.tell(told)
+
+    def _refused(self, ended: "asyncio.Future[None]") -> None:
+        error = None if ended.cancelled() else ended.exception()
+        if isinstance(error, TransactionLost) and error.topic:
+            self._shard.standing.refused(str(error))
+
+    def _tell(self, answer: Answer) -> None:
+        shard = self._shard
+        self._pen.tell(
+            ControlAnswered(shard.administration, shard.entity, answer.id, answer.action, answer.status, answer.reason)
+        )

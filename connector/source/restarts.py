@@ -1,0 +1,28 @@
+"""Polling that goes on whatever happens: what nobody foresaw costs one shard, is told, waited out and tried again."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+from connector.clock import Clock
+from connector.errors import Fatal, Fenced, TransactionLost
+from connector.kafka.walls import in_a_line
+from connector.source.standing import Standing
+
+
+class Polling(Protocol):
+    """A poller of any kind."""
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+
+
+async def polling(make: Callable[[], Polling], standing: Standing, clock: Clock) -> None:
+    """Poll until cancelled, each time from where things stand. Raises what concerns more than the shard."""
+    await clock.sleep(standing.refused_for())
+    while True:
+        try:
+            await make().run()
+        except (Fenced, TransactionLost, Fatal):
+            raise
+        except Exception as error:
+            await clock.sleep(standing.broken(in_a_line(error)))

@@ -1,0 +1,176 @@
+"""What one odd answer proves: nothing. A head that falls, a POS that was restored, and how either is told from the other."""
+
+import asyncio
+
+import pytest
+
+from connector.events import HeadUnknown, StateChanged
+from connector.mplus.pages import Item
+from connector.source.doubt import Confirmation, Doubt
+from connector.source.gaps import Window
+from connector.source.schedule import State
+from tests.source.model_pos import ModelPos, Reading
+
+WINDOW = Window(markers=0)
+
+
+async def a_read_shop(items: int = 20) -> tuple[ModelPos, Reading]:
+    """Everything is read."""
+    pos = ModelPos()
+    reading = Reading(pos, WINDOW, 50)
+    for number in range(items):
+        pos.change(f"{number}")
+    await reading.poll()
+    assert items == reading.position.marker
+    return pos, reading
+
+
+def states(reading: Reading) -> list[str]:
+    """As they were told."""
+    return [told.state for told in reading.told if isinstance(told, StateChanged)]
+
+
+def reason(reading: Reading) -> str:
+    """Of the last change of state."""
+    return [told.reason for told in reading.told if isinstance(told, StateChanged)][-1]
+
+
+async def until_regressed(reading: Reading, rounds: int = 20) -> None:
+    """Poll until the state is in the position record."""
+    for _ in range(rounds):
+        if reading.position.state is State.HEAD_REGRESSED:
+            return
+        await one_round(reading)
+
+
+async def one_round(reading: Reading) -> None:
+    """A poll, broken off where there is nothing more to do."""
+    task = asyncio.ensure_future(reading.poll())
+    for _ in range(300):
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+
+def test_a_doubt_is_confirmed_by_looks_and_by_time() -> None:
+    """Three looks within a second are one moment; two looks half an hour apart are two looks."""
+    rule = Confirmation(looks=3, over=30.0)
+
+    assert not Doubt(0, 0).again(1).again(2).confirmed(rule)
+    assert not Doubt(0, 0).again(1800).confirmed(rule)
+    assert not Doubt(0, 0).again(31).again(31).confirmed(rule)
+    assert Doubt(0, 0).again(15).again(30).confirmed(rule)
+
+
+@pytest.mark.parametrize("lower", [0, 19])
+async def test_one_low_head_stops_nothing(lower: int) -> None:
+    """A POS that has just started tells 0, a replica lags by one: looked at again, told, and read on when it is well."""
+    pos, reading = await a_read_shop()
+    true_head, odd = pos.head, [lower]
+    pos.head = lambda: odd.pop() if odd else true_head()  # type: ignore[method-assign]
+    pos.change("new")
+    await reading.poll()
+
+    assert ["head-doubted", "running"] == states(reading)
+    assert any(isinstance(told, HeadUnknown) for told in reading.told)
+    assert ("new", 21, "poll") in reading.published()
+
+
+async def test_a_head_that_stays_low_stops_the_entity_after_three_looks_and_thirty_seconds() -> None:
+    """And not before."""
+    pos, reading = await a_read_shop()
+    pos.head = lambda: 5  # type: ignore[method-assign]
+    since = pos.now
+    await until_regressed(reading)
+
+    assert ["head-doubted", "head-regressed"] == states(reading)
+    (told,) = [told for told in reading.told if isinstance(told, StateChanged) and told.state == "head-regressed"]
+    assert "the head fell to 5" in told.reason
+    assert pos.now - since >= 30
+
+
+def restore(pos: ModelPos, upto: int) -> None:
+    """A backup is put back: what came later never was, and its markers come again."""
+    pos.changes = {name: {at: when for at, when in row.items() if at <= upto} for name, row in pos.changes.items()}
+    pos.changes = {name: row for name, row in pos.changes.items() if row}
+    pos.last = upto
+
+
+@pytest.mark.parametrize("looked", ["a low head was seen", "no low head was seen"])
+async def test_a_restore_is_noticed_although_new_changes_brought_the_head_back(looked: str) -> None:
+    """Within the thirty seconds, or while the worker was dead: another item lies at the position."""
+    pos, reading = await a_read_shop()
+    restore(pos, 10)
+    if looked == "a low head was seen":
+        await one_round_at_low_head(pos, reading)
+    else:
+        reading.poller = None
+        for number in range(30):
+            pos.change(f"other-{number}")
+    published = len(reading.published())
+    await until_regressed(reading)
+
+    assert State.HEAD_REGRESSED == reading.position.state
+    assert published == len(reading.published())
+    assert "the item at sync marker 20 was 19, and now it is other-9" in reason(reading)
+
+
+async def one_round_at_low_head(pos: ModelPos, reading: Reading) -> None:
+    """The poller sees the low head once; then the shop goes on."""
+    slept, seen = pos.sleep, list[int]()
+
+    async def sleep(seconds: float) -> None:
+        await slept(seconds)
+        if seconds == Confirmation().pause and not seen:
+            seen.append(pos.head())
+            for number in range(30):
+                pos.change(f"other-{number}")
+
+    pos.sleep = sleep  # type: ignore[method-assign]
+    assert pos.head() < reading.position.marker
+    await one_round(reading)
+    assert seen
+
+
+async def test_an_item_that_changed_again_is_no_restore() -> None:
+    """The item at the position has a higher marker now, far behind others; after a restart everything is read on."""
+    pos, reading = await a_read_shop()
+    for number in range(200):
+        pos.change(f"new-{number}")
+    pos.change("19")
+    reading.poller = None
+    for _ in range(10):
+        if reading.position.marker < pos.head():
+            await reading.poll()
+
+    assert [] == states(reading)
+    assert pos.truth() == {name: marker for name, marker, _ in reading.published()}
+
+
+async def test_an_item_that_is_gone_is_a_restore() -> None:
+    """Nothing lies at its marker, and it has no higher one."""
+    pos, reading = await a_read_shop()
+    del pos.changes["19"]
+    for number in range(30):
+        pos.change(f"new-{number}")
+    reading.poller = None
+    await until_regressed(reading)
+
+    assert State.HEAD_REGRESSED == reading.position.state
+
+
+async def test_the_same_item_with_other_content_is_a_restore() -> None:
+    """The same thing happened to it after the restore, and not quite the same."""
+    pos, reading = await a_read_shop()
+    reading.poller = None
+    shown = pos.page
+
+    def otherwise(first: int, most: int) -> list:  # type: ignore[type-arg]
+        return [Item(20, "19", deleted=False, value=b'{"m":-1}') if item.marker == 20 else item for item in shown(first, most)]
+
+    pos.page = otherwise  # type: ignore[method-assign]
+    pos.change("new")
+    await until_regressed(reading)
+
+    assert State.HEAD_REGRESSED == reading.position.state
+    assert "holds something else" in reason(reading)
