@@ -145,10 +145,19 @@ def _resync(position: Position, request: Request, head: int | None) -> Position:
     upto = head if restored else position.highest
     resync = Resync(request.id, upto) if start - 1 < upto else None
     marker = max(start - 1, NEVER_READ)
+    types = None if marker == NEVER_READ else position.types
     known = {"gaps": NONE, "anchor": None} if restored else {"gaps": position.gaps.below(marker)}
     topic = None if position.state is State.TOPIC_LOST else position.topic
     return replace(
-        position, marker=marker, state=state, epoch=position.epoch + restored, resync=resync, topic=topic, letters=(), **known
+        position,
+        marker=marker,
+        state=state,
+        epoch=position.epoch + restored,
+        resync=resync,
+        topic=topic,
+        letters=(),
+        types=types,
+        **known,
     )
 
 

@@ -88,14 +88,14 @@ class Poller:
                 await self._parts.clock.sleep(self._standing.failed(error))
 
     async def poll_once(self) -> None:
-        """Wait for something to do; look for what became visible late, read a page of what is new, hand it to the writer."""
+        """Wait for something to do; read a page of what is new, look for what became visible late, hand it to the writer."""
         head = await self._something_new()
-        async with self._parts.budget.reserve(self._administration) as room:
-            if self._late.due(self._position, head):
-                await self._look_for_late(head, room)
         if head.marker > self._position.marker:
             async with self._parts.budget.reserve(self._administration) as room:
                 await self._read_on(head, room)
+        if self._late.due(self._position, head):
+            async with self._parts.budget.reserve(self._administration) as room:
+                await self._look_for_late(head, room)
 
     async def _something_new(self) -> Head:
         """The head to read up to, once it lies beyond the position or gaps are to be looked at; at once while catching up."""

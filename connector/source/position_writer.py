@@ -14,14 +14,15 @@ from connector.source.positions import Position, TopicFacts
 from connector.source.repair import Repair
 from connector.source.restarts import Polling
 from connector.source.standing import Standing
-from connector.source.topic_facts import written
+from connector.source.topic_facts import passed_over, written
 
 
 @dataclass(frozen=True, slots=True)
 class Shard:
     """An entity of an administration: its topics, how its poller is made, and which requests it answers.
 
-    `head` asks the POS for its head as of now; a slow list has none. `hears` tells by an entity's name.
+    `head` asks the POS for its head as of now; a slow list has none. `hears` tells by an entity's name. `types`: the order types
+    that are asked for, where there is a choice.
     """
 
     administration: str
@@ -35,6 +36,7 @@ class Shard:
     hears: Callable[[str], bool]
     repair: Repair
     standing: Standing
+    types: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +59,11 @@ class PositionWriter:
         self._shard = shard
         self._pen = pen
 
-    def knows_topic(self, facts: TopicFacts | None) -> None:
-        """What the entity's topic is, where the position does not say."""
-        self.position = replace(self.position, topic=self.position.topic or facts)
+    def acquaint(self, topic: TopicFacts | None) -> None:
+        """What the entity's topic is, where the position does not say; and what is asked of the POS from now on."""
+        now, asked = self.position, self._shard.types
+        types = now.types if passed_over(now.types, asked) else asked
+        self.position = replace(now, topic=now.topic or topic, types=types)
 
     async def answer(self, position: Position, told: Sequence[Answer], records: Sequence[Record] = ()) -> None:
         """Write a position with answers to operators, and tell them."""
@@ -70,7 +74,9 @@ class PositionWriter:
     def commit(self, bundle: Bundle) -> "asyncio.Future[None]":
         """A poller's bundle; with its last one, the end of a resync. What was asked stands here, not with the poller."""
         now = self.position
-        position = replace(bundle.position, control=now.control, resync=now.resync, repair=now.repair, topic=now.topic)
+        position = replace(
+            bundle.position, control=now.control, resync=now.resync, repair=now.repair, topic=now.topic, types=now.types
+        )
         if now.resync is None or not now.resync.over(bundle.position.marker):
             return self.submit(position, bundle.records)
         done = Answer(now.resync.id, RESYNC, self._shard.entity, DONE)

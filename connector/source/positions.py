@@ -57,7 +57,8 @@ class Position:
     contents by identity; its marker counts its changes. `control` is the last control request that was applied; `repair`,
     one that was accepted and is not done yet. `gaps` are markers below at which an item may appear late; `anchor` is the item at
     the position, by which a restore is noticed; `topic` is what it is in; `letters` are hashes of the items of the last page
-    whose marker nobody can read.
+    whose marker nobody can read; `types` are the order types that were read (empty: the POS's own choice; None: not known, or
+    nothing to choose).
     """
 
     marker: int = NEVER_READ
@@ -71,6 +72,7 @@ class Position:
     anchor: Anchor | None = None
     topic: TopicFacts | None = None
     letters: tuple[str, ...] = ()
+    types: tuple[str, ...] | None = None
 
     def at(self, marker: int) -> "Position":
         """The same, moved: at most to where a resync under way ends, so that a page is of one origin."""
@@ -116,6 +118,7 @@ class Deployment:
                 "anchor": position.anchor and position.anchor._asdict(),
                 "topic": position.topic and position.topic._asdict(),
                 "letters": position.letters,
+                "orderTypes": position.types,
             }
         )
 
@@ -153,4 +156,5 @@ def _later(row: Mapping[str, Any], now: float) -> dict[str, Any]:
         "anchor": anchor and Anchor(**anchor),
         "topic": topic and TopicFacts(**topic),
         "letters": tuple(row.get("letters") or ()),
+        "types": None if row.get("orderTypes") is None else tuple(row["orderTypes"]),
     }

@@ -16,11 +16,15 @@ from connector.source.positions import Position, TopicFacts
 from connector.source.repair import Search
 from connector.source.restarts import polling
 from connector.source.schedule import State
-from connector.source.topic_facts import lost
+from connector.source.topic_facts import lost, passed_over
 from connector.source.wanted import wanted
 
 HEAD_WITHIN = 60.0
 """Seconds that the POS is given to tell its head, or to show what is repaired; nothing else is read meanwhile."""
+
+TYPES_WIDENED = (
+    "CONNECTOR_ORDER_TYPES was widened: orders of the new types up to sync marker {marker} were not read: `resync order --from 0`"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +91,14 @@ class Seat:
             await asyncio.shield(self._writer.submit(replace(self._position, state=State.TOPIC_LOST)))
             self.shard.standing.explain(wrong)
         elif self._position.state is not State.TOPIC_LOST:
-            self._writer.knows_topic(self._topic)
+            self._writer.acquaint(self._topic)
 
     async def _poll(self) -> Request | Looked:
         """Poll until there is something to carry out; then nothing is read any more."""
         standing, position = self.shard.standing, self._position
         with standing.shown(position.marker, position.state):
+            if passed_over(position.types, self.shard.types) and not position.state.stopped:
+                standing.advise(TYPES_WIDENED.format(marker=position.marker))
             return await self._poll_until_asked()
 
     async def _poll_until_asked(self) -> Request | Looked:

@@ -71,6 +71,10 @@ class Standing:
             self.state, self._why = state, reason
             self._tell(StateChanged(*self._where, state, reason))
 
+    def advise(self, reason: str) -> None:
+        """It is read, and an operator should know this."""
+        self._tell(StateChanged(*self._where, self.state, reason))
+
     def recovered(self) -> None:
         """The POS answered."""
         self._failures = 0

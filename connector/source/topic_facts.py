@@ -1,4 +1,4 @@
-"""Whether an entity's topic is still the one that its position speaks of. Pure."""
+"""Whether an entity's topic, and what is asked of the POS, is still what its position speaks of. Pure."""
 
 from collections.abc import Sequence
 
@@ -25,6 +25,13 @@ def _wrong(known: TopicFacts | None, marker: int, now: TopicFacts | None) -> str
     if now.end < known.end:
         return f"was emptied, cut or made anew: it ends before what was published up to position {marker}"
     return ""
+
+
+def passed_over(read: tuple[str, ...] | None, asked: tuple[str, ...] | None) -> bool:
+    """Whether CONNECTOR_ORDER_TYPES was widened: what was not asked for lies below the position, and is never read."""
+    if read is None or asked is None or read == asked:
+        return False
+    return not read or not asked or not set(asked) <= set(read)
 
 
 def written(known: TopicFacts | None, topic: str, records: Sequence[Record]) -> TopicFacts | None:

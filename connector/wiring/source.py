@@ -103,11 +103,12 @@ def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
     async def head() -> int:
         return (await heads.at_once(entity)).marker
 
+    types = settings.order_types if entity.name == "order" else None
     topics = (publisher.topic, positions_topic(name), control_topic(name), control_results_topic(name))
     pause = 1 / settings.audit_requests_per_second
     repair = Repair(RepairParts(reader, heads, context.budget, publisher, clock, settings.page_size, pause))
     heard = hears(entity, chosen_entities(context.config))
-    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair, standing)
+    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair, standing, types)
 
 
 def hears(entity: Entity, entities: Sequence[Entity]) -> Callable[[str], bool]:

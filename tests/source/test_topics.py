@@ -7,7 +7,7 @@ from connector.kafka.records import Record
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.position import backlog
 from connector.source.positions import Position, TopicFacts
-from connector.source.topic_facts import lost, written
+from connector.source.topic_facts import lost, passed_over, written
 from connector.wiring import Worker
 from tests.brokers import admin, topic_settings
 from tests.source.controlling import answered, ask
@@ -48,6 +48,22 @@ def test_what_is_wrong_with_a_topic(position: Position, now: TopicFacts | None, 
     assert wrong in told
     assert bool(told) == bool(wrong)
     assert not told or "resync order --from 0" in told
+
+
+@pytest.mark.parametrize(
+    ("read", "asked", "advised"),
+    [
+        (None, ("A",), False),
+        (("A", "B"), ("B",), False),
+        (("A",), ("A", "B"), True),
+        (("A",), (), True),
+        ((), ("A",), True),
+        ((), (), False),
+    ],
+)
+def test_order_types_that_were_not_asked_for_before(read: tuple[str, ...] | None, asked: tuple[str, ...], advised: bool) -> None:
+    """Orders of theirs lie below the position; nobody knows which types the POS chooses by itself."""
+    assert advised is passed_over(read, asked)
 
 
 def test_end_offsets_are_known_at_least() -> None:
