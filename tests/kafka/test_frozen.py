@@ -9,8 +9,11 @@ from contextlib import asynccontextmanager, suppress
 import pytest
 from aiokafka import TopicPartition
 
+from connector.errors import TransactionLost
 from connector.kafka.connection import close
 from connector.kafka.fetching import Consumer
+from connector.kafka.records import Record
+from connector.kafka.transactions import Tuning, fenced_producer
 from tests.brokers import create_topic
 
 
@@ -28,15 +31,18 @@ class Line:
 async def line_to(bootstrap: str) -> AsyncIterator[Line]:
     """It stands for the broker: also in what that tells of itself."""
     line, (host, port) = Line(), bootstrap.split(":")
+    ends: list[asyncio.StreamWriter] = []
 
     async def between(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection(host, int(port))
+        ends.extend((writer, back))
 
         async def on() -> None:
-            while data := await reader.read(1 << 16):
-                if not line.thawed.is_set():
-                    line.waiting.set()
-                back.write(data)
+            with suppress(ConnectionError):
+                while data := await reader.read(1 << 16):
+                    if not line.thawed.is_set():
+                        line.waiting.set()
+                    back.write(data)
             back.close()
 
         onward = asyncio.create_task(on())
@@ -51,6 +57,11 @@ async def line_to(bootstrap: str) -> AsyncIterator[Line]:
     async with server:
         line.port = server.sockets[0].getsockname()[1]
         yield line
+        line.thawed.set()
+        for end in ends:
+            end.close()
+            with suppress(ConnectionError):
+                await end.wait_closed()
 
 
 async def test_a_commit_that_nobody_waits_for_any_more_is_no_news(
@@ -96,3 +107,18 @@ async def test_who_is_cancelled_while_closing_leaves_no_complaint(
     await client.close()
 
     assert [] == [record.message for record in caplog.records if "Unclosed" in record.message]
+
+
+async def test_only_time_makes_a_transaction_slow(bootstrap: str, prefix: str) -> None:
+    """The broker is there and says nothing against it: less at once may do. One that is away is another matter."""
+    await create_topic(bootstrap, prefix)
+    records = [Record(prefix, b"k", b"v")]
+    async with line_to(bootstrap) as line:
+        arguments = {"bootstrap_servers": f"127.0.0.1:{line.port}"}
+        async with fenced_producer(arguments, prefix, 0, Tuning(deadline=2.0)) as producer:
+            await producer.transaction(records)
+            line.thawed.clear()
+            with pytest.raises(TransactionLost, match="lower CONNECTOR_PAGE_SIZE") as lost:
+                await producer.transaction(records)
+            line.thawed.set()
+    assert ("", True) == (lost.value.topic, lost.value.slow)
