@@ -181,13 +181,14 @@ async def close(consumer: AIOKafkaConsumer, within: float) -> None:
 
     Each is a task of its own: a fetch that waits out a dead broker breaks stop() half way with a CancelledError.
     """
-    for step in (consumer.stop, consumer._client.close):
-        closing = asyncio.create_task(step())
-        await asyncio.wait([closing], timeout=within)
-        closing.cancel()
-        await asyncio.wait([closing], timeout=1.0)
-        if closing.done() and not closing.cancelled():
-            closing.exception()  # retrieved: who closes has no use for it
+    try:
+        for step in (consumer.stop, consumer._client.close):
+            closing = retrieved(asyncio.create_task(step()))  # who closes has no use for its error
+            await asyncio.wait([closing], timeout=within)
+            closing.cancel()
+            await asyncio.wait([closing], timeout=1.0)
+    finally:
+        consumer._closed = True  # cancelled, too: the process ends then, and aiokafka's complaint in the log helps nobody
 
 
 def _words(error: BaseException) -> str:

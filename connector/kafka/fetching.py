@@ -4,17 +4,20 @@ aiokafka decodes the names of headers as UTF-8, in C, and fails at each try on a
 any bytes. Here a batch is decoded in C first, at the price of before; only one that fails is decoded once more, in batches.py.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from struct import Struct
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka.batches import records
 from connector.kafka.clients import Client, known, using
+from connector.kafka.connection import retrieved
 
 FORMAT = 2
 """The one with headers."""
@@ -90,11 +93,19 @@ class TolerantFetcher(Fetcher):  # type: ignore[misc]
     _proc_fetch_request = using(Fetcher._proc_fetch_request, MemoryRecords=Records, PartitionRecords=Partition)
 
 
+class Coordinator(GroupCoordinator):  # type: ignore[misc]
+    """The membership in a group."""
+
+    def _do_commit_offsets(self, *told: Any) -> "asyncio.Future[None]":
+        """Its error counts as seen: whoever waits for it may be cancelled first, and asyncio's shield forgets it then."""
+        return retrieved(asyncio.ensure_future(super()._do_commit_offsets(*told)))
+
+
 class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
     """aiokafka's, and no record stops it."""
 
     __init__ = using(AIOKafkaConsumer.__init__, AIOKafkaClient=Client)
-    start = using(AIOKafkaConsumer.start, Fetcher=TolerantFetcher)
+    start = using(AIOKafkaConsumer.start, Fetcher=TolerantFetcher, GroupCoordinator=Coordinator)
 
     async def knows(self, topics: Iterable[str]) -> None:
         """Return once the brokers told of these topics. Raises UnknownTopicOrPartitionError or TopicAuthorizationFailedError."""
