@@ -21,6 +21,9 @@ from connector.source.wanted import LONGEST_IDENTITY
 EPOCH_HEADER = "mplus_epoch"
 """Of a dead letter: the position's epoch when it was written; without it, 0."""
 
+FIRST_HEADER = "mplus_first_syncmarker"
+"""Of a dead letter that stands for whatever lies at the markers from there to its own."""
+
 STEP = 5000
 """Records between two signs of progress."""
 
@@ -102,6 +105,7 @@ class Letters:
         self._entity = entity
         self._epoch = epoch
         self._found: Counter[int] = Counter()
+        self._ranges: list[tuple[int, int]] = []
 
     async def read(self, brokers: Brokers, topic: str, of: Sequence[str]) -> None:
         """All of them that are of these topics. Raises Fatal."""
@@ -111,15 +115,18 @@ class Letters:
                     self._take(record)
 
     def stands_for(self, version: int | None) -> bool:
-        """Whether one stands for an item of this version; each does for one item."""
-        if version is None or not self._found[version]:
-            return False
+        """Whether one stands for an item of this version; each does for one item, or for all at its range of markers."""
+        if version is None or any(first <= version <= last for first, last in self._ranges):
+            return version is not None
         self._found[version] -= 1
-        return True
+        return self._found[version] >= 0
 
     def _take(self, record: ConsumerRecord) -> None:
         if number(header(record.headers, EPOCH_HEADER), 0) == self._epoch:
-            self._found[self._version(record)] += 1
+            version = self._version(record)
+            first = number(header(record.headers, FIRST_HEADER), UNKNOWN)
+            self._found[version] += 1
+            self._ranges += [(first, version)] if 0 <= first < version else []
 
     def _version(self, record: ConsumerRecord) -> int:
         if self._entity.listed:

@@ -3,17 +3,16 @@
 import re
 from xml.etree.ElementTree import Element, SubElement
 
-from connector.mplus.markup import TAG, local_name
+from connector.mplus.markup import TAG, local_name, sections
 from connector.mplus.pages import Items, PageSpec, Undecodable
 from connector.mplus.values import NAMESPACE, WHITESPACE
 
 LONGEST_VALUE = 4096
 """Characters of a marker or a part of an identity, at most."""
-DEEPEST = 1000
+DEEPEST = 100
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 _NUMBER = re.compile(r"\+?[0-9]{1,19}")
-_SECTIONS = re.compile(r"<!--.*?-->|<!\[CDATA\[.*?\]\]>", re.DOTALL)
 
 Path = tuple[str, ...]
 
@@ -104,7 +103,11 @@ def _unescaped(text: str) -> str:
 def clues(spec: PageSpec, text: str) -> Clues:
     """Those of a whole item."""
     found = Clues(spec)
-    found.feed(_SECTIONS.sub("", text))
+    at = 0
+    for start, end in sections(text):
+        found.feed(text[at:start])
+        at = end
+    found.feed(text[at:])
     return found
 
 

@@ -13,7 +13,7 @@ from connector.mplus.characters import Characters, allowed
 from connector.mplus.document import PIECE, Document, NotWellFormed, PageError, TooLarge, pieces
 from connector.mplus.envelope import answer_of, is_fault, response_of
 from connector.mplus.expected import Expected
-from connector.mplus.markup import TAG
+from connector.mplus.markup import TAG, sections
 from connector.mplus.pages import MAX_ITEM_BYTES, TOO_LARGE, Item, Items, PageDecoder, PageSpec, Undecodable
 from connector.mplus.parts import Rest
 from connector.mplus.splitting import Splitter
@@ -77,9 +77,7 @@ class _Page:
         self._held = ""
         self._before = self._behind = ""
         name = rf"(?:[^\s<>/:]+:)?{re.escape(spec.path[-1])}"
-        section = rf"{{0}}(?:(?!{{1}}).)*?</{name}\s*>(?:(?!{{1}}).)*?(?=<{name}[\s/>])"
-        sections = section.format(r"<!\[CDATA\[", r"\]\]>"), section.format(r"<\?", r"\?>")
-        self._boundary = re.compile("|".join(sections), re.DOTALL)
+        self._end, self._begin = re.compile(rf"</{name}\s*>"), re.compile(rf"<{name}[\s/>]")
 
     def close(self) -> None:
         """Raises PageError for what is not a whole page."""
@@ -160,10 +158,15 @@ class _Page:
 
     def _broken(self, text: str, error: PageError) -> str:
         """A section without an end may have swallowed the items behind it: those are read once more."""
-        swallowed = self._boundary.search(text)
-        end = swallowed.end() if swallowed else len(text)
+        end = next(filter(None, (self._boundary(text, *section) for section in sections(text))), len(text))
         self._undecodable(text[:end], error)
         return text[end:]
+
+    def _boundary(self, text: str, start: int, end: int) -> int:
+        """Where in a section the next item seems to begin, behind the end of one; 0: nowhere."""
+        ended = self._end.search(text, start, end)
+        begins = self._begin.search(text, ended.end(), end) if ended else None
+        return begins.start() if begins else 0
 
     def _undecodable(self, text: str, error: PageError) -> None:
         reason = str(error).partition(": line")[0].replace("truncated", "not well-formed")

@@ -4,6 +4,7 @@ import codecs
 import re
 
 from connector.mplus.document import NotWellFormed, PageError
+from connector.mplus.markup import sections
 
 REPLACEMENT = "\ufffd"
 LONGEST_DECLARATION = 1024
@@ -14,7 +15,7 @@ ASCII = bytes(range(32, 127))
 
 _DECLARATION = re.compile(rb"""<\?xml\s[^>]*?\sencoding\s*=\s*["']([A-Za-z][A-Za-z0-9._-]*)["']""")
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_REFERENCE = re.compile(r"<!\[CDATA\[.*?\]\]>|&#(?:x([0-9A-Fa-f]+)|([0-9]+));", re.DOTALL)
+_REFERENCE = re.compile(r"&#(?:x([0-9A-Fa-f]+)|([0-9]+));")
 
 
 def declared(start: bytes) -> str | None:
@@ -94,13 +95,15 @@ class Characters:
 def allowed(text: str) -> str:
     """The text with U+FFFD for every character that XML 1.0 does not allow, as it is or as a numeric reference."""
     if "&#" in text:
-        text = _REFERENCE.sub(_referenced, text)
+        parts, at = [], 0
+        for start, end in sections(text):
+            parts += [_REFERENCE.sub(_referenced, text[at:start]), text[start:end]]
+            at = end
+        text = "".join(parts) + _REFERENCE.sub(_referenced, text[at:])
     return _FORBIDDEN.sub(REPLACEMENT, text)
 
 
 def _referenced(match: re.Match[str]) -> str:
-    if match[0].startswith("<"):
-        return match[0]
     digits = (match[1] or match[2]).lstrip("0")
     number = int(digits or "0", 16 if match[1] else 10) if len(digits) < 10 else 1 << 32
     return match[0] if number < 0x110000 and not _refused(number) else REPLACEMENT

@@ -1,6 +1,7 @@
 """The tags of XML text that comes in pieces and may be broken anywhere. What is well-formed, only a parser knows."""
 
 import re
+from collections.abc import Iterator
 from typing import NamedTuple
 
 LONGEST_TAG = 1 << 20
@@ -22,6 +23,21 @@ class Token(NamedTuple):
     end: int
 
 
+def sections(text: str) -> Iterator[tuple[int, int]]:
+    """Where the sections of a text are that have an end, without looking twice for one that is not there."""
+    endless: set[str] = set()
+    at = 0
+    while (begins := SECTION.search(text, at)) is not None:
+        end = "-->" if begins[0] == "<!--" else SECTIONS[begins[0]]
+        found = -1 if end in endless else text.find(end, begins.end())
+        if found < 0:
+            endless.add(end)
+            at = begins.end()
+        else:
+            at = found + len(end)
+            yield begins.start(), at
+
+
 def local_name(name: str) -> str:
     """Without its prefix."""
     return name.rpartition(":")[2]
@@ -36,6 +52,8 @@ class Lexer:
         self.end = ""
         self.inside = 0
         """Where the section's content begins; below 0 once that was cut off."""
+        self.endless: set[str] = set()
+        """Ends of sections that do not come any more: what begins such a section begins none."""
 
     def more(self, text: str) -> None:
         """Append, and forget what was read."""
@@ -82,6 +100,7 @@ class Lexer:
 
     def _enter(self, start: int) -> None:
         section = SECTION.match(self.text, start)
+        section = section if section and SECTIONS[section[0]] not in self.endless else None
         self.at = self.inside = section.end() if section else start + 1
         self.end = SECTIONS[section[0]] if section else ""
 

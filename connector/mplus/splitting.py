@@ -4,7 +4,7 @@ An item ends where the tags of its own name are balanced. Where they never are (
 where the next one seems to begin; whether it is an item then, a parser says. What is to be left out is cut out while it comes.
 """
 
-from connector.mplus.document import NotWellFormed, TooLarge
+from connector.mplus.document import TooLarge
 from connector.mplus.markup import CLOSE, EMPTY, UNENDED, Lexer, Token, local_name
 from connector.mplus.pages import PageSpec
 from connector.mplus.parts import Piece, Reader
@@ -13,8 +13,6 @@ LONGEST_AROUND = 1 << 16
 """Characters of the opening tags around the items, together."""
 DEEPEST = 8
 """Items within items of the same name: more of them open at once are ends that are missing."""
-UNENDED_MAX = 100
-"""Sections (comments and the like) without an end that a page may have, before it is given up."""
 
 
 class Splitter:
@@ -30,7 +28,7 @@ class Splitter:
         self._from = 0
         self._around: list[tuple[str, str]] = []
         self._piece: Piece | None = None
-        self._unended = 0
+        self._closing = False
 
     def feed(self, text: str) -> None:
         """Raises PageError."""
@@ -40,10 +38,8 @@ class Splitter:
 
     def close(self) -> None:
         """The end of the page: what began a section that never ended began none."""
+        self._closing = True
         while self._lexer.end and self._rewound():
-            self._unended += 1
-            if self._unended > UNENDED_MAX:
-                raise NotWellFormed("not well-formed XML: too many sections without an end")
             self._scan()
         self._keep(len(self._lexer.text))
 
@@ -52,7 +48,7 @@ class Splitter:
             if token is None:
                 continue
             if token.kind == UNENDED:
-                self._rewound()
+                self._rewound(once=True)
             elif self._piece is None:
                 self._tag_around(token)
             else:
@@ -167,6 +163,8 @@ class Splitter:
         self._keep(end)
         self._lexer.at = end
         self._piece = Piece()
+        if not self._closing:
+            self._lexer.endless.clear()
         rest = piece.rest
         if rest is None and piece.size > self._max_item_bytes:
             rest = self._reader.too_large(piece.kept)
@@ -182,9 +180,14 @@ class Splitter:
         self._again(self._whole(piece), at)
         self._end(piece, at)
 
-    def _rewound(self) -> bool:
-        """A section was none: read once more what was taken for its content. False where that is no longer there."""
+    def _rewound(self, *, once: bool = False) -> bool:
+        """A section was none: read once more what was taken for its content. False where that is no longer there.
+
+        `once`: another one like it may well be one.
+        """
         piece, begins = self._piece, self._lexer.inside
+        if not once:
+            self._lexer.endless.add(self._lexer.end)
         self._lexer.end = ""
         if piece is None or piece.rest or piece.omitted:
             return False

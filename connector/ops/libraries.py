@@ -32,6 +32,14 @@ class LibraryLog(logging.Handler):
         except Exception:
             log_stream().lost += 1
 
+    def sum_up(self) -> None:
+        """Write what is due. Threads log, too: as in `emit`, one at a time."""
+        self.acquire()
+        try:
+            self.throttle.sum_up()
+        finally:
+            self.release()
+
 
 def _level(number: int) -> str:
     return "error" if number >= logging.ERROR else "warning" if number >= logging.WARNING else "info"
@@ -41,4 +49,4 @@ def sum_up_libraries() -> None:
     """Write what libraries said more often: they may say nothing more."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, LibraryLog):
-            handler.throttle.sum_up()
+            handler.sum_up()

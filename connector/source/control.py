@@ -122,13 +122,12 @@ def _pause(position: Position, _request: Request, _head: int | None) -> Position
 
 
 def _resume(position: Position, _request: Request, head: int | None) -> Position:
-    """Out of head-regressed it is the operator's word that the POS was not restored; the head must say so too."""
+    """The operator's word: that the POS was not restored (the head must say so too), or that the topic has what it shall have."""
     if position.state is State.HEAD_REGRESSED and (head is None or head < position.highest):
         raise Reject(f"the POS's head, {head}, lies below the position, {position.highest}, so its markers come again: resync it")
-    if position.state is State.TOPIC_LOST:
-        raise Reject("the topic lacks what was published in it: resync it, into the right topic")
     anchor = None if position.state is State.HEAD_REGRESSED else position.anchor
-    return replace(position, state=State.RUNNING, anchor=anchor)
+    topic = None if position.state is State.TOPIC_LOST else position.topic
+    return replace(position, state=State.RUNNING, anchor=anchor, topic=topic)
 
 
 def _resync(position: Position, request: Request, head: int | None) -> Position:

@@ -95,11 +95,14 @@ class Scan:
         """To this marker; None: past the highest one, as more cannot be asked for without what is unreadable."""
         before, self._passed, unknown = self.marker, 0, []
         self._forced |= marker is None
-        self.marker = max(item.marker or 0 for item in page) if marker is None else marker
+        self.marker = max(before + 1, *(item.marker or 0 for item in page)) if marker is None else marker
         if self._bad_within:
-            self._bad_within = max(0, self._bad_within - max(1, len(page)))
-            if not self._bad_within and self._forced:
-                self._forced, unknown = False, [_unknown("an item beside others of the same sync marker cannot be read")]
+            passed = (
+                sum(item.marker is not None and item.marker <= self.marker for item in page) if page else self.marker - before
+            )
+            self._bad_within = max(0, self._bad_within - max(1, passed))
+        if self._forced and (not self._bad_within or self.marker >= ask.head):
+            self._forced, unknown = False, [_unknown("an item beside others of the same sync marker cannot be read")]
         self._limit = self._next_limit(ask.limit)
         return [*_upto(page, before, ask, self.marker), *unknown]
 

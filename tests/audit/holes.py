@@ -85,13 +85,14 @@ async def positioned(bootstrap: str, config: Config, entity: str, marker: int, *
         await producer.send_and_wait(f"{name}.sync-markers", value, entity.encode(), partition=place)
 
 
-async def lettered(bootstrap: str, prefix: str, entity: str, marker: int, epoch: int | None = None) -> None:
-    """Write a dead letter as a connector would."""
+async def lettered(bootstrap: str, prefix: str, entity: str, marker: int, epoch: int | None = None, **more: int) -> None:
+    """Write a dead letter as a connector would; `first`: it stands for all markers from there on."""
     (row,) = named([entity])
     headers = [
         *dead_letter_headers((f"{prefix}.{row.topic}", -1, -1), "decode", "kind", "reason"),
         ("ce_syncmarker", b"%d" % marker),
     ]
     headers += [] if epoch is None else [("mplus_epoch", b"%d" % epoch)]
+    headers += [(f"mplus_{name}_syncmarker", b"%d" % value) for name, value in more.items()]
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
         await producer.send_and_wait(f"{prefix}.dead-letters", b"<x/>", entity.encode(), headers=headers)

@@ -94,7 +94,10 @@ async def test_letters_of_another_epoch_excuse_nothing(bootstrap: str, prefix: s
             (report,) = (await audited(config, tmp_path, "relation")).values()
             excused[epoch] = {identity for kind, identity in found(report) if kind == "deadLetter"}
             assert 4 - len(excused[epoch]) == report.counts["missing"]
+        await lettered(bootstrap, prefix, "relation", rows[-1][1], 2, first=rows[1][1])
+        (ranged,) = (await audited(config, tmp_path, "relation")).values()
     assert {0: {rows[0][0], rows[1][0]}, 1: {rows[2][0]}, 2: set()} == excused
+    assert {("missing", rows[0][0]), *(("deadLetter", identity) for identity, _ in rows[1:])} == found(ranged)
 
 
 async def test_a_gap_that_the_connector_still_waits_for_is_no_hole(bootstrap: str, prefix: str, tmp_path: Path) -> None:

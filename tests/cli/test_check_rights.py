@@ -9,16 +9,19 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from connector.demo.jars import JvmBroker
 from connector.demo.kafka import Broker
+from connector.errors import Fatal, TransactionLost
+from connector.kafka.records import Record
+from connector.kafka.transactions import fenced_producer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import chosen_entities, prepare_topics
-from tests.brokers import admin
+from tests.brokers import admin, create_topic
 from tests.cli.program import at, ended
 from tests.source.rig import configuration
 
 AUTHORIZER = (
     "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\nallow.everyone.if.no.acl.found=true\n"
 )
-TOPIC, LITERAL, ALL, READ, DENY, ALLOW = 2, 3, 2, 3, 2, 3
+TOPIC, LITERAL, ALL, READ, WRITE, DESCRIBE_CONFIGS, DENY, ALLOW = 2, 3, 2, 3, 4, 10, 2, 3
 """Kafka's numbers: of a resource, a pattern, operations and permissions."""
 
 
@@ -41,6 +44,33 @@ async def rule(broker: Broker, topic: str, operation: int, permission: int) -> N
             CreateAclsRequest(TOPIC, topic, LITERAL, "User:ANONYMOUS", "*", operation, permission)
         )
     assert [0] == [code for code, _ in reply.creation_responses]
+
+
+async def test_settings_that_may_not_be_seen_are_a_problem(guarded: Broker, prefix: str) -> None:
+    """A worker does not start on a topic that may lose data for all it knows; `check` says which right is missing."""
+    async with Sandbox(SandboxOptions(items=3)) as pos:
+        config = configuration(guarded.bootstrap, prefix, pos, entities=("order",))
+        await prepare_topics(config, chosen_entities(config))
+        await rule(guarded, f"{prefix}.orders", ALL, ALLOW)
+        await rule(guarded, f"{prefix}.orders", DESCRIBE_CONFIGS, DENY)
+        said = await ended("check", "--json", env=at(pos, guarded.bootstrap, prefix, CONNECTOR_ENTITIES="order"))
+        with pytest.raises(Fatal, match=f"{prefix}.orders cannot be seen, .* grant this user DescribeConfigs on it"):
+            await prepare_topics(config, chosen_entities(config))
+
+    (problem,) = [row["text"] for row in map(json.loads, said.out.splitlines()) if row["kind"] == "problem"]
+    assert problem.startswith(f"the settings of topic {prefix}.orders cannot be seen")
+
+
+async def test_a_topic_that_may_not_be_written_is_told_by_its_name(guarded: Broker, prefix: str) -> None:
+    """Its transaction is lost, and it alone is to blame."""
+    for name in ("open", "closed"):
+        await create_topic(guarded.bootstrap, f"{prefix}.{name}")
+        await rule(guarded, f"{prefix}.{name}", ALL, ALLOW)
+    await rule(guarded, f"{prefix}.closed", WRITE, DENY)
+    async with fenced_producer({"bootstrap_servers": guarded.bootstrap}, prefix, 0) as producer:
+        with pytest.raises(TransactionLost, match=f"{prefix}.closed") as lost:
+            await producer.transaction([Record(f"{prefix}.{name}", b"k", b"v") for name in ("open", "closed")])
+    assert (f"{prefix}.closed", False) == (lost.value.topic, lost.value.slow)
 
 
 @pytest.mark.parametrize("topic", ["connector-control", "order-commands", "command-ledger"])

@@ -3,7 +3,6 @@
 import asyncio
 import ssl
 import struct
-import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -21,6 +20,7 @@ from connector.kafka.slices import slicing
 from connector.kafka.topics import existing
 from connector.kafka.transactions import Tuning, fenced_producer
 from tests.brokers import create_topic
+from tests.certificates import certificate
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -61,19 +61,6 @@ async def closing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
     """One that is no broker for us."""
     await reader.read(4)
     writer.close()
-
-
-def certificate(directory: Path, name: str, days: int) -> tuple[str, ssl.SSLContext]:
-    """One that signs itself, for a host, and that ends (or has ended) in so many days; and what a server shows it with."""
-    cert, key, asked, names = (str(directory / name) for name in ("cert.pem", "key.pem", "csr.pem", "names"))
-    Path(names).write_text(f"subjectAltName={name}\n")
-    ask = ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=test", "-keyout", key, "-out", asked]
-    sign = ["openssl", "x509", "-req", "-in", asked, "-signkey", key, "-extfile", names, "-days", str(days), "-out", cert]
-    for command in (ask, sign):
-        subprocess.run(command, check=True, capture_output=True)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
-    return cert, context
 
 
 @pytest.mark.parametrize(

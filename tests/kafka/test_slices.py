@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.admin import RecordsToDelete
+from aiokafka.admin import NewTopic, RecordsToDelete
 
 from connector.demo.kafka import Broker
 from connector.errors import TransactionLost
 from connector.kafka.decided import STEP, Decided, Row
-from connector.kafka.reading import read_back
-from connector.kafka.records import Place
+from connector.kafka.reading import read_back, read_back_all
+from connector.kafka.records import Place, Record
 from connector.kafka.slices import SliceReader, slicing
+from connector.kafka.transactions import fenced_producer
 from tests.brokers import admin, create_topic, end_offsets, read_all
 from tests.odd_records import Odd, write
 
@@ -145,6 +146,41 @@ async def test_a_partition_that_stands_still_is_named(bootstrap: str, prefix: st
             await read_back({"bootstrap_servers": bootstrap}, prefix, 0, still=1.0)
         await producer.commit_transaction()
     assert b"4" in await read_back({"bootstrap_servers": bootstrap}, prefix, 0)
+
+
+async def test_many_partitions_are_read_back_by_one_client(bootstrap: str, prefix: str) -> None:
+    """Each as it would be alone: the latest values, without what was aborted or deleted, also where the first are gone."""
+    topics = [f"{prefix}.{number}" for number in range(30)]
+    async with admin(bootstrap) as client:
+        await client.create_topics([NewTopic(topic, 2, 1) for topic in topics])
+    records = [Record(topic, b"%d" % key, topic.encode(), partition=1) for topic in topics for key in range(20)]
+    async with fenced_producer({"bootstrap_servers": bootstrap}, prefix, 1) as producer:
+        await producer.transaction(records)
+        await producer.transaction([Record(topics[0], b"0", None, partition=1), Record(topics[0], b"1", b"new", partition=1)])
+        await producer._producer.begin_transaction()
+        await (await producer._producer.send(topics[1], b"never", key=b"1", partition=1))
+        async with fenced_producer({"bootstrap_servers": bootstrap}, prefix, 1):
+            places = [Place(topic, partition) for topic in topics for partition in (0, 1)]
+            found = await read_back_all({"bootstrap_servers": bootstrap}, places)
+
+    rows = {place: {b"%d" % key: place.topic.encode() for key in range(20 * place.partition)} for place in places}
+    del rows[Place(topics[0], 1)][b"0"]
+    rows[Place(topics[0], 1)][b"1"] = b"new"
+    assert rows == found
+    assert {} == await read_back_all({"bootstrap_servers": bootstrap}, [])
+
+
+async def test_one_partition_that_stands_still_is_named_among_many(bootstrap: str, prefix: str) -> None:
+    """Nothing is told of the others then: a lane that does not know all its positions does not begin."""
+    fine, stands = f"{prefix}.fine", f"{prefix}.stands"
+    for topic in (fine, stands):
+        await create_topic(bootstrap, topic)
+        await produce(bootstrap, topic, 3)
+    async with transactions(bootstrap, prefix) as producer:
+        await producer.begin_transaction()
+        await producer.send_and_wait(stands, b"4", b"4")
+        with pytest.raises(TransactionLost, match=f"{stands}, partition 0, cannot be read to its end: for 1 s at offset 3 of 4"):
+            await read_back_all({"bootstrap_servers": bootstrap}, [Place(fine, 0), Place(stands, 0)], still=1.0)
 
 
 async def test_what_is_not_decided_is_waited_for_or_left(bootstrap: str, prefix: str) -> None:

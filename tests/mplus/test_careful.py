@@ -269,6 +269,20 @@ def test_a_section_that_swallows_items() -> None:
     assert [type(item) for item in found] == [Item, Undecodable, Item, Item, Item, Item]
 
 
+@pytest.mark.parametrize(
+    "many", ["<![CDATA[", "<!--", "<?x ", "<!-- --x", "&#11", "<", '<a b="', "<x>", "</x>", "<n:orderList>", "<S:Body>"]
+)
+@pytest.mark.parametrize("max_item_bytes", [100_000, 10_000])
+def test_a_thousand_times_broken(many: str, max_item_bytes: int) -> None:
+    """However often one thing is wrong with an item, it is told once, and the next item is read."""
+    page = _orders("", many * (30_000 // len(many)), "").encode()
+    first, bad, last = _read(page, chunk=3000, max_item_bytes=max_item_bytes)
+    assert [first, last] == [item for item in _fast(_orders("", "", "").encode()) if item.marker != 2]
+    assert isinstance(bad, Undecodable)
+    assert (bad.marker, bad.identity) == (2, "o-2")
+    assert bad.stage == ("decode" if max_item_bytes == 100_000 else "too-large")
+
+
 def test_damage_between_rows() -> None:
     """Rows without a list around them are told from what stands between them, be that broken or not."""
     rows = [ROW.format(number) for number in range(1, 5)]

@@ -51,7 +51,7 @@ async def outcome(call: Callable[[], Awaitable[object]]) -> str:
 
 
 async def test_any_answer_is_an_answer_or_an_error_of_ours() -> None:
-    """Two thousand mutated answers, also with cookies and lengths of any kind; a well neighbour makes a call for each of them.
+    """A thousand mutated answers, also with cookies and lengths of any kind; a well neighbour makes a call for each of them.
 
     And the next right answer is read as if nothing had been.
     """
@@ -63,7 +63,7 @@ async def test_any_answer_is_an_answer_or_an_error_of_ours() -> None:
         speaking(well) as neighbour,
     ):
         met: Counter[str] = Counter()
-        for _ in range(500):
+        for _ in range(250):
             for bad, good in zip(calls(client), calls(neighbour), strict=True):
                 what, healthy = await asyncio.gather(outcome(bad), outcome(good))
                 met[what] += 1
@@ -72,7 +72,7 @@ async def test_any_answer_is_an_answer_or_an_error_of_ours() -> None:
         assert ["ok"] * 4 == [await outcome(call) for call in calls(client)]
 
     assert {"ok", "Retry", "Unanswered"} <= met.keys()
-    assert 2000 == met.total()
+    assert 1000 == met.total()
 
 
 async def test_tls_that_breaks_after_the_handshake_is_an_error_of_ours(certificate: Certificate) -> None:

@@ -10,7 +10,9 @@ from lxml import etree
 
 from connector.mplus import schema
 from connector.mplus.decode import item_converter
+from connector.mplus.operations import OPERATIONS
 from connector.mplus.pages import Item, PageDecoder, PageSpec
+from connector.source.entities import ENTITIES, Entity
 from tests.mplus.independent import decode
 from tests.mplus.instances import OLDER, TYPES, Instances, Xsd, wsdl
 
@@ -84,6 +86,16 @@ def test_every_field_was_filled(xsd: Xsd) -> None:
     for entity, type_ in TYPES.items():
         ours, _ = _both(xsd, (entity, type_), Instances(xsd, 0).item("item", type_))
         assert list(ours) == [element.name for element in xsd.elements(type_)]
+
+
+@pytest.mark.parametrize("entity", ENTITIES, ids=lambda entity: entity.name)
+def test_the_lists_that_a_page_must_hold(xsd: Xsd, entity: Entity) -> None:
+    """The WSDL requires the list around the items wherever there is one; rows right under the response may be missing."""
+    assert len(entity.page.path) in {1, 2}
+    for reading in entity.readings:
+        response = {element.name: element for element in xsd.elements(OPERATIONS[reading.operation].response)}
+        assert response[entity.page.path[0]].optional is (len(entity.page.path) == 1)
+        assert response[entity.page.path[0]].repeated is (len(entity.page.path) == 1)
 
 
 def test_a_page_of_instances(xsd: Xsd) -> None:

@@ -229,6 +229,7 @@ def test_a_newer_api_adds_elements(count: int) -> None:
     spec = replace(POINTS, response="GetRelationPointsResponse")
     page = _response(NEWER + NEWER.join(rows) + NEWER, "GetRelationPointsResponse")
     assert [item.marker for item in _read(page, spec)] == list(range(1, count + 1))
+    assert not count or len(_read(page, POINTS)) == count
     for piece in (7, 1000):
         decoder = PageDecoder(spec)
         found = [item for at in range(0, len(page), piece) for item in decoder.feed(page[at : at + piece])] + decoder.close()

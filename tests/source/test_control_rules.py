@@ -58,7 +58,7 @@ def test_pause_and_resume_change_the_state_alone() -> None:
     assert replace(RUNNING, state=State.PAUSED, control=WHERE) == paused == changed(paused, request("pause"), None)
     assert replace(RUNNING, control=WHERE) == changed(paused, request("resume"), None)
     assert State.RUNNING == changed(replace(RUNNING, state=State.STUCK), request("resume"), None).state
-    for state, action in ((State.TOPIC_LOST, "resume"), (State.HEAD_REGRESSED, "pause"), (State.STUCK, "pause")):
+    for state, action in ((State.TOPIC_LOST, "pause"), (State.HEAD_REGRESSED, "pause"), (State.STUCK, "pause")):
         with pytest.raises(Reject):
             changed(replace(RUNNING, state=state), request(action), None)
 
@@ -70,6 +70,12 @@ def test_a_head_that_has_come_back_lets_an_operator_resume_without_a_new_epoch()
     for head in (99, None):
         with pytest.raises(Reject, match="resync it"):
             changed(regressed, request("resume"), head)
+
+
+def test_resume_takes_a_lost_topic_as_it_is() -> None:
+    """A mirror has other offsets: an operator who knows that all is there says so."""
+    lost = replace(RUNNING, state=State.TOPIC_LOST, topic=TopicFacts(4, 100))
+    assert replace(RUNNING, control=WHERE) == changed(lost, request("resume"), None)
 
 
 def test_a_resync_out_of_a_lost_topic_begins_a_new_acquaintance() -> None:

@@ -13,6 +13,7 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES, named
 from connector.source.heads import NEWER, OLDER, Heads
 from connector.source.reader import NEWER_AGAIN_S
+from connector.source.schedule import Head
 from tests.source.controlling import answered, ask
 from tests.source.interposed import Time, client_of, interpose, refusal, xml
 from tests.source.rig import REAL, configuration, eventually, level, reading, working
@@ -128,12 +129,14 @@ async def test_what_is_known_is_told_without_waiting_and_renewed_beside() -> Non
     time = Time()
     async with asked(2.0, time.clock) as (pos, heads):
         assert heads.latest(RELATION) is None
-        first = await eventually(lambda: heads.latest(RELATION))
+        await eventually(lambda: heads.latest(RELATION))
+        first = heads.latest(RELATION)
+        assert first is not None
         pos.shop.change("relation")
         assert first == heads.latest(RELATION)
         time.now += 2
         assert first == heads.latest(RELATION)
-        assert first.marker + 1 == (await eventually(lambda: heads.latest(RELATION) != first and heads.latest(RELATION))).marker
+        await eventually(lambda: heads.latest(RELATION) == Head(first.marker + 1, time.now))
         pos.faults.switch("server_fault", probability=1)
         time.now += 2
         assert heads.latest(RELATION) is not None
@@ -183,13 +186,11 @@ async def test_an_operation_that_was_missing_is_tried_again_every_hour() -> None
 
 async def test_a_head_that_the_older_operation_lacks_is_asked_of_the_newer_one_whenever_it_is_wanted() -> None:
     """Others do not wait for that; nor are they refused for it."""
-    answers = {OLDER: b"<n:relationSyncMarker>7</n:relationSyncMarker>"}
+    told = b"<n:relationSyncMarker>7</n:relationSyncMarker>"
 
     async def few(operation: str, answer: web.Response) -> web.Response | None:
-        told = answers.get(operation)
-        return told and xml(
-            b'<n:GetCurrentSyncMarkersResponse xmlns:n="urn:mplusqapi">%s</n:GetCurrentSyncMarkersResponse>' % told
-        )
+        name = b"GetCurrentSyncMarkersResponse"
+        return xml(b'<n:%s xmlns:n="urn:mplusqapi">%s</n:%s>' % (name, told, name)) if operation == OLDER else None
 
     time = Time()
     async with asked(2.0, time.clock) as (pos, heads):

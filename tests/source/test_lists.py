@@ -309,7 +309,8 @@ def test_where_a_row_that_cannot_be_decoded_tells_its_identity_the_others_may_va
 
 def test_a_row_that_stands_twice_is_one_change() -> None:
     """Whatever it is."""
-    twice = [item("a", b"1"), item("b", b"1"), item("a", b"1"), *[Undecodable(None, None, "no", b"<x/>")] * 2]
+    bad = Undecodable(None, None, "no", b"<x/>")
+    twice: list[Item | Undecodable] = [item("a", b"1"), item("b", b"1"), item("a", b"1"), bad, bad]
     position, items, *_ = changes(Position(), twice)
     assert (3, 3) == (len(items), position.marker)
     assert all(one.marker is not None and two.marker == one.marker + 1 for one, two in pairwise(items))

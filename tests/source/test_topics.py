@@ -1,0 +1,130 @@
+"""An entity's topic is held against its position: what is gone, emptied or recounted is none to go on in. On a real broker."""
+
+import pytest
+from aiokafka.admin import NewPartitions
+
+from connector.kafka.records import Record
+from connector.sandbox import Sandbox, SandboxOptions
+from connector.source.position import backlog
+from connector.source.positions import Position, TopicFacts
+from connector.source.topic_facts import lost, written
+from connector.wiring import Worker
+from tests.brokers import admin, topic_settings
+from tests.source.controlling import answered, ask
+from tests.source.rig import configuration, events_of, eventually, level, truth, working
+from tests.source.test_protocol import resize
+
+NAMES = ("order", "relation")
+FACTS = TopicFacts(4, 100)
+
+
+def state(worker: Worker, prefix: str, entity: str) -> str:
+    """As it is shown; empty while nobody reads it."""
+    row = worker.board.rows().get((prefix, entity))
+    return row["state"] if row else ""
+
+
+@pytest.mark.parametrize(
+    ("position", "now", "wrong"),
+    [
+        (Position(7, topic=FACTS), FACTS, ""),
+        (Position(7, topic=FACTS), TopicFacts(4, 5000), ""),
+        (Position(7, topic=FACTS), TopicFacts(4, 99), "was emptied, cut or made anew"),
+        (Position(7, topic=FACTS), TopicFacts(4, 0), "was emptied, cut or made anew"),
+        (Position(7, topic=FACTS), TopicFacts(6, 100), "has 6 partitions and was written with 4"),
+        (Position(7, topic=FACTS), None, "is gone"),
+        (Position(7, topic=TopicFacts(4, 0)), None, ""),
+        (Position(7, topic=TopicFacts(4, 0)), TopicFacts(4, 0), ""),
+        (Position(7), TopicFacts(4, 0), "is empty"),
+        (Position(7), TopicFacts(4, 9), ""),
+        (Position(7), None, "is gone"),
+        (Position(), None, ""),
+        (Position(), TopicFacts(4, 0), ""),
+    ],
+)
+def test_what_is_wrong_with_a_topic(position: Position, now: TopicFacts | None, wrong: str) -> None:
+    """Nothing that was published may be missing, and a key lies in one partition; an entity without items has an empty topic."""
+    told = lost("a.orders", "order", position, now)
+    assert wrong in told
+    assert bool(told) == bool(wrong)
+    assert not told or "resync order --from 0" in told
+
+
+def test_end_offsets_are_known_at_least() -> None:
+    """Each event raises their sum by one or more; what goes elsewhere does not."""
+    records = [Record("a.orders", b"1", b"{}"), Record("a.sync-markers", b"order", b"{}"), Record("a.orders", b"2", None)]
+    assert TopicFacts(4, 102) == written(FACTS, "a.orders", records)
+    assert written(None, "a.orders", records) is None
+
+
+@pytest.mark.parametrize("done", ["deleted", "partitions added"])
+async def test_a_topic_that_changed_while_nobody_ran_stops_its_entity_alone(bootstrap: str, prefix: str, done: str) -> None:
+    """A deleted one is made anew, empty: all in it would be missing. A resync from 0 into the right topic publishes all again."""
+    async with Sandbox(SandboxOptions(items=8)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=NAMES)
+        async with working(config) as worker:
+            await level(worker, pos, NAMES)
+        async with admin(bootstrap) as client:
+            if done == "deleted":
+                await client.delete_topics([f"{prefix}.orders"])
+            else:
+                await client.create_partitions({f"{prefix}.orders": NewPartitions(3)})
+        async with working(config) as worker:
+            await eventually(lambda: state(worker, prefix, "order") == "topic-lost")
+            pos.shop.change("order", 3)
+            pos.shop.change("relation", 3)
+            await level(worker, pos, ["relation"])
+            assert backlog(worker.board.rows()[prefix, "order"]["position"], pos.shop.heads()["order"]) > 0
+            assert "resync order --from 0" in worker.board.rows()[prefix, "order"]["reason"]
+            if done == "deleted":
+                await ask(bootstrap, prefix, "resync", "order", from_=0)
+                await answered(bootstrap, prefix, "resync", "accepted")
+                await level(worker, pos, ["order"])
+                assert dict(truth(pos, "order")) == dict(await events_of(bootstrap, f"{prefix}.orders"))
+        async with working(config) as worker:
+            kept = "running" if done == "deleted" else "topic-lost"
+            await eventually(lambda: state(worker, prefix, "order") == kept)
+
+
+async def test_a_topic_that_is_deleted_while_everything_runs_does_not_come_back_by_itself(bootstrap: str, prefix: str) -> None:
+    """With other partitions, cleaned up after a week: that is what a broker would make of it. The entity stops, and says so."""
+    async with Sandbox(SandboxOptions(items=8)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=NAMES, work_partitions=1)
+        async with working(config) as worker:
+            await level(worker, pos, NAMES)
+            async with admin(bootstrap) as client:
+                await client.delete_topics([f"{prefix}.orders"])
+            pos.shop.change("order", 3)
+            pos.shop.change("relation", 3)
+            await eventually(lambda: state(worker, prefix, "order") == "topic-lost", 40)
+            await level(worker, pos, ["relation"])
+
+            async with admin(bootstrap) as client:
+                assert f"{prefix}.orders" not in await client.list_topics()
+            await ask(bootstrap, prefix, "resync", "order", from_=0)
+            await answered(bootstrap, prefix, "resync", "accepted")
+            await level(worker, pos, ["order"])
+        assert dict(truth(pos, "order")) == dict(await events_of(bootstrap, f"{prefix}.orders"))
+        assert "compact" == (await topic_settings(bootstrap, f"{prefix}.orders"))["cleanup.policy"]
+
+
+async def test_a_topic_that_refuses_records_costs_its_own_entity(bootstrap: str, prefix: str) -> None:
+    """Others on the same work partition go on meanwhile; once it takes records, nothing is missing or there twice."""
+    async with Sandbox(SandboxOptions(items=8)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=NAMES, work_partitions=1)
+        async with working(config) as worker:
+            await level(worker, pos, NAMES)
+            await resize(bootstrap, f"{prefix}.orders", 100)
+            pos.shop.change("order", 3)
+            await eventually(lambda: state(worker, prefix, "order") == "failed")
+            for _ in range(5):
+                pos.shop.change("relation", 2)
+                await level(worker, pos, ["relation"])
+            assert state(worker, prefix, "order") in ("failed", "running")
+            await resize(bootstrap, f"{prefix}.orders", 8 << 20)
+            await level(worker, pos, ["order"])
+
+        for entity, topic in (("order", "orders"), ("relation", "relations")):
+            events = await events_of(bootstrap, f"{prefix}.{topic}")
+            assert len(set(events)) == len(events)
+            assert dict(truth(pos, entity)) == dict(events)
