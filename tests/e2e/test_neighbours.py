@@ -125,6 +125,19 @@ def table(hood: Neighbourhood) -> str:
 
 
 async def wrong_with_the_bad(bootstrap: str, hood: Neighbourhood) -> list[str]:
+    """What still is after a while: what was passed over is looked for again, a little at a time."""
+    problems = [""]
+    with contextlib.suppress(AssertionError):
+
+        async def nothing() -> bool:
+            problems[:] = await missing_or_twice(bootstrap, hood)
+            return not problems
+
+        print(f"nothing is missing after {await until(nothing, SETTLE_S, 'nothing is missing', every=1):.1f} s more")
+    return problems
+
+
+async def missing_or_twice(bootstrap: str, hood: Neighbourhood) -> list[str]:
     """Every final state is there, or a dead letter names what could not be read; nothing is there twice."""
     topics = [topic_of(hood.bad_name, entity) for entity in CHANGED]
     letters, *found = (await read_topics(bootstrap, [f"{hood.bad_name}.dead-letters", *topics])).values()
@@ -135,7 +148,6 @@ async def wrong_with_the_bad(bootstrap: str, hood: Neighbourhood) -> list[str]:
         gone = unnamed(missing, letters)
         problems += [f"{entity} {name} at {truth[entity][name]} is nowhere (last: {last.get(name)})" for name in gone]
         problems += [f"{name} is there more than once" for name in twice(records)]
-    print(f"the bad one: {sum(map(len, found))} records, {len(letters)} dead letters")
     return problems
 
 
