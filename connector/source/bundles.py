@@ -36,7 +36,7 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Records and the position they lead to. `size` is about what they hold, in bytes."""
+    """Records and the position they lead to. `size` is about what they hold, in bytes; `alone`: the marker of the only item."""
 
     position: Position
     records: Sequence[Record] = ()
@@ -44,6 +44,7 @@ class Bundle:
     items: int = 0
     size: int = 0
     late: bool = False
+    alone: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class Publisher:
             if letter is not None:
                 letters.append(replace(letter, epoch=position.epoch))
                 records.append(self._record(letters[-1]))
-        return Bundle(position, records, letters, count, size, late=origin == LATE)
+        alone = item.marker if count == 1 else None
+        return Bundle(position, records, letters, count, size, late=origin == LATE, alone=alone)
 
     def _undecodable(self, item: Undecodable) -> Letter:
         return Letter(item.stage, item.marker, item.reason, item.identity, item.raw, item.first)

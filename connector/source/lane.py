@@ -120,3 +120,5 @@ class Lane:
         while shards:
             await self._parts.office.clock.sleep(self._parts.status_interval)
             await writer.submit(self._parts.status(shards))
+            for shard in shards:
+                shard.portion.others_sent()

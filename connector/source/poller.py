@@ -90,10 +90,11 @@ class Poller:
     async def poll_once(self) -> None:
         """Wait for something to do; read a page of what is new, look for what became visible late, hand it to the writer."""
         head = await self._something_new()
+        due = self._late.due(self._position, head)
         if head.marker > self._position.marker:
             async with self._parts.budget.reserve(self._administration) as room:
                 await self._read_on(head, room)
-        if self._late.due(self._position, head):
+        if due:
             async with self._parts.budget.reserve(self._administration) as room:
                 await self._look_for_late(head, room)
 
@@ -166,6 +167,7 @@ class Poller:
             return await task
         finally:
             task.cancel()
+            await asyncio.wait([task])
 
     async def _judged(self, ask: Ask, page: Page) -> int | None:
         """Where the page leads; None if it must be asked again."""
@@ -218,7 +220,7 @@ class Poller:
         def report(done: "asyncio.Future[None]") -> None:
             if done.cancelled() or (error := done.exception()) is not None:
                 if not done.cancelled() and isinstance(error, TransactionLost) and error.slow:
-                    self._parts.portion.slow(bundle.size, bundle.position.marker, bundle.items)
+                    self._parts.portion.slow(bundle.size, bundle.alone)
                 return
             self._parts.portion.sent()
             self._watch.committed, took = bundle.position.marker, self._parts.clock.monotonic() - started

@@ -10,6 +10,7 @@ from connector.events import ControlAnswered, DeadLettered, Listener
 from connector.kafka.records import Record
 from connector.source.bundles import Bundle, Letter
 from connector.source.control import DONE, RESYNC, Answer
+from connector.source.portion import Portion
 from connector.source.positions import Position, TopicFacts
 from connector.source.repair import Repair
 from connector.source.restarts import Polling
@@ -36,6 +37,7 @@ class Shard:
     hears: Callable[[str], bool]
     repair: Repair
     standing: Standing
+    portion: Portion
     types: tuple[str, ...] | None = None
 
 
@@ -104,7 +106,7 @@ class PositionWriter:
 
     def _refused(self, ended: "asyncio.Future[None]") -> None:
         error = None if ended.cancelled() else ended.exception()
-        if isinstance(error, TransactionLost) and error.topic:
+        if isinstance(error, TransactionLost) and (error.topic or error.slow):
             self._shard.standing.refused(str(error))
 
     def _tell(self, answer: Answer) -> None:

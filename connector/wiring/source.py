@@ -108,7 +108,7 @@ def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
     pause = 1 / settings.audit_requests_per_second
     repair = Repair(RepairParts(reader, heads, context.budget, publisher, clock, settings.page_size, pause))
     heard = hears(entity, chosen_entities(context.config))
-    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair, standing, types)
+    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair, standing, portion, types)
 
 
 def hears(entity: Entity, entities: Sequence[Entity]) -> Callable[[str], bool]:

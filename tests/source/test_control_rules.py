@@ -15,6 +15,7 @@ from connector.kafka.records import Record
 from connector.source.control import CHANGES, EXPIRES, Request, answers, changed, problem, read
 from connector.source.doubt import Anchor
 from connector.source.gaps import Gap, Gaps
+from connector.source.portion import Portion
 from connector.source.position_writer import Pen, Shard
 from connector.source.positions import NEVER_READ, Applied, Deployment, Position, Resync, TopicFacts
 from connector.source.schedule import Head, State, fell_below
@@ -202,7 +203,9 @@ async def test_a_seat_hears_what_it_has_not_applied() -> None:
 
     repair: Any = None
     standing = Standing(("a", "order"), State.RUNNING, told.append, Clock())
-    shard = Shard("a", "order", "t", "p", "c", "r", lambda *_: Idle(), None, lambda name: name == "order", repair, standing)
+    shard = Shard(
+        "a", "order", "t", "p", "c", "r", lambda *_: Idle(), None, lambda name: name == "order", repair, standing, Portion()
+    )
     pen = Pen(submit, HERE.encode, 0, "me", told.append, Clock())  # type: ignore[arg-type]
     seat = Seat(shard, Position(5, control=WHERE), pen, TopicFacts(1, 5))
     running = asyncio.create_task(seat.run())

@@ -136,16 +136,28 @@ def test_portions_keep_markers_together_and_lose_nothing(page: list[Item | Undec
 
 
 def test_a_portion_shrinks_while_transactions_take_too_long_and_grows_back() -> None:
-    """And an item that was alone in one, again and again, is given up."""
+    """By halves, down to one item; and by quarters, up to what it was."""
     portion = Portion()
     before = portion.bytes
-    portion.slow(5 << 20, 7, 900)
+    portion.slow(5 << 20, None)
     assert 5 << 19 == portion.bytes
-    assert not portion.gives_up(7)
-    for _ in range(TRIES):
-        portion.slow(1 << 20, 7, 1)
-    assert portion.gives_up(7)
     for _ in range(60):
         portion.sent()
     assert before == portion.bytes
+
+
+def test_a_large_item_that_alone_is_not_sent_in_time_is_given_up() -> None:
+    """Again and again, while others are sent: a broker that stands still proves nothing, nor does a small item."""
+    portion, still, small = Portion(), Portion(), Portion()
+    for _ in range(TRIES):
+        portion.slow(2 << 20, 7)
+        portion.others_sent()
+        still.slow(2 << 20, 7)
+        small.slow(1000, 7)
+        small.others_sent()
+    assert portion.gives_up(7)
+    assert not portion.gives_up(8)
+    assert not still.gives_up(7)
+    assert not small.gives_up(7)
+    portion.sent()
     assert not portion.gives_up(7)
