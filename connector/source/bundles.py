@@ -72,11 +72,11 @@ class Publisher:
         count = size = 0
         for item in sorted(items, key=_marker):
             count += 1
-            size += OVERHEAD + len(item.raw if isinstance(item, Undecodable) else item.value)
             letter = self._undecodable(item) if isinstance(item, Undecodable) else self._publish(item, events, records, gives_up)
             if letter is not None:
                 letters.append(replace(letter, epoch=position.epoch))
                 records.append(self._record(letters[-1]))
+            size += OVERHEAD + len(letter.raw if letter else item[3])
         alone = item.marker if count == 1 else None
         return Bundle(position, records, letters, count, size, late=origin == LATE, alone=alone)
 

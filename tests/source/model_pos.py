@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 from connector.clock import Clock
-from connector.errors import Retry, Unanswered
+from connector.errors import Retry, TransactionLost, Unanswered
 from connector.mplus.pages import Item, Undecodable
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
 from connector.source.entities import Entity, named
 from connector.source.gaps import Window
 from connector.source.poller import Parts, Poller
+from connector.source.portion import Portion
 from connector.source.positions import Deployment, Position
 from connector.source.schedule import Head, State
 from connector.source.standing import Standing
@@ -36,6 +37,8 @@ class ModelPos:
     pages: int = 0
     refuses: Callable[[list[str]], bool] = lambda names: False
     """Which pages cannot be had, by the items in them."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Bytes of an item, where it is no small one."""
 
     def change(self, identity: str, delay: float = 0.0) -> int:
         """The item changes under the next marker, which is visible after so many seconds."""
@@ -71,7 +74,10 @@ class ModelPos:
         rows = rows[: min(most, 3)] if self.limit == "capped" else rows[:most]
         if self.refuses([name for _, name in rows]):
             raise Unanswered("HTTP 504")
-        return [Item(marker, name, deleted=False, value=b'{"m":%d}' % marker) for marker, name in rows]
+        return [
+            Item(marker, name, deleted=False, value=b'{"m":%d}' % marker + b" " * self.sizes.get(name, 0))
+            for marker, name in rows
+        ]
 
     async def sleep(self, seconds: float) -> None:
         """Simulated time passes."""
@@ -132,6 +138,9 @@ class Reading:
     crash_at: int | None = None
     poller: Poller | None = None
     failures: int = 0
+    takes: int = 1 << 30
+    """Bytes of a transaction that the line to Kafka carries in time."""
+    portion: Portion = field(default_factory=Portion)
 
     def start(self) -> None:
         """A new owner takes over."""
@@ -144,9 +153,11 @@ class Reading:
         position = HERE.decode(self.stored, pos.now)
         standing = Standing(("a", "relation"), State.RUNNING, self.told.append, clock)
         standing.state = position.state
-        publisher = Publisher("a", RELATION, "a.dead-letters", 1 << 20)
+        publisher = Publisher("a", RELATION, "a.dead-letters", 8 << 20)
         heads: Any = ModelHeads(pos)
-        parts = Parts(heads, MemoryBudget(1 << 20), publisher, self.commit, clock, standing, window=self.window)
+        parts = Parts(
+            heads, MemoryBudget(1 << 20), publisher, self.commit, clock, standing, portion=self.portion, window=self.window
+        )
         self.poller = Poller(parts, cast(Any, ModelReader(pos)), position, self.page_size)
 
     def commit(self, bundle: Bundle) -> "asyncio.Future[None]":
@@ -154,9 +165,12 @@ class Reading:
         if self.crash_at == 0:
             raise Crash
         self.crash_at = None if self.crash_at is None else self.crash_at - 1
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if bundle.size > self.takes:
+            done.set_exception(TransactionLost("too slow", slow=True))
+            return done
         self.bundles.append(bundle)
         self.stored = HERE.encode(bundle.position, self.pos.now)
-        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.set_result(None)
         return done
 
@@ -169,6 +183,9 @@ class Reading:
             await asyncio.wait_for(self.poller.poll_once(), 5)
         except Crash:
             self.crash_at = self.poller = None
+        except TransactionLost:
+            self.poller = None
+            self.portion.others_sent()
         except Retry:
             self.failures += 1
             await self.pos.sleep(1.0)

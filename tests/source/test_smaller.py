@@ -98,6 +98,32 @@ async def test_a_pos_that_shows_one_item_at_a_time_is_read() -> None:
     assert [] == letters(reading)
 
 
+async def test_a_page_goes_to_kafka_in_transactions_that_are_sent_in_time() -> None:
+    """The line takes half a page within the deadline: each part has its own position, and nothing is lost or sent twice."""
+    pos, reading = a_shop("records")
+    pos.sizes = {f"{number}": 10_000 for number in range(40)}
+    reading.takes = 170_000
+    await read_all(reading)
+
+    assert pos.truth() == {name: marker for name, marker, _ in reading.published()}
+    assert len(reading.published()) == len(pos.truth())
+    assert len(reading.bundles) > 2
+    assert [] == letters(reading)
+
+
+async def test_an_item_that_alone_is_not_sent_in_time_becomes_a_dead_letter() -> None:
+    """While others are sent: they all come."""
+    pos, reading = a_shop("records")
+    pos.sizes = {"17": 3 << 20}
+    reading.takes = 2 << 20
+    await read_all(reading)
+
+    assert pos.truth().keys() - {"17"} == {name for name, *_ in reading.published()}
+    ((stage, marker, why),) = [(letter.stage, letter.marker, letter.reason) for letter in letters(reading)]
+    assert ("too-large", pos.truth()["17"]) == (stage, marker)
+    assert "more than Kafka takes in time" in why
+
+
 def test_a_limit_grows_back_and_does_not_fail_again_at_once() -> None:
     """Doubled with each page, up to what failed; that is tried again after a while."""
     size = PageSize(1000)
