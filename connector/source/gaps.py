@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 RANGES_MAX = 1000
-"""Ranges that are remembered; beyond that the lowest are given up. One takes about 12 bytes in the position record."""
+"""Ranges that are remembered; beyond that the lowest are given up. One takes about 25 bytes in the position record."""
 
 
 @dataclass(frozen=True, slots=True)
