@@ -198,7 +198,7 @@ async def _step(life: Life, step: str, *args: Any) -> None:
     delay = args[-1] if step in ("change", "share") and life.window.markers else 0.0
     if step == "change" and pos.last < WINDOW.markers:
         pos.change(f"{args[0]}", delay)
-    elif step == "share" and pos.last < WINDOW.markers and args[0] != args[1]:
+    elif step == "share" and pos.limit != "capped" and pos.last < WINDOW.markers and args[0] != args[1]:
         at = pos.change(f"{args[0]}", delay)
         pos.changes.setdefault(f"{args[1]}", {})[at] = pos.now + delay
     elif step == "poll":
