@@ -7,6 +7,7 @@ from typing import Any
 
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry, TransactionLost
+from connector.kafka.connection import retrieved
 from connector.mplus.client import Page
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import LATE, Bundle, Publisher, origin, portions, publishable
@@ -158,7 +159,7 @@ class Poller:
 
     async def _told_if_silent(self, reading: Coroutine[Any, Any, Page]) -> Page:
         """A page may take long; that nothing came is told meanwhile."""
-        task = asyncio.ensure_future(reading)
+        task = retrieved(asyncio.ensure_future(reading))
         try:
             await asyncio.wait([task], timeout=SILENT_S)
             if not task.done():
@@ -166,6 +167,7 @@ class Poller:
             return await task
         finally:
             task.cancel()
+            await asyncio.wait([task])  # it holds bytes of a reservation that ends with us
 
     async def _judged(self, ask: Ask, page: Page) -> int | None:
         """Where the page leads; None if it must be asked again."""
@@ -218,7 +220,7 @@ class Poller:
         def report(done: "asyncio.Future[None]") -> None:
             if done.cancelled() or (error := done.exception()) is not None:
                 if not done.cancelled() and isinstance(error, TransactionLost) and error.slow:
-                    self._parts.portion.slow(bundle.size, bundle.position.marker, bundle.items)
+                    self._parts.portion.slow(bundle.size, bundle.alone)
                 return
             self._parts.portion.sent()
             self._watch.committed, took = bundle.position.marker, self._parts.clock.monotonic() - started

@@ -10,7 +10,7 @@ BYTES_MAX = 8 << 20
 """A page of 1000 ordinary orders is one transaction; a line of 1 MB/s takes this within the deadline of 15 s."""
 
 TRIES = 3
-"""Times that an item which is alone in its transaction is sent, until it becomes a dead letter."""
+"""Times that what lies on one sync marker is sent alone in its transaction, until it becomes a dead letter."""
 
 
 class Portion:
@@ -21,10 +21,10 @@ class Portion:
         self._tries: Counter[int] = Counter()
         self.bytes = most
 
-    def slow(self, size: int, marker: int, items: int) -> None:
-        """A transaction of this size, up to this marker, took too long."""
-        if items <= 1:
-            self._tries[marker] += 1
+    def slow(self, size: int, alone: int | None) -> None:
+        """A transaction of this size took too long; `alone`: the one sync marker that is in it."""
+        if alone is not None:
+            self._tries[alone] += 1
         self.bytes = max(1, min(self.bytes, size) // 2)
 
     def sent(self) -> None:
@@ -33,5 +33,5 @@ class Portion:
         self.bytes = min(self._most, self.bytes + self.bytes // 4 + 1)
 
     def gives_up(self, marker: int) -> bool:
-        """Whether the item at this marker was sent alone too often."""
+        """Whether what lies at this marker was sent alone too often."""
         return self._tries[marker] >= TRIES

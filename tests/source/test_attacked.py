@@ -1,9 +1,16 @@
 """What an adversary of issue 10 found, each fault the smallest way it shows."""
 
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import Any
+
 import pytest
 
-from connector.errors import Unanswered
+from connector.errors import TransactionLost, Unanswered
+from connector.source.budget import MemoryBudget, Reservation
+from connector.source.bundles import Bundle
 from connector.source.gaps import Window
+from connector.source.portion import Portion
 from connector.source.schedule import State
 from tests.source.model_pos import Limit, ModelPos, Reading
 from tests.source.test_belief import a_read_shop, one_round, states
@@ -85,3 +92,85 @@ async def test_a_place_that_can_never_be_looked_at_is_given_up(limit: Limit) -> 
     assert ("hidden", 38, "late") in reading.published()
     assert 7 in dead(reading)
     assert {"first", "often", "last", "hidden", "newest"} == {name for name, *_ in reading.published()}
+
+
+@dataclass
+class SlowKafka(Reading):
+    """What has one of these identities in it takes too long to send."""
+
+    slow: frozenset[str] = frozenset()
+    portion: Portion = field(default_factory=Portion)
+    lost: int = 0
+
+    def start(self) -> None:
+        """With the portion of the owner before."""
+        super().start()
+        assert self.poller
+        self.poller._parts = replace(self.poller._parts, portion=self.portion)
+
+    def commit(self, bundle: Bundle) -> "asyncio.Future[None]":
+        """The owner ends when a transaction is lost."""
+        if not any((record.key or b"").decode() in self.slow for record in bundle.records):
+            return super().commit(bundle)
+        self.lost += 1
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        done.set_exception(TransactionLost("it took too long", slow=True))
+        done.exception()
+        return done
+
+    async def poll(self) -> None:
+        """A new owner takes over from the position."""
+        lost = self.lost
+        try:
+            await super().poll()
+            await asyncio.sleep(0)
+        except TransactionLost:
+            self.poller = None
+        if lost != self.lost:
+            self.poller = None
+
+
+@pytest.mark.parametrize(("page_size", "slow"), [(2, {"5"}), (50, {"5", "beside 5"})])
+async def test_what_cannot_be_cut_further_is_given_up(page_size: int, slow: set[str]) -> None:
+    """Also where its transaction leads past its marker, and where several items lie on the marker: nothing stands still for ever."""
+    pos = ModelPos()
+    reading = SlowKafka(pos, Window(markers=0), page_size, slow=frozenset(slow))
+    for marker in (1, 5, 9, 12, 13):
+        pos.changes[f"{marker}"], pos.last = {marker: pos.now}, marker
+    if "beside 5" in slow:
+        pos.changes["beside 5"] = {5: pos.now}
+    await polled(reading, 60)
+
+    assert not reading.busy
+    assert {"1", "9", "12", "13"} == {name for name, *_ in reading.published()}
+    assert dead(reading) == {5}
+
+
+async def test_a_poller_that_is_cancelled_gives_back_its_memory_once() -> None:
+    """Bytes that are granted in the very moment in which it is cancelled are not given back after they were."""
+    budget = MemoryBudget(1000)
+    before, ahead = budget.reserve("a"), budget.reserve("a")
+    await before.grow(900)
+    await ahead.grow(200)
+    pos = ModelPos()
+    reading = Reading(pos, Window(markers=0))
+    reading.start()
+    assert reading.poller
+
+    async def page(room: Reservation) -> Any:
+        await room.grow(300)
+        await asyncio.sleep(3600)
+
+    async def read() -> None:
+        async with budget.reserve("a") as room:
+            await reading.poller._told_if_silent(page(room))  # type: ignore[union-attr]
+
+    polling = asyncio.ensure_future(read())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    polling.cancel()
+    budget.release(before)
+    await asyncio.wait([polling])
+    budget.release(ahead)
+
+    assert budget.used == 0

@@ -139,11 +139,11 @@ def test_a_portion_shrinks_while_transactions_take_too_long_and_grows_back() -> 
     """And an item that was alone in one, again and again, is given up."""
     portion = Portion()
     before = portion.bytes
-    portion.slow(5 << 20, 7, 900)
+    portion.slow(5 << 20, None)
     assert 5 << 19 == portion.bytes
     assert not portion.gives_up(7)
     for _ in range(TRIES):
-        portion.slow(1 << 20, 7, 1)
+        portion.slow(1 << 20, 7)
     assert portion.gives_up(7)
     for _ in range(60):
         portion.sent()
