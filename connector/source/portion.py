@@ -12,18 +12,22 @@ BYTES_MAX = 8 << 20
 TRIES = 3
 """Times that what lies on one sync marker is sent alone in its transaction, until it becomes a dead letter."""
 
+GIVEN_UP_BYTES_MIN = 64 << 10
+"""What is smaller is never given up: it is Kafka that is slow then, or a broker that hangs, and no item."""
+
 
 class Portion:
     """Of one shard; outlives the owners of its partition in this worker."""
 
-    def __init__(self, most: int = BYTES_MAX) -> None:
+    def __init__(self, most: int = BYTES_MAX, given_up_from: int = GIVEN_UP_BYTES_MIN) -> None:
         self._most = most
+        self._given_up_from = given_up_from
         self._tries: Counter[int] = Counter()
         self.bytes = most
 
     def slow(self, size: int, alone: int | None) -> None:
         """A transaction of this size took too long; `alone`: the one sync marker that is in it."""
-        if alone is not None:
+        if alone is not None and size >= self._given_up_from:
             self._tries[alone] += 1
         self.bytes = max(1, min(self.bytes, size) // 2)
 

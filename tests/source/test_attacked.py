@@ -99,7 +99,7 @@ class SlowKafka(Reading):
     """What has one of these identities in it takes too long to send."""
 
     slow: frozenset[str] = frozenset()
-    portion: Portion = field(default_factory=Portion)
+    portion: Portion = field(default_factory=lambda: Portion(given_up_from=1))
     lost: int = 0
 
     def start(self) -> None:
@@ -174,3 +174,17 @@ async def test_a_poller_that_is_cancelled_gives_back_its_memory_once() -> None:
     budget.release(ahead)
 
     assert budget.used == 0
+
+
+async def test_a_broker_that_hangs_makes_no_dead_letters_of_small_items() -> None:
+    """A transaction of a few bytes that takes too long says something about Kafka, and nothing about the item in it."""
+    pos = ModelPos()
+    reading = SlowKafka(pos, Window(markers=0), portion=Portion(), slow=frozenset({"small"}))
+    pos.change("small")
+    await polled(reading, 20)
+    assert reading.lost > 10
+
+    reading.slow = frozenset()
+    await polled(reading, 20)
+    assert [("small", 1, "poll")] == reading.published()
+    assert not dead(reading)
