@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
+from connector.clock import Clock
 from connector.errors import TransactionLost, Unanswered
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import Bundle
+from connector.kafka.records import Record
 from connector.source.gaps import Window
 from connector.source.portion import Portion
+from connector.source.position_writer import Pen, Shard
+from connector.source.positions import Position, TopicFacts
 from connector.source.schedule import State
-from tests.source.model_pos import Limit, ModelPos, Reading
+from connector.source.seat import Seat
+from tests.source.model_pos import HERE, Limit, ModelPos, Reading
 from tests.source.test_belief import a_read_shop, one_round, states
 from tests.source.test_smaller import named as dead
 
@@ -188,3 +193,23 @@ async def test_a_broker_that_hangs_makes_no_dead_letters_of_small_items() -> Non
     await polled(reading, 20)
     assert [("small", 1, "poll")] == reading.published()
     assert not dead(reading)
+
+
+async def test_events_that_are_on_their_way_are_not_missing_from_their_topic() -> None:
+    """A look at the topic while a page is being written would end the whole lane, again and again during a long catch-up."""
+    waiting: list[asyncio.Future[None]] = []
+
+    def submit(_: Any) -> "asyncio.Future[None]":
+        waiting.append(asyncio.get_running_loop().create_future())
+        return waiting[-1]
+
+    nothing: Any = None
+    shard = Shard("a", "order", "a.orders", "a.sync-markers", "", "", nothing, None, bool, nothing, nothing)
+    seat = Seat(shard, Position(7, topic=TopicFacts(4, 100)), Pen(submit, HERE.encode, 0, "me", nothing, Clock()))
+    seat._writer.commit(Bundle(Position(9), [Record("a.orders", b"1", b"{}")]))
+
+    assert seat.lost(TopicFacts(4, 100), seat.committed) == ""
+    waiting[0].set_result(None)
+    await asyncio.sleep(0)
+    assert "ends before what was published" in seat.lost(TopicFacts(4, 100), seat.committed)
+    assert seat.lost(TopicFacts(4, 101), seat.committed) == ""
