@@ -70,8 +70,8 @@ class LateLook:
         size.had()
         del self._tries[first]
         verdict = advance(first - 1, ask, [item.marker for item in page])
-        if isinstance(verdict, Widen):
-            size.widened(verdict.limit)
+        if isinstance(verdict, Widen) and not size.narrow:
+            size.widened(ask.limit, verdict.limit)
             self._upto = first - 1
             return None
         size.moved()

@@ -213,3 +213,24 @@ async def test_events_that_are_on_their_way_are_not_missing_from_their_topic() -
     await asyncio.sleep(0)
     assert "ends before what was published" in seat.lost(TopicFacts(4, 100), seat.committed)
     assert seat.lost(TopicFacts(4, 101), seat.committed) == ""
+
+
+@pytest.mark.parametrize(("together", "passes"), [(300, 305), (300, 300), (100, 105), (40, 33), (3, 2)])
+async def test_items_on_one_marker_are_asked_with_what_the_gateway_passes(together: int, passes: int) -> None:
+    """The limit between what shows one marker only and what cannot be had is found; where there is none, the entity says so."""
+    pos = ModelPos()
+    reading = Reading(pos, Window(markers=0), 32)
+    pos.last = 5
+    for number in range(together):
+        pos.changes[f"{number}"] = {5: pos.now}
+    pos.change("next")
+    pos.refuses = lambda names: len(names) > passes
+    for _ in range(250):
+        if reading.busy and not reading.position.state.stopped:
+            await reading.poll()
+
+    if passes > together:
+        assert pos.truth() == {name: marker for name, marker, _ in reading.published()}
+    else:
+        assert State.STUCK is reading.position.state
+        assert not reading.published()
