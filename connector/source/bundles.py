@@ -36,7 +36,10 @@ class Letter:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """Records and the position they lead to. `size` is about what they hold, in bytes; `alone`: the marker of the only item."""
+    """Records and the position they lead to. `size` is about what they hold, in bytes.
+
+    `alone`: the sync marker that all items share, so that it cannot be cut (-1: nobody can read it).
+    """
 
     position: Position
     records: Sequence[Record] = ()
@@ -69,19 +72,24 @@ class Publisher:
         events = CloudEvents(self.administration, self.entity.name, time, origin, position.epoch)
         records: list[Record] = []
         letters: list[Letter] = []
-        count = size = 0
+        count, size, markers = 0, 0, set[int]()
         for item in sorted(items, key=_marker):
             count += 1
-            letter = self._undecodable(item) if isinstance(item, Undecodable) else self._publish(item, events, records, gives_up)
+            markers.add(_marker(item))
+            if isinstance(item, Undecodable):
+                letter: Letter | None = self._undecodable(item, gives_up)
+            else:
+                letter = self._publish(item, events, records, gives_up)
             if letter is not None:
                 letters.append(replace(letter, epoch=position.epoch))
                 records.append(self._record(letters[-1]))
             size += OVERHEAD + len(letter.raw if letter else item[3])
-        alone = item.marker if count == 1 else None
+        alone = markers.pop() if len(markers) == 1 else None
         return Bundle(position, records, letters, count, size, late=origin == LATE, alone=alone)
 
-    def _undecodable(self, item: Undecodable) -> Letter:
-        return Letter(item.stage, item.marker, item.reason, item.identity, item.raw, item.first)
+    def _undecodable(self, item: Undecodable, gives_up: Callable[[int], bool]) -> Letter:
+        raw = b"" if gives_up(_marker(item)) else item.raw
+        return Letter(item.stage, item.marker, item.reason, item.identity, raw, item.first)
 
     def _publish(self, item: Item, events: CloudEvents, records: list[Record], gives_up: Callable[[int], bool]) -> Letter | None:
         """The event, and a tombstone for what is deleted; or why it cannot be one."""

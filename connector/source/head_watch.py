@@ -60,7 +60,7 @@ class HeadWatch:
         """The head, once nothing contradicts the position, which was reached at time `since`. Raises Retry, Reject."""
         head = self.head or await self.look(position, since)
         while wrong := await self._contradiction(position, since, head):
-            at = self._parts.clock.monotonic()
+            at = head.asked_at  # not now: a POS that is silent since then was seen no more often
             self._doubt = Doubt(at, at) if self._doubt is None else self._doubt.again(at)
             if self._doubt.confirmed(self._parts.confirmation):
                 return Restored(wrong)

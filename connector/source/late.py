@@ -1,14 +1,16 @@
 """Looking for markers that become visible late: a small page per look, from one open gap to the next."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, replace
 
 from connector.clock import Clock
-from connector.errors import Retry
+from connector.errors import NotSent, Retry
 from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
-from connector.source.gaps import Gaps, Window
-from connector.source.page_size import PageSize
+from connector.source.gaps import Gaps, Looked, Window
+from connector.source.impasse import Impasse
+from connector.source.page_size import TRIES, PageSize
 from connector.source.position import Advance, Ask, Widen, advance
 from connector.source.positions import Position
 from connector.source.reader import Reader
@@ -38,8 +40,11 @@ class LateLook:
         self._entity = entity
         self._clock = clock
         self._window = window
-        self._page_size = page_size
-        self._size = PageSize(min(LOOK_ITEMS, page_size))
+        self._small = PageSize(min(LOOK_ITEMS, page_size))
+        self._whole = PageSize(page_size)
+        self._impasse = Impasse(reader, entity)
+        self._tries: Counter[int] = Counter()
+        """How often a look at one item failed, by where it was asked."""
         self._upto = -1
         self._looked_at = float("-inf")
 
@@ -48,35 +53,52 @@ class LateLook:
         return bool(position.gaps) and head.asked_at > self._looked_at
 
     async def look(self, position: Position, head: Head, grow: Callable[[int], Awaitable[None]]) -> Found | None:
-        """None where the POS does not show that place now: the gaps there stay open."""
+        """None where the POS does not show that place now: the gaps there stay open. Raises NotSent, Reject."""
         self._looked_at = head.asked_at
         first = position.gaps.next_look(self._upto)
         if first is None:
             return None
         self._upto = first if first <= self._upto else self._upto
-        ask = Ask(self._entity.first_after(first - 1), self._limit(position), position.marker)
+        size = self._whole if len(position.gaps.rows) >= MANY else self._small
+        ask = Ask(self._entity.first_after(first - 1), size.limit, position.marker)
         try:
             page = await self._reader.page(ask.marker, ask.limit, grow)
-        except Retry:
-            self._upto = first if not self._size.failed() else first - 1
-            return None
-        self._size.had()
+        except Retry as error:
+            self._upto = first - 1
+            outage = isinstance(error, NotSent) or error.after is not None
+            return None if outage or size.failed() else await self._passed(position, first, error)
+        size.had()
+        del self._tries[first]
         verdict = advance(first - 1, ask, [item.marker for item in page])
-        if isinstance(verdict, Widen):
-            self._size.widened(verdict.limit)
+        if isinstance(verdict, Widen) and not size.narrow:
+            size.widened(ask.limit, verdict.limit)
             self._upto = first - 1
             return None
-        self._size.moved()
+        size.moved()
         self._upto = min(verdict.marker, position.marker) if isinstance(verdict, Advance) else first
         return self._judged(position, first, page)
 
-    def _limit(self, position: Position) -> int:
-        return max(self._size.limit, self._page_size) if len(position.gaps.rows) >= MANY else self._size.limit
+    async def _passed(self, position: Position, first: int, error: Retry) -> Found | None:
+        """What cannot be looked at is not waited for without end: when its time is over, it is given up like a page would be."""
+        self._upto, self._impasse.error = first, error
+        self._tries[first] += 1
+        if self._tries[first] < TRIES or not self._left(position, first, first).expired:
+            return None
+        ask = Ask(self._entity.first_after(first - 1), 1, position.marker)
+        passed = await self._impasse.passed(ask, replace(position, marker=first - 1))
+        if passed is None:
+            return None
+        self._tries.clear()
+        self._upto = min(passed.marker, position.marker)
+        left = self._left(position, first, self._upto)
+        return Found(list(passed.items), left.gaps, left.expired)
 
     def _judged(self, position: Position, first: int, page: list[Item | Undecodable]) -> Found:
         gaps, upto = position.gaps, self._upto
         late = [item for item in page if item.marker is not None and first <= item.marker <= upto and item.marker in gaps]
-        shown = {item.marker for item in late if item.marker is not None}
-        floor = position.marker - self._window.markers
-        left = gaps.looked(first, upto, shown, now=self._clock.monotonic(), floor=floor)
+        left = self._left(position, first, upto, {item.marker for item in late if item.marker is not None})
         return Found(late, left.gaps, left.expired)
+
+    def _left(self, position: Position, first: int, last: int, shown: Collection[int] = ()) -> Looked:
+        floor = position.marker - self._window.markers
+        return position.gaps.looked(first, last, shown, now=self._clock.monotonic(), floor=floor)

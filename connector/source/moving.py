@@ -24,11 +24,16 @@ class Reach:
 def moved(entity: Entity, before: Position, marker: int, items: Items, reach: Reach) -> Position:
     """The position after these items, which are all that is shown up to this marker."""
     position = before.at(marker)
-    shown = [item.marker for item in items if item.marker is not None]
+    shown = [item.marker for item in items if item.marker is not None and not _of_several(item)]
     gaps = before.gaps
     if position.marker > reach.floor:
         gaps = gaps.passed(max(before.marker, reach.floor), position.marker, shown, reach.until)
     return replace(position, gaps=gaps, anchor=highest_of(entity, items, before.anchor))
+
+
+def _of_several(item: Item | Undecodable) -> bool:
+    """Whether it stands for several markers, of which nobody knows which hold an item."""
+    return isinstance(item, Undecodable) and item.first is not None and item.first != item.marker
 
 
 def below(ask: Ask, items: Items) -> int:

@@ -4,6 +4,8 @@ A gateway that gives a page 60 s, an answer that is cut, a POS that fails over o
 asked smaller, down to one item. That one is given up only where the POS shows others beside it: see source.impasse.
 """
 
+from connector.source.position import MAX_LIMIT
+
 TRIES = 3
 """Failures in a row at a limit of one item, after which it is looked whether it is this item alone."""
 
@@ -21,6 +23,8 @@ class PageSize:
         self._had = 0
         self._alone = 0
         self._wider = 0
+        self._low, self._over = 0, MAX_LIMIT + 1
+        """The largest limit that did not lead on, and the smallest that failed, since the position moved."""
         self.wide = False
         """The limit was raised to get past one marker: a smaller one would show the same again."""
 
@@ -31,7 +35,7 @@ class PageSize:
 
     @property
     def narrow(self) -> bool:
-        """A page that does not lead on can be had, and larger ones could not, again and again."""
+        """A page that does not lead on can be had, and none of one item more, again and again."""
         return self._wider >= TRIES
 
     def failed(self) -> bool:
@@ -40,7 +44,7 @@ class PageSize:
         if self.limit == 1:
             self._alone += 1
             return False
-        self._wider += self.wide
+        self._over = min(self._over, self.limit)
         self._ceiling, self.limit, self.wide = self.limit, max(1, self.limit // 2), False
         return True
 
@@ -48,12 +52,13 @@ class PageSize:
         """A page came."""
         self._alone = 0
         self._had += 1
-        if self.limit > 1:
-            self._wider = 0
 
     def moved(self) -> bool:
         """The page led on. Whether the next one is larger."""
         before, self.wide = self.limit, False
+        self._low, self._over = 0, MAX_LIMIT + 1
+        if self.limit > 1:
+            self._wider = 0
         if self.limit >= self.most:
             self.limit = self.most
             return before != self.limit
@@ -63,9 +68,14 @@ class PageSize:
             self._had, self.limit = 0, min(self.most, self.limit * 2)
         return before != self.limit
 
-    def widened(self, limit: int) -> None:
-        """All items of the page share a marker: more of them are needed to get past it."""
-        self.limit, self.wide = limit, True
+    def widened(self, asked: int, limit: int) -> None:
+        """All items of a page share a marker: more than were asked are needed, this many if they can be had."""
+        self._low = max(self._low, asked)
+        if self._over - self._low <= 1 and self._over <= MAX_LIMIT:
+            self._wider += 1
+            self._low, self._over = asked, MAX_LIMIT + 1  # what failed may have failed for another reason
+        self.limit = limit if limit < self._over else (self._low + self._over) // 2
+        self.wide = True
 
     def passed_over(self) -> None:
         """The item was given up."""

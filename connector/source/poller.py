@@ -7,6 +7,7 @@ from typing import Any
 
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry, TransactionLost
+from connector.kafka.connection import retrieved
 from connector.mplus.client import Page
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import LATE, Bundle, Publisher, origin, portions, publishable
@@ -159,7 +160,7 @@ class Poller:
 
     async def _told_if_silent(self, reading: Coroutine[Any, Any, Page]) -> Page:
         """A page may take long; that nothing came is told meanwhile."""
-        task = asyncio.ensure_future(reading)
+        task = retrieved(asyncio.ensure_future(reading))
         try:
             await asyncio.wait([task], timeout=SILENT_S)
             if not task.done():
@@ -167,24 +168,29 @@ class Poller:
             return await task
         finally:
             task.cancel()
-            await asyncio.wait([task])
+            await asyncio.wait([task])  # it holds bytes of a reservation that ends with us
 
     async def _judged(self, ask: Ask, page: Page) -> int | None:
         """Where the page leads; None if it must be asked again."""
         verdict = advance(self._position.marker, ask, [item.marker for item in page])
         if isinstance(verdict, Widen) and self._size.narrow:
-            verdict = Advance(max(item.marker for item in page if item.marker is not None))
+            verdict = self._unwidened(ask, page)
         if isinstance(verdict, Advance):
             if self._size.moved():
                 self._standing.limited(self._size.limit, "pages can be had again")
             return verdict.marker
         if isinstance(verdict, Widen):
-            self._size.widened(verdict.limit)
+            self._size.widened(ask.limit, verdict.limit)
         if isinstance(verdict, Stuck):
             await self._stop(
                 State.STUCK, f"more than {ask.limit} items share the sync marker {verdict.marker}: the POS cannot show them all"
             )
         return None
+
+    def _unwidened(self, ask: Ask, page: Page) -> Advance | Stuck:
+        """Larger pages cannot be had: one item may be all of its marker; where several share one, nobody knows."""
+        highest = max((item.marker for item in page if item.marker is not None), default=self._position.marker)
+        return Advance(highest) if ask.limit == 1 and highest > self._position.marker else Stuck(highest)
 
     async def _publish(self, items: Items, marker: int, head: Head, room: Reservation) -> None:
         """All that is shown up to a marker, in transactions that can be sent in time, each with the position that it leads to."""

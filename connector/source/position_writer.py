@@ -54,10 +54,10 @@ class Pen:
 
 
 class PositionWriter:
-    """Of one shard, as long as its partition is owned. `position` is what was submitted last."""
+    """Of one shard, as long as its partition is owned. `position` is what was submitted last, `committed` what is in Kafka."""
 
     def __init__(self, shard: Shard, position: Position, pen: Pen) -> None:
-        self.position = position
+        self.position = self.committed = position
         self._shard = shard
         self._pen = pen
 
@@ -65,7 +65,7 @@ class PositionWriter:
         """What the entity's topic is, where the position does not say; and what is asked of the POS from now on."""
         now, asked = self.position, self._shard.types
         types = now.types if passed_over(now.types, asked) else asked
-        self.position = replace(now, topic=now.topic or topic, types=types)
+        self.position = self.committed = replace(now, topic=now.topic or topic, types=types)
 
     async def answer(self, position: Position, told: Sequence[Answer], records: Sequence[Record] = ()) -> None:
         """Write a position with answers to operators, and tell them."""
@@ -95,7 +95,7 @@ class PositionWriter:
         value = pen.encode(position, pen.clock.monotonic())
         record = Record(shard.positions, shard.entity.encode(), value, partition=pen.partition)
         committed = pen.submit([*records, *results, record])
-        committed.add_done_callback(self._refused)
+        committed.add_done_callback(lambda ended: self._ended(position, ended))
         return committed
 
     def tell_letters(self, letters: Sequence[Letter]) -> None:
@@ -104,9 +104,13 @@ class PositionWriter:
             told = DeadLettered(self._shard.administration, self._shard.entity, letter.stage, letter.marker, letter.reason)
             self._pen.tell(told)
 
-    def _refused(self, ended: "asyncio.Future[None]") -> None:
-        error = None if ended.cancelled() else ended.exception()
-        if isinstance(error, TransactionLost) and (error.topic or error.slow):
+    def _ended(self, position: Position, ended: "asyncio.Future[None]") -> None:
+        if ended.cancelled():
+            return
+        error = ended.exception()
+        if error is None:
+            self.committed = position
+        elif isinstance(error, TransactionLost) and (error.topic or error.slow):
             self._shard.standing.refused(str(error))
 
     def _tell(self, answer: Answer) -> None:
