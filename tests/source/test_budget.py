@@ -1,16 +1,20 @@
 """The bytes that a worker holds: bounded, shared fairly, and nobody waits for ever."""
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import pytest
+from aiohttp import web
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.budget import PAGE_BYTES_MIN, MemoryBudget, Reservation
+from tests.source.interposed import interpose
+from tests.source.rig import eventually, only, reading, truth
 
 LIMIT = 100
 SOME = st.integers(0, 10**6)
@@ -268,6 +272,52 @@ async def test_who_is_cancelled_at_the_moment_of_being_let_in_holds_nothing() ->
     with pytest.raises(asyncio.CancelledError):
         await task
     assert (0, 1) == (late.size, budget.used)
+
+
+async def test_a_page_that_turns_out_smaller_lets_the_next_one_in() -> None:
+    """What is sent to Kafka may be less than what came."""
+    budget = MemoryBudget(LIMIT)
+    first, ahead = budget.reserve("a"), budget.reserve("a")
+    await first.grow(LIMIT)
+    await ahead.grow(1)
+    waits = asyncio.create_task(budget.reserve("a").grow(20))
+    with waiting(waits):
+        await asyncio.sleep(0)
+        assert not waits.done()
+        first.resize(LIMIT - 21)
+        await waits
+
+
+HANGING = ("article", "relation", "employee", "invoice", "receipt", "order", "proposal")
+
+
+async def test_a_pos_that_stops_in_the_middle_of_its_pages_holds_up_no_other() -> None:
+    """However many it has been asked for, and although one of them is larger than all that a worker may hold."""
+    begun: set[str] = set()
+
+    async def half(operation: str, answer: web.Response) -> web.Response | None:
+        if "SyncMarkers" in operation:
+            return None
+
+        async def body() -> AsyncIterator[bytes]:
+            assert isinstance(answer.body, bytes)
+            begun.add(operation)
+            yield answer.body[: len(answer.body) // 2]
+            await asyncio.sleep(3600)
+
+        return web.Response(body=body(), content_type="text/xml")
+
+    budget = MemoryBudget(100_000)
+    async with Sandbox(SandboxOptions(items=120)) as hangs, Sandbox(only("order", 120)) as well, AsyncExitStack() as readings:
+        interpose(hangs, half)
+        for name in HANGING:
+            await readings.enter_async_context(reading(hangs, name, limit=1000, administration="hangs", budget=budget))
+        await eventually(lambda: len(begun) == len(HANGING) and budget.used)
+        read = await readings.enter_async_context(reading(well, "order", limit=50, administration="well", budget=budget))
+        await read.caught_up()
+        assert truth(well, "order") == read.seen()
+        well.shop.change("order", 3)
+        await read.caught_up()
 
 
 def test_a_share_falls_with_those_who_read_and_never_to_nothing() -> None:
