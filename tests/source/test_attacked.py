@@ -234,3 +234,20 @@ async def test_items_on_one_marker_are_asked_with_what_the_gateway_passes(togeth
     else:
         assert State.STUCK is reading.position.state
         assert not reading.published()
+
+
+@pytest.mark.parametrize("limit", ["records", "window"])
+@pytest.mark.parametrize("bad", ["19", "7"])
+async def test_the_newest_item_that_went_bad_is_given_up(limit: Limit, bad: str) -> None:
+    """Also where it is the item at the position: others below can be read, so it is no outage."""
+    pos = ModelPos(limit)
+    reading = Reading(pos, Window(markers=0), 32)
+    for number in range(20):
+        pos.change(f"{number}")
+    await polled(reading, 10)
+    pos.refuses = lambda names: bad in names
+    pos.change(bad)
+    await polled(reading, 40)
+
+    assert not reading.busy
+    assert dead(reading) == {21}
