@@ -14,6 +14,15 @@ import orjson
 from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
 
+DIGEST_CHARACTERS = 6
+"""Of the hash of a field, and of its name: an item's take some 500 bytes of the position record."""
+
+FIELDS_MAX = 200
+"""That are hashed; an item may have more that no schema knows, and a position record must stay small."""
+
+NAME_CHARACTERS_MAX = 1000
+"""Of an item that may be an anchor."""
+
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
@@ -42,9 +51,9 @@ class Doubt:
 
 
 class Anchor(NamedTuple):
-    """The item at the position: its marker, its name (see Entity.name_of) and a hash of what it held.
+    """The item at the position: its marker, its name (see Entity.name_of) and hashes of what it held, one for each plain field.
 
-    The hash is empty where several items shared the marker: then another one there proves nothing.
+    They are empty where several items shared the marker: then another one there proves nothing.
     """
 
     marker: int
@@ -53,16 +62,34 @@ class Anchor(NamedTuple):
 
 
 def _hash(entity: Entity, item: Item) -> str:
-    """Of what an item holds, without what changes under the same marker."""
-    value = orjson.loads(item.value)
-    for name in entity.drifting & value.keys():
-        del value[name]
-    return hashlib.blake2b(orjson.dumps(value), digest_size=8).hexdigest()
+    """Of what an item holds in its plain fields, without those that change under the same marker.
+
+    Fields come and go with the POS's version and CONNECTOR_KEEP, and within lists and objects nobody could tell: so each has
+    a hash of its own, after one of its name.
+    """
+    fields = sorted((name, value) for name, value in orjson.loads(item.value).items() if name not in entity.drifting)
+    plain = [(name, value) for name, value in fields if not isinstance(value, dict | list)]
+    return "".join(_digest(name.encode()) + _digest(orjson.dumps(value)) for name, value in plain[:FIELDS_MAX])
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=DIGEST_CHARACTERS // 2).hexdigest()
+
+
+def _agree(before: str, now: str) -> bool:
+    """Whether nothing that is in both hashes differs."""
+    old, new = _by_name(before), _by_name(now)
+    return all(new.get(name, value) == value for name, value in old.items())
+
+
+def _by_name(hashes: str) -> dict[str, str]:
+    parts = [hashes[at : at + DIGEST_CHARACTERS] for at in range(0, len(hashes), DIGEST_CHARACTERS)]
+    return dict(zip(parts[::2], parts[1::2], strict=False))
 
 
 def highest_of(entity: Entity, items: Iterable[Item | Undecodable], before: Anchor | None) -> Anchor | None:
     """The item with the highest marker of these, if it lies above the one before."""
-    readable = [item for item in items if isinstance(item, Item)]
+    readable = [item for item in items if isinstance(item, Item) and len(item.identity) <= NAME_CHARACTERS_MAX]
     best = max(readable, key=lambda item: item.marker, default=None)
     if best is None or (before is not None and best.marker <= before.marker):
         return before
@@ -94,4 +121,4 @@ def _unchanged(entity: Entity, anchor: Anchor, item: Item | Undecodable) -> bool
     """Whether it is the anchor's item, as it was, or changed again under a higher marker."""
     if isinstance(item, Undecodable) or item.marker > anchor.marker or not anchor.hash:
         return True
-    return _hash(entity, item) == anchor.hash
+    return _agree(anchor.hash, _hash(entity, item))

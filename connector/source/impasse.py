@@ -14,6 +14,9 @@ from connector.source.position import Ask
 from connector.source.positions import Position
 from connector.source.reader import Reader
 
+BACK_POWERS = 11
+"""An older item is looked for 1, 2, 4… 1024 markers back."""
+
 
 @dataclass(frozen=True, slots=True)
 class Passed:
@@ -35,7 +38,7 @@ class Impasse:
         """How to go on; None where the POS shows nothing else either, or shows it now. Raises NotSent, Reject."""
         first = position.marker + 1
         good = await self._next_readable(first, ask.head)
-        if good is None and position.anchor and await self._shown(position.anchor.marker):
+        if good is None and await self._older_shown(position, first):
             good = ask.head + 1  # it is the newest
         if good is None or await self._shown(first) is not None:
             return None
@@ -56,10 +59,20 @@ class Impasse:
             bad, good = (bad, middle) if await self._shown(middle) else (middle, good)
         return good
 
-    async def _shown(self, marker: int) -> int | None:
-        """How many items the POS shows there, of one that is asked for; None where that fails."""
+    async def _older_shown(self, position: Position, bad: int) -> bool:
+        """Whether an item below can be read: the one at the position, or, as that may be the bad one now, one further back."""
+        if position.anchor and await self._shown(position.anchor.marker):
+            return True
+        steps = [1 << power for power in range(BACK_POWERS) if 1 << power <= bad]
+        for step in steps:  # an item that is asked for alone, or all in a window of markers
+            if await self._shown(bad - step) or await self._shown(bad - step, step):
+                return True
+        return False
+
+    async def _shown(self, marker: int, limit: int = 1) -> int | None:
+        """How many items the POS shows there, of so many that are asked for; None where that fails."""
         try:
-            return len(await self._reader.page(self._entity.first_after(marker - 1), 1))
+            return len(await self._reader.page(self._entity.first_after(marker - 1), limit))
         except NotSent:
             raise
         except Retry:

@@ -11,6 +11,9 @@ from connector.errors import TransactionLost, Unanswered
 from connector.kafka.records import Record
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import Bundle
+from connector.mplus.pages import Item
+from connector.source.doubt import contradiction, highest_of
+from connector.source.entities import named
 from connector.source.gaps import Window
 from connector.source.portion import Portion
 from connector.source.position_writer import Pen, Shard
@@ -235,3 +238,49 @@ async def test_items_on_one_marker_are_asked_with_what_the_gateway_passes(togeth
     else:
         assert State.STUCK is reading.position.state
         assert not reading.published()
+
+
+@pytest.mark.parametrize("limit", ["records", "window"])
+@pytest.mark.parametrize("bad", ["19", "7"])
+async def test_the_newest_item_that_went_bad_is_given_up(limit: Limit, bad: str) -> None:
+    """Also where it is the item at the position: others below can be read, so it is no outage."""
+    pos = ModelPos(limit)
+    reading = Reading(pos, Window(markers=0), 32)
+    for number in range(20):
+        pos.change(f"{number}")
+    await polled(reading, 10)
+    pos.refuses = lambda names: bad in names
+    pos.change(bad)
+    await polled(reading, 40)
+
+    assert not reading.busy
+    assert dead(reading) == {21}
+
+
+@pytest.mark.parametrize(
+    ("now", "restored"),
+    [
+        (b'{"id":1,"price":5,"password":"x","lines":[{"n":1}]}', False),
+        (b'{"id":1,"price":5,"lines":[{"n":1}]}', False),
+        (b'{"id":1,"price":5,"password":"x","lines":[{"n":1,"new":2}],"new":null}', False),
+        (b'{"id":1,"price":6,"lines":[{"n":1}],"new":null}', True),
+    ],
+    ids=["the same", "a field that is no longer kept", "a POS of a newer version", "another price"],
+)
+def test_a_new_version_is_no_restore(now: bytes, restored: bool) -> None:
+    """A POS that was updated shows more fields, another CONNECTOR_KEEP fewer: all entities would stop at once."""
+    (order,) = named(["order"])
+    was = Item(7, "a", deleted=False, value=b'{"id":1,"price":5,"password":"x","lines":[{"n":1}]}')
+    anchor = highest_of(order, [was], None)
+    assert anchor
+    assert bool(contradiction(order, anchor, [was._replace(value=now)])) == restored
+
+
+def test_an_odd_item_does_not_make_a_position_too_large_for_its_record() -> None:
+    """A broker would refuse it, and nothing of its partition would be written any more."""
+    (order,) = named(["order"])
+    plain = Item(7, "a", deleted=False, value=b'{"id":1}')
+    assert highest_of(order, [plain, Item(8, "x" * 2_000_000, deleted=False, value=b"{}")], None) == highest_of(order, [plain], None)
+    many = b"{%s}" % b",".join(b'"n%d":1' % number for number in range(100_000))
+    anchor = highest_of(order, [Item(9, "b", deleted=False, value=many)], None)
+    assert len(HERE.encode(Position(9, anchor=anchor))) < 5000
