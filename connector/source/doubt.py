@@ -7,12 +7,15 @@ believed when at least LOOKS looks over at least OVER_S seconds agree. Nothing i
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import NamedTuple
 
 import orjson
 
 from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
+
+VERSION = version("mplus-connector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Doubt:
 class Anchor(NamedTuple):
     """The item at the position: its marker, its name (see Entity.name_of) and a hash of what it held.
 
-    The hash is empty where several items shared the marker: then another one there proves nothing.
+    The hash is empty where several items shared the marker: then another one there proves nothing. It says as what the item was
+    read: hashes of the same item that was read otherwise (another version, other elements kept) cannot be compared.
     """
 
     marker: int
@@ -53,11 +57,17 @@ class Anchor(NamedTuple):
 
 
 def _hash(entity: Entity, item: Item) -> str:
-    """Of what an item holds, without what changes under the same marker."""
+    """Of what an item holds, without what changes under the same marker; before it, of how it was read."""
     value = orjson.loads(item.value)
     for name in entity.drifting & value.keys():
         del value[name]
-    return hashlib.blake2b(orjson.dumps(value), digest_size=8).hexdigest()
+    return f"{_read_as(entity)}:{hashlib.blake2b(orjson.dumps(value), digest_size=8).hexdigest()}"
+
+
+def _read_as(entity: Entity) -> str:
+    """Differs where the same item may become another event, though the POS shows the same."""
+    rules = [VERSION, *sorted(entity.page.omit), *sorted(entity.drifting)]
+    return hashlib.blake2b("\n".join(rules).encode(), digest_size=4).hexdigest()
 
 
 def highest_of(entity: Entity, items: Iterable[Item | Undecodable], before: Anchor | None) -> Anchor | None:
@@ -94,4 +104,4 @@ def _unchanged(entity: Entity, anchor: Anchor, item: Item | Undecodable) -> bool
     """Whether it is the anchor's item, as it was, or changed again under a higher marker."""
     if isinstance(item, Undecodable) or item.marker > anchor.marker or not anchor.hash:
         return True
-    return _hash(entity, item) == anchor.hash
+    return _read_as(entity) != anchor.hash.partition(":")[0] or _hash(entity, item) == anchor.hash

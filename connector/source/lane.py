@@ -89,8 +89,9 @@ class Lane:
         """A topic may be deleted while everything runs, and come back as something else: its entity begins anew then."""
         while seats:
             await self._parts.office.clock.sleep(self._parts.topics_interval)
+            committed = [(seat, seat.committed) for seat in seats]  # before: what is committed meanwhile may not be seen
             facts = await self._parts.topics.facts({seat.shard.topic for seat in seats})
-            if wrong := [why for seat in seats if (why := seat.lost(facts.get(seat.shard.topic)))]:
+            if wrong := [why for seat, was in committed if (why := seat.lost(facts.get(seat.shard.topic), was))]:
                 raise TransactionLost("; ".join(wrong))
 
     async def _hear(self, seats: Sequence[Seat], partition: int) -> None:

@@ -50,16 +50,16 @@ class Pen:
 
 
 class PositionWriter:
-    """Of one shard, as long as its partition is owned. `position` is what was submitted last."""
+    """Of one shard, as long as its partition is owned. `position` is what was submitted last, `committed` what is in Kafka."""
 
     def __init__(self, shard: Shard, position: Position, pen: Pen) -> None:
-        self.position = position
+        self.position = self.committed = position
         self._shard = shard
         self._pen = pen
 
     def knows_topic(self, facts: TopicFacts | None) -> None:
         """What the entity's topic is, where the position does not say."""
-        self.position = replace(self.position, topic=self.position.topic or facts)
+        self.position = self.committed = replace(self.position, topic=self.position.topic or facts)
 
     async def answer(self, position: Position, told: Sequence[Answer], records: Sequence[Record] = ()) -> None:
         """Write a position with answers to operators, and tell them."""
@@ -87,7 +87,7 @@ class PositionWriter:
         value = pen.encode(position, pen.clock.monotonic())
         record = Record(shard.positions, shard.entity.encode(), value, partition=pen.partition)
         committed = pen.submit([*records, *results, record])
-        committed.add_done_callback(self._refused)
+        committed.add_done_callback(lambda ended: self._ended(ended, position))
         return committed
 
     def tell_letters(self, letters: Sequence[Letter]) -> None:
@@ -96,9 +96,11 @@ class PositionWriter:
             told = DeadLettered(self._shard.administration, self._shard.entity, letter.stage, letter.marker, letter.reason)
             self._pen.tell(told)
 
-    def _refused(self, ended: "asyncio.Future[None]") -> None:
-        error = None if ended.cancelled() else ended.exception()
-        if isinstance(error, TransactionLost) and error.topic:
+    def _ended(self, ended: "asyncio.Future[None]", position: Position) -> None:
+        error = asyncio.CancelledError() if ended.cancelled() else ended.exception()
+        if error is None:
+            self.committed = position
+        elif isinstance(error, TransactionLost) and error.topic:
             self._shard.standing.refused(str(error))
 
     def _tell(self, answer: Answer) -> None:

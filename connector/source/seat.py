@@ -76,14 +76,19 @@ class Seat:
         finally:
             self._look_no_more()
 
-    def lost(self, topic: TopicFacts | None) -> str:
-        """What is wrong with the entity's topic, as it is now; empty when nothing is, or when that is known."""
+    @property
+    def committed(self) -> Position:
+        """What is in Kafka: events on their way are in no topic yet."""
+        return self._writer.committed
+
+    def lost(self, topic: TopicFacts | None, committed: Position) -> str:
+        """What is wrong with the topic, as it was found when this was committed; empty when nothing is, or when that is known."""
         known = self._position.state in (State.TOPIC_LOST, State.HEAD_REGRESSED)
-        return "" if known else lost(self.shard.topic, self.shard.entity, self._position, topic)
+        return "" if known else lost(self.shard.topic, self.shard.entity, committed, topic)
 
     async def _hold_against_topic(self) -> None:
         """A position whose events are gone would go on as if nothing was missing: an operator must look."""
-        if wrong := self.lost(self._topic):
+        if wrong := self.lost(self._topic, self.committed):
             await asyncio.shield(self._writer.submit(replace(self._position, state=State.TOPIC_LOST)))
             self.shard.standing.explain(wrong)
         elif self._position.state is not State.TOPIC_LOST:
