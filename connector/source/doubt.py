@@ -7,6 +7,7 @@ believed when at least LOOKS looks over at least OVER_S seconds agree. Nothing i
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import NamedTuple
 
 import orjson
@@ -22,6 +23,8 @@ FIELDS_MAX = 200
 
 NAME_CHARACTERS_MAX = 1000
 """Of an item that may be an anchor."""
+
+VERSION = version("mplus-connector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def _hash(entity: Entity, item: Item) -> str:
     """
     fields = sorted((name, value) for name, value in orjson.loads(item.value).items() if name not in entity.drifting)
     plain = [(name, value) for name, value in fields if not isinstance(value, dict | list)]
-    return "".join(_digest(name.encode()) + _digest(orjson.dumps(value)) for name, value in plain[:FIELDS_MAX])
+    return f"{VERSION}:" + "".join(_digest(name.encode()) + _digest(orjson.dumps(value)) for name, value in plain[:FIELDS_MAX])
 
 
 def _digest(content: bytes) -> str:
@@ -77,7 +80,10 @@ def _digest(content: bytes) -> str:
 
 
 def _agree(before: str, now: str) -> bool:
-    """Whether nothing that is in both hashes differs."""
+    """Whether nothing that is in both hashes differs. Another version of the connector may read the same otherwise."""
+    (by, _, before), (us, _, now) = before.partition(":"), now.partition(":")
+    if by != us:
+        return True
     old, new = _by_name(before), _by_name(now)
     return all(new.get(name, value) == value for name, value in old.items())
 

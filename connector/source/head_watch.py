@@ -16,6 +16,9 @@ from connector.source.standing import Standing
 LOOKUPS = 3
 """Times that the item at the position is looked for where the POS cannot show that place."""
 
+AGAIN_S = 1.0
+"""Until what is doubted is looked at once more: a single odd answer shall not cost ten seconds."""
+
 LOOKED_UP = 50
 """Items that the look for the item at the position asks for: it is among the first."""
 
@@ -51,10 +54,11 @@ class HeadWatch:
         self._doubt: Doubt | None = None
         self._proven = False
         self._lookups = 0
+        self._away_at = float("-inf")
 
     def outage(self) -> None:
-        """The POS was away: it may have been restored meanwhile."""
-        self.head, self._proven = None, False
+        """The POS was away: it may have been restored meanwhile, and a head of before tells nothing any more."""
+        self.head, self._proven, self._away_at = None, False, self._parts.clock.monotonic()
 
     async def believed(self, position: Position, since: float) -> Head | Restored:
         """The head, once nothing contradicts the position, which was reached at time `since`. Raises Retry, Reject."""
@@ -66,15 +70,20 @@ class HeadWatch:
                 return Restored(wrong)
             self._parts.standing.head_unknown()
             self._parts.standing.change(State.HEAD_DOUBTED, f"{wrong}: looked at again before it is believed")
-            await self._parts.clock.sleep(self._parts.confirmation.pause)
+            await self._parts.clock.sleep(self._pause())
             head = await self._at_once(position)
         self._well(position, head)
         return head
 
+    def _pause(self) -> float:
+        """Until the next look: short after the first one, which alone proves nothing."""
+        pause = self._parts.confirmation.pause
+        return min(AGAIN_S, pause) if self._doubt is None or self._doubt.looks == 1 else pause
+
     async def look(self, position: Position, after: float) -> Head:
         """Wait for a head asked after this time. Raises Retry, Reject."""
         try:
-            head = await self._parts.heads.newer(self._parts.entity, after)
+            head = await self._parts.heads.newer(self._parts.entity, max(after, self._away_at))
         except (Retry, Reject):
             self.outage()
             self._parts.standing.head_unknown()
@@ -84,7 +93,8 @@ class HeadWatch:
     def refresh(self, position: Position) -> None:
         """During a long catch-up: the newest head that is known; never waits."""
         latest = self._parts.heads.latest(self._parts.entity)
-        if latest is not None and (self.head is None or latest.asked_at > self.head.asked_at):
+        known_at = self._away_at if self.head is None else self.head.asked_at
+        if latest is not None and latest.asked_at > known_at:
             self._saw(position, latest)
 
     async def _at_once(self, position: Position) -> Head:

@@ -131,16 +131,18 @@ async def reading(
     order_types: tuple[str, ...] = (),
     change: Callable[[Entity], Entity] = lambda entity: entity,
     confirmation: Confirmation = QUICK,
+    administration: str = "demo",
+    budget: MemoryBudget | None = None,
 ) -> AsyncIterator[Reading]:
     """Read an entity of a sandbox while inside, from a position on, into a list."""
     entity = change(named([name])[0])
     found = Reading(pos, entity, position)
-    access = Access("demo", pos.url, pos.ident, pos.secret, rate=1000, timeout=20)
+    access = Access(administration, pos.url, pos.ident, pos.secret, rate=1000, timeout=20)
     client = PosClient(access, InlineDecoder(), found.told.append, retries=Retries(first=0.01, most=0.05))
     heads = Heads(client, ENTITIES, INTERVAL, clock)
-    publisher = Publisher("demo", entity, "demo.dead-letters", largest)
-    standing = Standing(("demo", name), position.state, found.told.append, clock)
-    parts = Parts(heads, MemoryBudget(24 << 20), publisher, found.commit, clock, standing, confirmation=confirmation)
+    publisher = Publisher(administration, entity, f"{administration}.dead-letters", largest)
+    standing = Standing((administration, name), position.state, found.told.append, clock)
+    parts = Parts(heads, budget or MemoryBudget(24 << 20), publisher, found.commit, clock, standing, confirmation=confirmation)
     reader = Reader(client, entity, Choices(order_types))
     poller = ListPoller(parts, reader, position, INTERVAL) if entity.listed else Poller(parts, reader, position, limit)
     task = asyncio.create_task(poller.run())

@@ -9,9 +9,9 @@ import pytest
 from connector.clock import Clock
 from connector.errors import TransactionLost, Unanswered
 from connector.kafka.records import Record
+from connector.mplus.pages import Item
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import Bundle
-from connector.mplus.pages import Item
 from connector.source.doubt import contradiction, highest_of
 from connector.source.entities import named
 from connector.source.gaps import Window
@@ -280,7 +280,9 @@ def test_an_odd_item_does_not_make_a_position_too_large_for_its_record() -> None
     """A broker would refuse it, and nothing of its partition would be written any more."""
     (order,) = named(["order"])
     plain = Item(7, "a", deleted=False, value=b'{"id":1}')
-    assert highest_of(order, [plain, Item(8, "x" * 2_000_000, deleted=False, value=b"{}")], None) == highest_of(order, [plain], None)
+    assert highest_of(order, [plain, Item(8, "x" * 2_000_000, deleted=False, value=b"{}")], None) == highest_of(
+        order, [plain], None
+    )
     many = b"{%s}" % b",".join(b'"n%d":1' % number for number in range(100_000))
     anchor = highest_of(order, [Item(9, "b", deleted=False, value=many)], None)
     assert len(HERE.encode(Position(9, anchor=anchor))) < 5000

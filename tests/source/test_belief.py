@@ -1,15 +1,19 @@
 """What one odd answer proves: nothing. A head that falls, a POS that was restored, and how either is told from the other."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
-from connector.events import HeadUnknown, StateChanged
+from connector.events import CallMade, HeadSeen, HeadUnknown, StateChanged
 from connector.mplus.pages import Item
-from connector.source.doubt import Confirmation, Doubt
+from connector.sandbox import Sandbox
+from connector.source.doubt import Confirmation, Doubt, contradiction, highest_of
 from connector.source.gaps import Window
 from connector.source.schedule import State
-from tests.source.model_pos import ModelPos, Reading
+from tests.source import rig
+from tests.source.model_pos import RELATION, ModelPos, Reading
+from tests.source.rig import eventually, only
 
 WINDOW = Window(markers=0)
 
@@ -174,3 +178,47 @@ async def test_the_same_item_with_other_content_is_a_restore() -> None:
 
     assert State.HEAD_REGRESSED == reading.position.state
     assert "holds something else" in reason(reading)
+
+
+def test_an_item_that_is_read_otherwise_is_no_other_item() -> None:
+    """Another version, or another CONNECTOR_KEEP: the same item becomes another event, and the POS was not restored."""
+    plain = replace(RELATION, page=replace(RELATION.page, omit=frozenset({"imageData"})))
+    keeps = replace(RELATION, page=replace(RELATION.page, omit=frozenset()))
+    anchor = highest_of(plain, [Item(5, "7", deleted=False, value=b'{"name":"x"}')], None)
+    assert anchor is not None
+    pictured = Item(5, "7", deleted=False, value=b'{"name":"x","imageData":"QUFB"}')
+
+    assert contradiction(plain, anchor, [pictured])
+    assert contradiction(keeps, anchor, [pictured]) == ""
+    assert contradiction(keeps, anchor, [Item(5, "8", deleted=False, value=b"{}")])
+
+
+async def test_a_head_of_before_the_outage_is_not_told_again() -> None:
+    """A POS that does not tell its head any more is not shown as running without a backlog, between one failure and the next."""
+    async with Sandbox(only("relation", 5)) as pos, rig.reading(pos, "relation") as read:
+        await read.caught_up()
+        await eventually(lambda: any(isinstance(told, HeadSeen) and told.position == told.head for told in read.told))
+        pos.faults.switch("server_fault", probability=1, operations=["getCurrentSyncMarkersV2"])
+        pos.shop.change("relation", 3)
+        await eventually(lambda: any(isinstance(told, HeadUnknown) for told in read.told))
+        since = len(read.told)
+        await eventually(lambda: sum(isinstance(told, CallMade) for told in read.told[since:]) >= 3)
+
+        assert not [told for told in read.told[since:] if isinstance(told, HeadSeen)]
+        assert "unreachable" == read.states[-1]
+        assert 1 == read.states.count("unreachable")
+        pos.faults.switch("server_fault")
+        await read.caught_up()
+
+
+async def test_a_single_odd_head_costs_a_second_and_not_ten() -> None:
+    """A replica that lags behind now and then shall not stand the entity still most of the time."""
+    pos, reading = await a_read_shop()
+    true_head, odd = pos.head, [19]
+    pos.head = lambda: odd.pop() if odd else true_head()  # type: ignore[method-assign]
+    pos.change("new")
+    before = pos.now
+    await reading.poll()
+
+    assert ("new", 21, "poll") in reading.published()
+    assert pos.now - before < Confirmation().pause
