@@ -46,8 +46,7 @@ async def one_round(bootstrap: str, name: str, directory: Path, seed: int) -> No
     options = SandboxOptions(seed=seed, items=40, activity=CHANGES_PER_SECOND, late=SHARE, late_seconds=LATE_S)
     async with Sandbox(options) as pos, fleet(directory, settings(pos, bootstrap, name, **SMALL)) as connectors:
         chaos = Chaos(connectors, pos, luck)
-        scenes: list[Callable[[], Awaitable[None]]] = [chaos.two, chaos.starting]
-        scenes += [chaos.inside] * 2 + [chaos.working] * 2
+        scenes: list[Callable[[], Awaitable[None]]] = [chaos.two, chaos.starting, chaos.inside, chaos.working]
         luck.shuffle(scenes)
         for scene in scenes:
             pos.shop.late.counted = luck.random() < 0.5
