@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from connector import backoff
-from connector.source import poller, standing
+from connector.source import doubt, standing
 
 HANGING, BACKOFF = "E2E_HANGING", "E2E_BACKOFF"
 OURS = ".pos.test"
@@ -35,8 +35,8 @@ def hasten(seconds: float) -> None:
     """Else most of a test would be waiting. What is believed only after half a minute, still is."""
     backoff.MOST = seconds
     vars(standing)["REFUSED_AGAIN"] = seconds
-    parts = {field.name: field.default for field in fields(poller.Parts)}
-    object.__setattr__(parts["confirmation"], "pause", seconds)
+    looks = [seconds if field.name == "pause" else field.default for field in fields(doubt.Confirmation)]
+    doubt.Confirmation.__init__.__defaults__ = tuple(looks)
 
 
 if __name__ == "__main__":
