@@ -188,8 +188,9 @@ def test_an_item_that_is_read_otherwise_is_no_other_item() -> None:
     assert anchor is not None
     pictured = Item(5, "7", deleted=False, value=b'{"name":"x","imageData":"QUFB"}')
 
-    assert contradiction(plain, anchor, [pictured])
+    assert contradiction(plain, anchor, [Item(5, "7", deleted=False, value=b'{"name":"y"}')])
     assert contradiction(keeps, anchor, [pictured]) == ""
+    assert contradiction(keeps, anchor._replace(hash="0:" + anchor.hash.partition(":")[2][::-1]), [pictured]) == ""
     assert contradiction(keeps, anchor, [Item(5, "8", deleted=False, value=b"{}")])
 
 
