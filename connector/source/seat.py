@@ -82,7 +82,7 @@ class Seat:
         return self._writer.committed
 
     def lost(self, topic: TopicFacts | None, held: Position) -> str:
-        """What is wrong with the entity's topic, looked at after `held` was committed; empty when nothing is, or that is known."""
+        """What is wrong with the entity's topic, looked at after `held` was committed; empty: nothing, or it is known."""
         known = {State.TOPIC_LOST, State.HEAD_REGRESSED} & {held.state, self._position.state}
         return "" if known else lost(self.shard.topic, self.shard.entity, held, topic)
 

@@ -4,14 +4,17 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from connector.clock import Clock
-from connector.errors import TransactionLost, Unanswered
-from connector.source.budget import MemoryBudget, Reservation
-from connector.source.bundles import Bundle
+from connector.errors import Blocked, TransactionLost, Unanswered
 from connector.kafka.records import Record
 from connector.mplus.pages import Item
+from connector.sandbox import Sandbox, SandboxOptions
+from connector.source.budget import MemoryBudget, Reservation
+from connector.source.bundles import Bundle
 from connector.source.doubt import contradiction, highest_of
 from connector.source.entities import named
 from connector.source.gaps import Window
@@ -20,7 +23,9 @@ from connector.source.position_writer import Pen, Shard
 from connector.source.positions import Position, TopicFacts
 from connector.source.schedule import State
 from connector.source.seat import Seat
+from tests.source.controlling import ask
 from tests.source.model_pos import HERE, Limit, ModelPos, Reading
+from tests.source.rig import configuration, eventually, level, working
 from tests.source.test_belief import a_read_shop, one_round, states
 from tests.source.test_smaller import named as dead
 
@@ -140,7 +145,7 @@ class SlowKafka(Reading):
 
 @pytest.mark.parametrize(("page_size", "slow"), [(2, {"5"}), (50, {"5", "beside 5"})])
 async def test_what_cannot_be_cut_further_is_given_up(page_size: int, slow: set[str]) -> None:
-    """Also where its transaction leads past its marker, and where several items lie on the marker: nothing stands still for ever."""
+    """Also where its transaction leads past its marker, and where several items lie on the marker: nothing stands still."""
     pos = ModelPos()
     reading = SlowKafka(pos, Window(markers=0), page_size, slow=frozenset(slow))
     for marker in (1, 5, 9, 12, 13):
@@ -279,7 +284,57 @@ def test_an_odd_item_does_not_make_a_position_too_large_for_its_record() -> None
     """A broker would refuse it, and nothing of its partition would be written any more."""
     (order,) = named(["order"])
     plain = Item(7, "a", deleted=False, value=b'{"id":1}')
-    assert highest_of(order, [plain, Item(8, "x" * 2_000_000, deleted=False, value=b"{}")], None) == highest_of(order, [plain], None)
+    assert highest_of(order, [plain, Item(8, "x" * 2_000_000, deleted=False, value=b"{}")], None) == highest_of(
+        order, [plain], None
+    )
     many = b"{%s}" % b",".join(b'"n%d":1' % number for number in range(100_000))
     anchor = highest_of(order, [Item(9, "b", deleted=False, value=many)], None)
     assert len(HERE.encode(Position(9, anchor=anchor))) < 5000
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"syncMarker": "7"},
+        {"syncMarker": None},
+        {"syncMarker": 7.5},
+        {"syncMarker": -5},
+        {"syncMarker": True},
+        {"epoch": None},
+        {"hashes": None},
+        {"hashes": {"a": 1}},
+        {"control": {"partition": "0", "offset": 1}},
+        {"resync": {"id": "x", "upto": "y"}},
+        {"gaps": [["a", "b", 3]]},
+        {"gaps": [[5, 1, 3]]},
+        {"gaps": [[5, 9, 3], [1, 2, 3]]},
+        {"anchor": {"marker": "a", "name": "b", "hash": "c"}},
+        {"anchor": {"marker": 1, "name": None, "hash": "c"}},
+        {"topic": {"partitions": 1, "end": None}},
+        {"state": "weird"},
+    ],
+    ids=str,
+)
+def test_what_is_no_position_concerns_nobody_else(odd: dict[str, Any]) -> None:
+    """A record that somebody edited is told when it is read back; it neither ends the process nor the lane of its neighbours."""
+    row = orjson.loads(HERE.encode(Position(7)))
+    with pytest.raises(Blocked, match="resync it"):
+        HERE.decode(orjson.dumps(row | odd))
+
+
+async def test_an_entity_with_an_odd_position_stops_alone(bootstrap: str, prefix: str) -> None:
+    """Its neighbours on the partition go on, and a resync is the way out."""
+    names = ("order", "receipt")
+    async with Sandbox(SandboxOptions(items=8)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=names, work_partitions=1)
+        async with working(config) as worker:
+            await level(worker, pos, names)
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+            await producer.send_and_wait(f"{prefix}.sync-markers", b'{"syncMarker":"7"}', key=b"order", partition=0)
+        async with working(config) as worker:
+            await eventually(lambda: (worker.board.rows().get((prefix, "order")) or {}).get("state") == "stuck")
+            pos.shop.change("receipt", 3)
+            await level(worker, pos, ["receipt"])
+            assert "resync it" in worker.board.rows()[prefix, "order"]["reason"]
+            await ask(bootstrap, prefix, "resync", "order", from_=0)
+            await level(worker, pos, names)
