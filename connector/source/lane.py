@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from connector.errors import TransactionLost
+from connector.errors import Blocked, TransactionLost
 from connector.kafka.connection import transacting
 from connector.kafka.following import Follower, following
 from connector.kafka.ownership import Membership, watch
@@ -16,6 +16,7 @@ from connector.kafka.writer import Writer
 from connector.source.control import read
 from connector.source.position_writer import Pen, Shard
 from connector.source.positions import Applied, Deployment, Position, TopicFacts
+from connector.source.schedule import State
 from connector.source.seat import Seat
 from connector.source.topic_facts import lost
 
@@ -72,8 +73,15 @@ class Lane:
     async def _positions(self, partition: int, shards: Sequence[Shard]) -> Mapping[Shard, Position]:
         places = {Place(shard.positions, partition) for shard in shards}
         values = await read_back_all(self._parts.office.arguments, places)
-        decode, now = self._parts.deployment.decode, self._parts.office.clock.monotonic()
-        return {shard: decode(values[Place(shard.positions, partition)].get(shard.entity.encode()), now) for shard in shards}
+        return {shard: self._position(shard, values[Place(shard.positions, partition)]) for shard in shards}
+
+    def _position(self, shard: Shard, values: Mapping[bytes, bytes]) -> Position:
+        """What is no position stops its entity alone: an operator must say from where to read it."""
+        try:
+            return self._parts.deployment.decode(values.get(shard.entity.encode()), self._parts.office.clock.monotonic())
+        except Blocked as error:
+            shard.standing.explain(str(error))
+            return Position(state=State.STUCK)
 
     async def _facts(self, shards: Sequence[Shard], positions: Mapping[Shard, Position]) -> Mapping[str, TopicFacts]:
         """What the topics are; those that are not there, and from which nothing is missing, are made."""

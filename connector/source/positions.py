@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.errors import Fatal
+from connector.errors import Blocked, Fatal
 from connector.source.doubt import Anchor
 from connector.source.gaps import NONE, Gaps
 from connector.source.schedule import State
@@ -88,8 +88,8 @@ class Position:
 
 
 NO_POSITION = (
-    "a position is no record of this connector's: somebody else wrote to the topic of sync markers; write a record there with "
-    "the same key and partition, and no value, and its entity is read from its beginning"
+    "its position is no record of this connector's: somebody else wrote to the topic of sync markers; resync it from the marker "
+    "that it had, or from 0"
 )
 
 
@@ -123,16 +123,16 @@ class Deployment:
         )
 
     def decode(self, value: bytes | None, now: float = 0.0) -> Position:
-        """The position of a record's value. Raises Fatal for another deployment's record, and for what is none."""
+        """The position of a record's value. Raises Fatal for another deployment's record, Blocked for what is none."""
         if value is None:
             return Position()
         try:
             row = orjson.loads(value)
             if problem := self.foreign(row):
                 raise Fatal(problem)
-            return Position(row["syncMarker"], State(row["state"]), row["epoch"], row["hashes"], **_later(row, now))
+            return _checked(Position(row["syncMarker"], State(row["state"]), row["epoch"], row["hashes"], **_later(row, now)))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise Fatal(f"{NO_POSITION} ({type(error).__name__})") from error
+            raise Blocked(f"{NO_POSITION} ({type(error).__name__})") from error
 
     def foreign(self, row: Mapping[str, object]) -> str:
         """What is wrong with a record of another deployment; empty when it is our own."""
@@ -149,12 +149,28 @@ def _later(row: Mapping[str, Any], now: float) -> dict[str, Any]:
     control, resync, repair = row.get("control"), row.get("resync"), row.get("repair")
     anchor, topic = row.get("anchor"), row.get("topic")
     return {
-        "control": control and Applied(**control),
-        "resync": resync and Resync(**resync),
-        "repair": repair and Pending(**repair),
+        "control": Applied(**control) if control else None,
+        "resync": Resync(**resync) if resync else None,
+        "repair": Pending(**repair) if repair else None,
         "gaps": Gaps.decode(row.get("gaps") or (), now),
-        "anchor": anchor and Anchor(**anchor),
-        "topic": topic and TopicFacts(**topic),
+        "anchor": Anchor(**anchor) if anchor else None,
+        "topic": TopicFacts(**topic) if topic else None,
         "letters": tuple(row.get("letters") or ()),
         "types": None if row.get("orderTypes") is None else tuple(row["orderTypes"]),
     }
+
+
+def _checked(position: Position) -> Position:
+    """The same, if each part is of its kind. Raises TypeError, ValueError, AttributeError."""
+    resync, repair, anchor = position.resync, position.repair, position.anchor
+    upto = [] if resync is None or resync.upto is None else [resync.upto]
+    edges = [edge for gap in position.gaps.rows for edge in (gap.first, gap.last + 1)]
+    numbers = [position.marker, position.epoch, *(position.control or ()), *upto, *edges, *(position.topic or ())]
+    numbers += [*(repair[1:] if repair else ()), *(anchor[:1] if anchor else ())]
+    words = [*position.hashes, *position.hashes.values(), *position.letters, *(anchor[1:] if anchor else ())]
+    words += [part.id for part in (resync, repair) if part is not None]
+    if not all(type(number) is int for number in numbers) or not all(isinstance(word, str) for word in words):
+        raise TypeError
+    if min(numbers) < NEVER_READ or edges != sorted(edges):
+        raise ValueError
+    return position

@@ -4,12 +4,15 @@ import asyncio
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import orjson
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from connector.clock import Clock
-from connector.errors import TransactionLost, Unanswered
+from connector.errors import Blocked, TransactionLost, Unanswered
 from connector.kafka.records import Record
 from connector.mplus.pages import Item
+from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import Bundle
 from connector.source.doubt import contradiction, highest_of
@@ -20,7 +23,9 @@ from connector.source.position_writer import Pen, Shard
 from connector.source.positions import Position, TopicFacts
 from connector.source.schedule import State
 from connector.source.seat import Seat
+from tests.source.controlling import ask
 from tests.source.model_pos import HERE, Limit, ModelPos, Reading
+from tests.source.rig import configuration, eventually, level, working
 from tests.source.test_belief import a_read_shop, one_round, states
 from tests.source.test_smaller import named as dead
 
@@ -286,3 +291,51 @@ def test_an_odd_item_does_not_make_a_position_too_large_for_its_record() -> None
     many = b"{%s}" % b",".join(b'"n%d":1' % number for number in range(100_000))
     anchor = highest_of(order, [Item(9, "b", deleted=False, value=many)], None)
     assert len(HERE.encode(Position(9, anchor=anchor))) < 5000
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"syncMarker": "7"},
+        {"syncMarker": None},
+        {"syncMarker": 7.5},
+        {"syncMarker": -5},
+        {"syncMarker": True},
+        {"epoch": None},
+        {"hashes": None},
+        {"hashes": {"a": 1}},
+        {"control": {"partition": "0", "offset": 1}},
+        {"resync": {"id": "x", "upto": "y"}},
+        {"gaps": [["a", "b", 3]]},
+        {"gaps": [[5, 1, 3]]},
+        {"gaps": [[5, 9, 3], [1, 2, 3]]},
+        {"anchor": {"marker": "a", "name": "b", "hash": "c"}},
+        {"anchor": {"marker": 1, "name": None, "hash": "c"}},
+        {"topic": {"partitions": 1, "end": None}},
+        {"state": "weird"},
+    ],
+    ids=str,
+)
+def test_what_is_no_position_concerns_nobody_else(odd: dict[str, Any]) -> None:
+    """A record that somebody edited is told when it is read back; it neither ends the process nor the lane of its neighbours."""
+    row = orjson.loads(HERE.encode(Position(7)))
+    with pytest.raises(Blocked, match="resync it"):
+        HERE.decode(orjson.dumps(row | odd))
+
+
+async def test_an_entity_with_an_odd_position_stops_alone(bootstrap: str, prefix: str) -> None:
+    """Its neighbours on the partition go on, and a resync is the way out."""
+    names = ("order", "receipt")
+    async with Sandbox(SandboxOptions(items=8)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=names, work_partitions=1)
+        async with working(config) as worker:
+            await level(worker, pos, names)
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+            await producer.send_and_wait(f"{prefix}.sync-markers", b'{"syncMarker":"7"}', key=b"order", partition=0)
+        async with working(config) as worker:
+            await eventually(lambda: (worker.board.rows().get((prefix, "order")) or {}).get("state") == "stuck")
+            pos.shop.change("receipt", 3)
+            await level(worker, pos, ["receipt"])
+            assert "resync it" in worker.board.rows()[prefix, "order"]["reason"]
+            await ask(bootstrap, prefix, "resync", "order", from_=0)
+            await level(worker, pos, names)

@@ -1,4 +1,4 @@
-"""Everything that happens to a shard in its life, in any order: nothing is lost, nothing comes twice, it never stops."""
+"""All that happens to a shard in its life, in any order: nothing is lost, nothing comes twice, it never stops by itself."""
 
 import asyncio
 import os
