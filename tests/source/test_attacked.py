@@ -23,6 +23,7 @@ from connector.source.position_writer import Pen, Shard
 from connector.source.positions import Position, TopicFacts
 from connector.source.schedule import State
 from connector.source.seat import Seat
+from tests.source import model_pos
 from tests.source.controlling import ask
 from tests.source.model_pos import HERE, Limit, ModelPos, Reading
 from tests.source.rig import configuration, eventually, level, working
@@ -338,3 +339,22 @@ async def test_an_entity_with_an_odd_position_stops_alone(bootstrap: str, prefix
             assert "resync it" in worker.board.rows()[prefix, "order"]["reason"]
             await ask(bootstrap, prefix, "resync", "order", from_=0)
             await level(worker, pos, names)
+
+
+@pytest.mark.parametrize("limit", ["records", "window"])
+@pytest.mark.parametrize("bad", [0, 10, 18, 19])
+async def test_stock_that_shows_the_row_it_is_asked_after_gets_past_a_bad_one(
+    limit: Limit, bad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of one shows nothing new then: at most the bad row and the next, which nobody can ask for, are given up."""
+    monkeypatch.setattr(model_pos, "RELATION", named(["stock"])[0])
+    pos = ModelPos(limit)
+    reading = Reading(pos, Window(markers=0), 8)
+    for number in range(20):
+        pos.change(f"0-{number}")
+    pos.refuses = lambda names: f"0-{bad}" in names
+    await polled(reading, 200)
+
+    assert not reading.busy
+    assert bad + 1 in dead(reading) <= {bad, bad + 1, bad + 2}
+    assert set(pos.truth().values()) == {marker for _, marker, _ in reading.published()} | dead(reading)
