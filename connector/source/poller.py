@@ -173,7 +173,9 @@ class Poller:
         """Where the page leads; None if it must be asked again."""
         verdict: Advance | Widen | Stuck | None = advance(self._position.marker, ask, [item.marker for item in page])
         if isinstance(verdict, Widen) and self._size.narrow:
-            verdict = alone(self._position.marker, [item.marker for item in page]) or self._size.hidden()
+            verdict = alone(self._position.marker, [item.marker for item in page])
+        if verdict is None:
+            self._size.hidden()
         if isinstance(verdict, Advance):
             if self._size.moved():
                 self._standing.limited(self._size.limit, "pages can be had again")
