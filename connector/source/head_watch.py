@@ -129,7 +129,7 @@ class HeadWatch:
             wrong = await self._looked_up(position, head)
         except NotSent:
             raise
-        except Retry:
+        except (Retry, Reject):
             self._lookups += 1
             if self._lookups < LOOKUPS:
                 raise

@@ -72,8 +72,15 @@ class Impasse:
     async def _shown(self, marker: int, limit: int = 1) -> int | None:
         """How many items the POS shows there, of so many that are asked for; None where that fails."""
         try:
-            return len(await self._reader.page(self._entity.first_after(marker - 1), limit))
+            page = await self._reader.page(self._entity.first_after(marker - 1), limit)
+            if self._entity.asks_after and _all_below(marker, page):  # the row that it is asked after may be part of a page
+                page = await self._reader.page(self._entity.first_after(marker - 1), limit + 1)
+            return len(page) if not _all_below(marker, page) else 0
         except NotSent:
             raise
         except Retry:
             return None
+
+
+def _all_below(marker: int, page: Sequence[Item | Undecodable]) -> bool:
+    return all(item.marker is not None and item.marker < marker for item in page)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, replace
 
 from connector.clock import Clock
-from connector.errors import NotSent, Retry
+from connector.errors import NotSent, Reject, Retry
 from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.gaps import Gaps, Looked, Window
@@ -63,6 +63,9 @@ class LateLook:
         ask = Ask(self._entity.first_after(first - 1), size.limit, position.marker)
         try:
             page = await self._reader.page(ask.marker, ask.limit, grow)
+        except Reject:  # of this look; whether it is of the entity, its pages tell
+            self._upto = first
+            return None
         except Retry as error:
             self._upto = first - 1
             outage = isinstance(error, NotSent) or error.after is not None

@@ -77,6 +77,10 @@ class PageSize:
         self.limit = limit if limit < self._over else (self._low + self._over) // 2
         self.wide = True
 
+    def hidden(self) -> None:
+        """A page showed only what is known, as stock does: what follows cannot be had, as if it had failed."""
+        self._alone, self._wider = TRIES, 0
+
     def passed_over(self) -> None:
         """The item was given up."""
         self._alone = 0

@@ -20,7 +20,7 @@ from connector.source.late import LateLook
 from connector.source.moving import Items, Reach, below, moved, without_known_letters
 from connector.source.page_size import PageSize
 from connector.source.portion import Portion
-from connector.source.position import Advance, Ask, Stuck, Widen, advance
+from connector.source.position import Advance, Ask, Stuck, Widen, advance, alone
 from connector.source.positions import Position
 from connector.source.reader import Reader
 from connector.source.schedule import Head, Lag, State
@@ -172,9 +172,11 @@ class Poller:
 
     async def _judged(self, ask: Ask, page: Page) -> int | None:
         """Where the page leads; None if it must be asked again."""
-        verdict = advance(self._position.marker, ask, [item.marker for item in page])
+        verdict: Advance | Widen | Stuck | None = advance(self._position.marker, ask, [item.marker for item in page])
         if isinstance(verdict, Widen) and self._size.narrow:
-            verdict = self._unwidened(ask, page)
+            verdict = alone(self._position.marker, [item.marker for item in page])
+        if verdict is None:
+            self._size.hidden()
         if isinstance(verdict, Advance):
             if self._size.moved():
                 self._standing.limited(self._size.limit, "pages can be had again")
@@ -186,11 +188,6 @@ class Poller:
                 State.STUCK, f"more than {ask.limit} items share the sync marker {verdict.marker}: the POS cannot show them all"
             )
         return None
-
-    def _unwidened(self, ask: Ask, page: Page) -> Advance | Stuck:
-        """Larger pages cannot be had: one item may be all of its marker; where several share one, nobody knows."""
-        highest = max((item.marker for item in page if item.marker is not None), default=self._position.marker)
-        return Advance(highest) if ask.limit == 1 and highest > self._position.marker else Stuck(highest)
 
     async def _publish(self, items: Items, marker: int, head: Head, room: Reservation) -> None:
         """All that is shown up to a marker, in transactions that can be sent in time, each with the position that it leads to."""

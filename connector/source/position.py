@@ -59,6 +59,18 @@ def advance(position: int, ask: Ask, markers: Sequence[int | None]) -> Advance |
     return Widen(min(ask.limit * 10, MAX_LIMIT)) if ask.limit < MAX_LIMIT else Stuck(highest)
 
 
+def alone(position: int, markers: Sequence[int | None]) -> Advance | Stuck | None:
+    """Judge a page that does not lead on, where none of one item more can be had; None where it shows nothing new.
+
+    A single new item may be all of its marker; of several nobody knows.
+    """
+    new = [marker for marker in markers if marker is None or marker > position]
+    highest = max((marker for marker in new if marker is not None), default=position)
+    if not new:
+        return None
+    return Advance(highest) if len(new) == 1 and highest > position else Stuck(highest)
+
+
 def backlog(position: int, head: int) -> int:
     """Sync markers not read yet. A shard that has never read stands at -1, as markers may start at 0."""
     return max(0, head - max(position, 0))

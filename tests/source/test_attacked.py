@@ -1,6 +1,7 @@
 """What an adversary of issue 10 found, each fault the smallest way it shows."""
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from connector.clock import Clock
-from connector.errors import Blocked, TransactionLost, Unanswered
+from connector.errors import Blocked, Refused, TransactionLost, Unanswered
 from connector.kafka.records import Record
 from connector.mplus.pages import Item
 from connector.sandbox import Sandbox, SandboxOptions
@@ -23,6 +24,7 @@ from connector.source.position_writer import Pen, Shard
 from connector.source.positions import Position, TopicFacts
 from connector.source.schedule import State
 from connector.source.seat import Seat
+from tests.source import model_pos
 from tests.source.controlling import ask
 from tests.source.model_pos import HERE, Limit, ModelPos, Reading
 from tests.source.rig import configuration, eventually, level, working
@@ -339,3 +341,50 @@ async def test_an_entity_with_an_odd_position_stops_alone(bootstrap: str, prefix
             assert "resync it" in worker.board.rows()[prefix, "order"]["reason"]
             await ask(bootstrap, prefix, "resync", "order", from_=0)
             await level(worker, pos, names)
+
+
+@pytest.mark.parametrize("limit", ["records", "window"])
+@pytest.mark.parametrize("bad", [0, 10, 18, 19])
+async def test_stock_that_shows_the_row_it_is_asked_after_gets_past_a_bad_one(
+    limit: Limit, bad: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page of one shows nothing new then: at most the bad row and the next, which nobody can ask for, are given up."""
+    monkeypatch.setattr(model_pos, "RELATION", named(["stock"])[0])
+    pos = ModelPos(limit)
+    reading = Reading(pos, Window(markers=0), 8)
+    for number in range(20):
+        pos.change(f"0-{number}")
+    pos.refuses = lambda names: f"0-{bad}" in names
+    await polled(reading, 200)
+
+    assert not reading.busy
+    assert bad + 1 in dead(reading) <= {bad, bad + 1, bad + 2}
+    assert set(pos.truth().values()) <= {marker for _, marker, _ in reading.published()} | dead(reading)
+
+
+@pytest.mark.parametrize("refused", ["a look for late markers", "the item at the position"])
+async def test_a_look_that_is_refused_does_not_stop_the_reading(refused: str) -> None:
+    """A POS may refuse what lies further back: what is new comes, and without a minute's wait for each look."""
+    pos = ModelPos()
+    reading = Reading(pos, Window(markers=40 if refused.startswith("a look") else 0, seconds=60.0), 10)
+    for number in range(20):
+        pos.change(f"{number % 7}")
+    while reading.position.marker < pos.last:
+        await reading.poll()
+    shown = pos.page
+
+    def page(first: int, most: int) -> Any:
+        if first <= 20:
+            raise Refused("no")
+        return shown(first, most)
+
+    pos.page = page  # type: ignore[method-assign]
+    if refused.startswith("the item"):
+        reading.poller = None
+    pos.change("new")
+    for _ in range(5):
+        with suppress(*[Refused] if refused.startswith("the item") else []):
+            if reading.position.marker < pos.last:
+                await reading.poll()
+
+    assert ("new", 21, "poll") in reading.published()

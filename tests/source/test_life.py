@@ -42,6 +42,7 @@ steps = st.one_of(
     st.tuples(st.just("lie"), st.integers(0, 30)),
     st.tuples(st.just("fail"), st.integers(1, 4)),
     st.tuples(st.just("slow"), st.integers(1, 2)),
+    st.tuples(st.just("restore"), st.integers(1, 30)),
     st.tuples(st.just("portion"), st.sampled_from([1, 250, 600, 1 << 20])),
 )
 
@@ -90,7 +91,7 @@ class Life(Reading):
         standing.state = position.state
         shard = Shard(
             "a", "relation", "a.relations", "a.sync-markers", "a.control", "a.results", cast(Any, None), None,
-            lambda name: True, cast(Any, None), standing, self.portion,
+            lambda name: True, cast(Any, None), standing,
         )  # fmt: skip
         self.writer = PositionWriter(shard, position, Pen(self.submit, HERE.encode, 0, "me", self.told.append, clock))
         publisher = Publisher("a", RELATION, "a.dead-letters", 1 << 20)
@@ -145,6 +146,16 @@ class Life(Reading):
         now = self.poller._position if self.poller else self.position
         return not now.state.stopped and (now.marker < self.pos.last or bool(now.gaps))
 
+    def events(self) -> list[tuple[str, int, str, str]]:
+        """With their ids."""
+        found = []
+        for record in self.records:
+            headers = {name: (value or b"").decode() for name, value in record.headers}
+            if "ce_id" in headers:
+                name, marker = (record.key or b"").decode(), int(headers["ce_syncmarker"])
+                found.append((name, marker, headers["ce_origin"], headers["ce_id"]))
+        return found
+
     def published(self) -> list[tuple[str, int, str]]:
         """From the records."""
         self.bundles = [Bundle(Position(), self.records)]
@@ -167,9 +178,12 @@ def test_a_life_loses_nothing_and_publishes_nothing_twice(
     asyncio.run(_live(life, script))
 
     seen: set[tuple[str, int]] = set()
-    for name, marker, origin in life.published():
-        assert origin == "resync" or (name, marker) not in seen, (name, marker, origin)
-        seen.add((name, marker))
+    ids: set[str] = set()
+    for name, marker, origin, event in life.events():
+        assert origin == "resync" or event not in ids, (event, origin)
+        ids.add(event)
+        if event.endswith(f":e{life.position.epoch}") or not life.position.epoch:
+            seen.add((name, marker))
     ends = {name: max(marker for each, marker in seen if each == name) for name in {name for name, _ in seen}}
     assert {name: ends.get(name) for name in pos.truth()} == pos.truth()
     assert life.position.resync is None
@@ -180,13 +194,12 @@ def test_a_life_loses_nothing_and_publishes_nothing_twice(
 async def _live(life: Life, script: list[tuple[Any, ...]]) -> None:
     for step, *given_with in script:
         await _step(life, step, *given_with)
-    assert isinstance(life.pos, LivelyPos)
-    life.slow = life.pos.fails = 0
-    life.pos.lies.clear()
+    pos = cast(LivelyPos, life.pos)
+    life.slow = pos.fails = 0
+    pos.lies.clear()
     life.crash_at = None
     assert life.position.state in (State.RUNNING, State.PAUSED), life.position.state
     life.ask("resume")
-    pos = life.pos
     for _ in range(4000):
         if pos.truth() == pos.shown() and not life.busy:
             return
@@ -220,6 +233,8 @@ async def _step(life: Life, step: str, *args: Any) -> None:
         life.ask(step)
     elif step == "delete":
         _delete(life, f"{args[0]}")
+    elif step == "restore":
+        await _restore(life, args[0])
     elif step == "lie" and len(pos.lies) < 2:
         pos.lies.append(args[0])
     elif step == "fail":
@@ -235,3 +250,26 @@ def _delete(life: Life, name: str) -> None:
     anchors = {life.position.anchor, life.poller._position.anchor if life.poller else None}
     if all(anchor is None or anchor.name != name for anchor in anchors):
         life.pos.changes.pop(name, None)
+
+
+async def _restore(life: Life, upto: int) -> None:
+    """A backup is put back, noticed while its head is low, and read anew in another epoch."""
+    pos, now = cast(LivelyPos, life.pos), life.position
+    read = now.highest if life.poller is None else max(now.highest, life.poller._position.highest)
+    if upto >= read or now.state.stopped:
+        return
+    pos.changes = {name: {at: when for at, when in row.items() if at <= upto} for name, row in pos.changes.items()}
+    pos.changes = {name: row for name, row in pos.changes.items() if row}
+    pos.last, pos.fails, life.slow, life.crash_at = upto, 0, 0, None
+    pos.lies.clear()
+    for _ in range(60):
+        if life.position.state is State.HEAD_REGRESSED:
+            break
+        task = asyncio.ensure_future(life.poll())
+        for _ in range(400):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait([task])
+    assert life.position.state is State.HEAD_REGRESSED
+    life.ask("resync")
+    assert life.position.epoch == now.epoch + 1
