@@ -50,6 +50,8 @@ class HeadWatch:
     def __init__(self, parts: WatchParts, committed: int) -> None:
         self.committed = committed
         self.head: Head | None = None
+        self.confirmed = committed
+        """The highest marker that two looks agree on: one head alone proves nothing, however high."""
         self._parts = parts
         self._doubt: Doubt | None = None
         self._proven = False
@@ -101,6 +103,8 @@ class HeadWatch:
         return self._saw(position, await self._parts.heads.at_once(self._parts.entity))
 
     def _saw(self, position: Position, head: Head) -> Head:
+        if self.head is not None and head.asked_at > self.head.asked_at:
+            self.confirmed = max(self.confirmed, min(head.marker, self.head.marker))
         self.head = head
         self._parts.lag.saw(head.marker, head.asked_at)
         if self._parts.standing.state.stopped or (head.marker >= position.highest and self._doubt is None):

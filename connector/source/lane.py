@@ -72,7 +72,7 @@ class Lane:
 
     async def _positions(self, partition: int, shards: Sequence[Shard]) -> Mapping[Shard, Position]:
         places = {Place(shard.positions, partition) for shard in shards}
-        values = await read_back_all(self._parts.office.arguments, places)
+        values = await read_back_all(self._parts.office.arguments, places, turns=self._parts.office.turns)
         return {shard: self._position(shard, values[Place(shard.positions, partition)]) for shard in shards}
 
     def _position(self, shard: Shard, values: Mapping[bytes, bytes]) -> Position:

@@ -13,6 +13,16 @@ STEADY = 8
 """Pages in a row, after which a limit that failed is tried again."""
 
 
+BYTES_PER_ITEM = 4096
+"""What an item is expected to have before the first page told better."""
+
+TELLING = 100
+"""Items that tell how large the next ones are."""
+
+FEWEST = 10
+"""Items of a page, at least, however little memory there is: a page is an answer of the POS and a transaction."""
+
+
 class PageSize:
     """The limit of the next page, at most `most`."""
 
@@ -20,6 +30,7 @@ class PageSize:
         self.most = most
         self.limit = most
         self._ceiling = most + 1
+        self._item_bytes = BYTES_PER_ITEM
         self._had = 0
         self._alone = 0
         self._wider = 0
@@ -37,6 +48,15 @@ class PageSize:
     def narrow(self) -> bool:
         """A page that does not lead on can be had, and none of one item more, again and again."""
         return self._wider >= TRIES
+
+    def within(self, share: int) -> int:
+        """The limit of a page that may have so many bytes; more only where all of it share a marker."""
+        return self.limit if self.wide else max(1, min(self.limit, max(FEWEST, share // self._item_bytes)))
+
+    def weighed(self, size: int, items: int) -> None:
+        """So many items had so many bytes; a handful tells little, so that they only raise what is expected."""
+        mean = max(1, size // max(1, items))
+        self._item_bytes = mean if items >= TELLING else max(mean, self._item_bytes)
 
     def failed(self) -> bool:
         """A page of this limit could not be had. Whether the next one is smaller."""

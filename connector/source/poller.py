@@ -27,15 +27,6 @@ from connector.source.schedule import Head, Lag, State
 from connector.source.standing import Standing
 from connector.tracing import past, span
 
-BYTES_PER_ITEM = 4096
-"""What an item is expected to have before the shard's first page told better."""
-
-TELLING = 100
-"""Items that tell how large the next ones are."""
-
-FEWEST = 10
-"""Items of a page, at least, however little memory there is: a page is an answer of the POS and a transaction."""
-
 SILENT_S = 60.0
 """After which a page that does not come is told."""
 
@@ -71,7 +62,6 @@ class Poller:
         self._administration = parts.publisher.administration
         self._standing = parts.standing
         self._since = parts.clock.monotonic()
-        self._item_bytes = BYTES_PER_ITEM
         self._committing: asyncio.Future[None] | None = None
         watch = WatchParts(entity, reader, parts.heads, parts.standing, parts.clock, parts.lag, parts.confirmation, limit)
         self._watch = HeadWatch(watch, position.marker)
@@ -95,7 +85,7 @@ class Poller:
         if head.marker > self._position.marker:
             async with self._parts.budget.reserve(self._administration) as room:
                 await self._read_on(head, room)
-        if due:
+        if due and not self._standing.state.stopped:
             async with self._parts.budget.reserve(self._administration) as room:
                 await self._look_for_late(head, room)
 
@@ -124,7 +114,11 @@ class Poller:
             await self._hand_over([bundle], room)
 
     async def _read_on(self, head: Head, room: Reservation) -> None:
-        ask = Ask(self._entity.first_after(self._position.marker), self._limit(), head.marker)
+        ask = Ask(
+            self._entity.first_after(self._position.marker),
+            self._size.within(self._parts.budget.share(self._administration)),
+            head.marker,
+        )
         with span("page", administration=self._administration, entity=self._entity.name, asked=ask.marker):
             if self._size.impasse and (passed := await self._impasse.passed(ask, self._position)):
                 self._size.passed_over()
@@ -132,16 +126,11 @@ class Poller:
                 return
             page = await self._page(ask, room)
             marker = await self._judged(ask, page)
+            if not page and marker is not None:
+                marker = await self._confirmed(marker, head)
             if marker is not None:
                 target = self._position.at(marker).marker
                 await self._publish(publishable(page, self._position.marker, target), target, head, room)
-
-    def _limit(self) -> int:
-        """As many items as there is memory for; more only where all of a page share a marker."""
-        if self._size.wide:
-            return self._size.limit
-        share = self._parts.budget.share(self._administration) // self._item_bytes
-        return max(1, min(self._size.limit, max(FEWEST, share)))
 
     async def _page(self, ask: Ask, room: Reservation) -> Page:
         started = self._parts.clock.monotonic()
@@ -189,6 +178,13 @@ class Poller:
             )
         return None
 
+    async def _confirmed(self, marker: int, head: Head) -> int | None:
+        """How far a page without items leads: as far as a second look tells that there are markers; None where it does not."""
+        if marker > self._watch.confirmed:
+            await self._watch.look(self._position, head.asked_at)
+        marker = min(marker, self._watch.confirmed)
+        return marker if marker > self._position.marker else None
+
     async def _publish(self, items: Items, marker: int, head: Head, room: Reservation) -> None:
         """All that is shown up to a marker, in transactions that can be sent in time, each with the position that it leads to."""
         parts, window = self._parts, self._parts.window
@@ -207,7 +203,7 @@ class Poller:
         """Queue bundles, each behind the last one; the next page is read while the last is sent."""
         size, items = sum(bundle.size for bundle in bundles), sum(bundle.items for bundle in bundles)
         room.resize(size)
-        self._item_bytes = _learned(self._item_bytes, size, items)
+        self._size.weighed(size, items)
         for bundle in bundles:
             if self._committing is not None:
                 await asyncio.shield(self._committing)
@@ -239,9 +235,3 @@ class Poller:
             await asyncio.shield(self._committing)
         await self._parts.commit(Bundle(self._position))
         self._standing.change(state, reason)
-
-
-def _learned(expected: int, size: int, items: int) -> int:
-    """Bytes per item, as the last page had; a handful of items tells little, so that they only raise it."""
-    mean = size // max(1, items)
-    return max(1, mean) if items >= TELLING else max(mean, expected)

@@ -46,18 +46,13 @@ LASTING_S = BOUND_S + 0.4
 STRIKES_S = 1.5
 """Seconds that a way may take until it shows: the bad one may just be waiting before its next attempt."""
 
-UNHEALED = {"heads too high once"}
-"""Ways after which the bad one needs an operator: an empty page below such a head leads past what comes, and the right heads look
-like those of a restored POS.
-"""
-
 SETTLE_S = 60.0
 CONTROL = "all are well"
 
 
 def ways() -> list[str]:
     """All ways to misbehave, in an order of the seed; those that last a minute longer only in a soak."""
-    names = [name for name, mode in MODES.items() if (SOAK_S or not mode.slow) and name not in UNHEALED]
+    names = [name for name, mode in MODES.items() if SOAK_S or not mode.slow]
     names.append(NAME_HANGS)
     random.Random(SEED).shuffle(names)
     return names

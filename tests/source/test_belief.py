@@ -80,6 +80,23 @@ async def test_one_low_head_stops_nothing(lower: int) -> None:
     assert ("new", 21, "poll") in reading.published()
 
 
+async def test_one_head_that_is_too_high_leads_nowhere() -> None:
+    """An empty page below it would lead past what comes: what two looks agree on is believed."""
+    pos, reading = await a_read_shop()
+    true_head, odd = pos.head, [5000]
+    pos.head = lambda: odd.pop() if odd else true_head()  # type: ignore[method-assign]
+    await one_round(reading)
+    assert [] == odd
+    for number in range(30):
+        pos.change(f"new-{number}")
+    for _ in range(5):
+        if reading.position.marker < pos.last:
+            await reading.poll()
+
+    assert [] == states(reading)
+    assert pos.truth() == {name: marker for name, marker, _ in reading.published()}
+
+
 async def test_a_head_that_stays_low_stops_the_entity_after_three_looks_and_thirty_seconds() -> None:
     """And not before."""
     pos, reading = await a_read_shop()

@@ -91,7 +91,7 @@ class Life(Reading):
         standing.state = position.state
         shard = Shard(
             "a", "relation", "a.relations", "a.sync-markers", "a.control", "a.results", cast(Any, None), None,
-            lambda name: True, cast(Any, None), standing,
+            lambda name: True, cast(Any, None), standing, self.portion,
         )  # fmt: skip
         self.writer = PositionWriter(shard, position, Pen(self.submit, HERE.encode, 0, "me", self.told.append, clock))
         publisher = Publisher("a", RELATION, "a.dead-letters", 1 << 20)
