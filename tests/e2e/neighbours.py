@@ -40,6 +40,9 @@ BOUND_S = 2 * POLL_S + 2
 BYTES_IN_FLIGHT = 1 << 20
 """As little as there may be: one page of the bad one would take it all, if nothing were shared."""
 
+CHANGE_S = 0.2
+"""Seconds between two changes of a shop: fewer transactions than a busy machine can make, or it is they that are waited for."""
+
 BACKOFF_S = 0.25
 TIMEOUT_S = 3.0
 
@@ -114,7 +117,7 @@ class Neighbourhood:
                 if shown(item):
                     self.changes.append(Change(name, entity, identity, item.marker, at, self.during))
             turn += 1
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(CHANGE_S)
 
     async def arrived(self, within: float) -> None:
         """Wait until all that was changed by now is there, or so long."""
@@ -213,7 +216,7 @@ def configured(bootstrap: str, group: str, boxes: Mapping[str, BadPos], identity
     yield f'[kafka]\nbootstrap_servers = "{bootstrap}"\n'
     yield f'[connector]\ngroup = "{group}"\nentities = "{",".join(READ)}"\npoll_interval = {POLL_S}\nlists_interval = 1\n'
     yield f"requests_per_second = 200\nbytes_in_flight = {BYTES_IN_FLIGHT}\n"
-    yield 'work_partitions = 3\npartitions = 2\ncommand_partitions = 1\nhttp_port = 0\nlog_level = "debug"\n'
+    yield 'work_partitions = 6\npartitions = 2\ncommand_partitions = 1\nhttp_port = 0\nlog_level = "debug"\n'
     for name, box in boxes.items():
         yield f'[[administrations]]\nname = "{name}"\nurl = "{box.url}"\nident = "{box.ident}"\nsecret = "{box.secret}"\n'
         yield f'cafile = "{identity.chain}"\nconnect_timeout = 1\ntimeout = {TIMEOUT_S}\n'

@@ -64,7 +64,7 @@ async def test_whatever_one_pos_does_its_neighbours_are_on_time(bootstrap: str, 
         worker, alone = start(hood, tmp_path), start(hood, tmp_path, ALONE)
         for name, box in {**hood.boxes, hood.alone_name: hood.alone}.items():
             await hood.caught_up(name, box.pos.shop, SETTLE_S)
-        hood.bad.pos.activity.rate = 20
+        hood.bad.pos.activity.rate = 12
         async with watched(bootstrap, hood):
             async with alongside(hood.change):
                 for name in ways():
