@@ -402,7 +402,7 @@ def test_a_repair_of_large_items_is_more_than_one_transaction() -> None:
 
 @pytest.mark.xfail(
     strict=True,
-    reason="a page that the POS cut by a cap of its own within the newest marker looks like a whole one: design 2 (promise 2) moves to it",
+    reason="a page that the POS cut by a cap of its own within the newest marker looks whole: promise 2 moves to it",
 )
 async def test_a_pos_that_gives_fewer_does_not_cut_the_newest_marker_unseen() -> None:
     """It could be seen by asking once more from the highest marker, where a short page at the head shows several."""
