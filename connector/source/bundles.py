@@ -161,3 +161,16 @@ def portions(items: Iterable[Item | Undecodable], most: int) -> Iterator[list[It
         part.append(item)
         size += added
     yield part
+
+
+def cut(records: Iterable[Record], most: int) -> Iterator[list[Record]]:
+    """Records in parts of about `most` bytes, at least one; an event and its tombstone stay together."""
+    part: list[Record] = []
+    size = 0
+    for record in records:
+        if part and size + record.size > most and record.value is not None:
+            yield part
+            part, size = [], 0
+        part.append(record)
+        size += record.size
+    yield part

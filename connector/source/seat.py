@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 
 from connector.errors import Reject, Retry
 from connector.kafka.connection import retrieved
+from connector.source.bundles import cut
 from connector.source.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, Request, answers, changed, problem
+from connector.source.portion import BYTES_MAX
 from connector.source.position_writer import Pen, PositionWriter, Shard
 from connector.source.positions import Position, TopicFacts
 from connector.source.repair import Search
@@ -149,7 +151,7 @@ class Seat:
             self._looking.cancel()
 
     async def _mend(self, looked: Looked) -> None:
-        """The end of a repair: its events and its answer are one transaction."""
+        """The end of a repair: its last events and its answer are one transaction; those before are sent again after a crash."""
         request, before = looked.request, self._position
         if not self._accepted(request):
             return
@@ -160,7 +162,10 @@ class Seat:
             reason = str(error) or "the POS does not show the items in time"
             await self._writer.answer(replace(before, repair=None), [request.answer(FAILED, reason)])
         else:
-            await self._writer.answer(replace(bundle.position, repair=None), [request.answer(DONE, words)], bundle.records)
+            *first, last = cut(bundle.records, BYTES_MAX)
+            for records in first:
+                await asyncio.shield(self._writer.submit(self._position, records))
+            await self._writer.answer(replace(bundle.position, repair=None), [request.answer(DONE, words)], last)
             self._writer.tell_letters(bundle.letters)
 
     async def _asked(self, poll: "asyncio.Task[None]") -> Request | Looked:
