@@ -5,12 +5,16 @@ Field descriptions say unit and default for help and docs; secrets cannot be pri
 
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+
+BROKER = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/\[\]\"'@]+)(?::([0-9]{1,5}))?")
+"""A broker's address; without a port it is Kafka's own."""
 
 KEEPABLE = ("password", "rfid", "imageData", "thumbData")
 """Elements left out of events unless CONNECTOR_KEEP names them: credentials and pictures."""
@@ -36,6 +40,15 @@ def _http_url(url: str) -> str:
     return url.rstrip("/") + "/"
 
 
+def _brokers(servers: str) -> str:
+    """What aiokafka would end with a traceback over: quotes, a word as port, http://, a name that no resolver takes."""
+    told = [BROKER.fullmatch(server.strip()) for server in servers.split(",")]
+    with suppress(UnicodeError):
+        if all(one and 0 < int(one[2] or 9092) < 65536 and one[1].encode("idna") for one in told):
+            return servers
+    raise ValueError("not brokers as host:port, comma-separated (without quotes, without http://)")
+
+
 def _present(secret: SecretStr) -> SecretStr:
     if not secret.get_secret_value():
         raise ValueError("is not set, nor MPLUS_SECRET_FILE")
@@ -48,6 +61,7 @@ def _file_readable(path: Path | None) -> Path | None:
     return path
 
 
+Brokers = Annotated[str, AfterValidator(_brokers)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 File = Annotated[Path | None, AfterValidator(_file_readable)]
@@ -76,7 +90,9 @@ class Kafka(Section):
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_")
 
-    bootstrap_servers: str = Field(min_length=1, description="brokers, host:port, comma-separated")
+    bootstrap_servers: Annotated[str, AfterValidator(_brokers)] = Field(
+        min_length=1, description="brokers, host:port, comma-separated"
+    )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="how brokers are spoken to"
     )
@@ -117,10 +133,18 @@ def _secret(values: dict[str, Any]) -> str:
     text = given.get_secret_value() if isinstance(given, SecretStr) else str(given)
     path = values.get("secret_file") or (text.removeprefix("file:") if text.startswith("file:") else None)
     if path and Path(path).is_file():
-        return Path(path).read_text().strip()
+        return _text(Path(path))
     if text.startswith("env:"):
-        return os.environ.get(text.removeprefix("env:"), "")
-    return "" if text.startswith("file:") else text
+        return os.environ.get(text.removeprefix("env:"), "").strip()
+    return "" if text.startswith("file:") else text.strip()
+
+
+def _text(path: Path) -> str:
+    """The secret in a file, however an editor wrote it."""
+    try:
+        return path.read_text(encoding="utf-8-sig").strip()
+    except (OSError, UnicodeError) as error:
+        raise ValueError(f"secret: its file cannot be read ({type(error).__name__})") from None
 
 
 class OneOfSeveral(Administration):

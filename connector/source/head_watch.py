@@ -8,9 +8,9 @@ from connector.source.doubt import Confirmation, Doubt, contradiction
 from connector.source.entities import Entity
 from connector.source.heads import Heads
 from connector.source.positions import Position
-from connector.source.reader import Reader
 from connector.source.scan import Scan
 from connector.source.schedule import Head, Lag, State, fell_below
+from connector.source.silence import Pages
 from connector.source.standing import Standing
 
 LOOKUPS = 3
@@ -35,7 +35,7 @@ class WatchParts:
     """What a watch works with; `page_size` is the limit of a long search."""
 
     entity: Entity
-    reader: Reader
+    reader: Pages
     heads: Heads
     standing: Standing
     clock: Clock

@@ -12,7 +12,7 @@ from connector.mplus.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.position import Ask
 from connector.source.positions import Position
-from connector.source.reader import Reader
+from connector.source.silence import Pages
 
 BACK_POWERS = 11
 """An older item is looked for 1, 2, 4… 1024 markers back."""
@@ -29,7 +29,7 @@ class Passed:
 class Impasse:
     """Of one shard. `error`: the last failure of a page."""
 
-    def __init__(self, reader: Reader, entity: Entity) -> None:
+    def __init__(self, reader: Pages, entity: Entity) -> None:
         self._reader = reader
         self._entity = entity
         self.error = Retry("")

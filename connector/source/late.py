@@ -13,8 +13,8 @@ from connector.source.impasse import Impasse
 from connector.source.page_size import TRIES, PageSize
 from connector.source.position import Advance, Ask, Widen, advance
 from connector.source.positions import Position
-from connector.source.reader import Reader
 from connector.source.schedule import Head
+from connector.source.silence import Pages
 
 LOOK_ITEMS = 50
 """Items of a look: most of them are known already."""
@@ -35,7 +35,7 @@ class Found:
 class LateLook:
     """Of one shard: one look for each look at the head."""
 
-    def __init__(self, reader: Reader, entity: Entity, clock: Clock, window: Window, page_size: int) -> None:
+    def __init__(self, reader: Pages, entity: Entity, clock: Clock, window: Window, page_size: int) -> None:
         self._reader = reader
         self._entity = entity
         self._clock = clock

@@ -1,13 +1,11 @@
 """The poller of one shard: an entity of an administration, read in order, one page at a time."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry, TransactionLost
-from connector.kafka.connection import retrieved
 from connector.mplus.client import Page
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import LATE, Bundle, Publisher, origin, portions, publishable
@@ -22,13 +20,10 @@ from connector.source.page_size import PageSize
 from connector.source.portion import Portion
 from connector.source.position import Advance, Ask, Stuck, Widen, advance, alone
 from connector.source.positions import Position
-from connector.source.reader import Reader
 from connector.source.schedule import Head, Lag, State
+from connector.source.silence import Pages, ToldReader
 from connector.source.standing import Standing
 from connector.tracing import past, span
-
-SILENT_S = 60.0
-"""After which a page that does not come is told."""
 
 Commit = Callable[[Bundle], "asyncio.Future[None]"]
 """Hands a bundle to the one writer of the work partition; the future is done when it is committed."""
@@ -53,9 +48,9 @@ class Parts:
 class Poller:
     """Reads a shard for ever from a position on."""
 
-    def __init__(self, parts: Parts, reader: Reader, position: Position, limit: int) -> None:
+    def __init__(self, parts: Parts, reader: Pages, position: Position, limit: int) -> None:
         self._parts = parts
-        self._reader = reader
+        self._reader = reader = ToldReader(reader, parts.standing)
         self._position = position
         self._size = PageSize(limit)
         self._entity = entity = parts.publisher.entity
@@ -135,7 +130,7 @@ class Poller:
     async def _page(self, ask: Ask, room: Reservation) -> Page:
         started = self._parts.clock.monotonic()
         try:
-            page = await self._told_if_silent(self._reader.page(ask.marker, ask.limit, room.grow))
+            page = await self._reader.page(ask.marker, ask.limit, room.grow)
         except Retry as error:
             self._impasse.error = error
             if not isinstance(error, NotSent) and error.after is None and self._size.failed():
@@ -146,18 +141,6 @@ class Poller:
         self._standing.read(ask.marker, len(page), self._parts.clock.monotonic() - started)
         self._standing.below(ask.marker, below(ask, page))
         return page
-
-    async def _told_if_silent(self, reading: Coroutine[Any, Any, Page]) -> Page:
-        """A page may take long; that nothing came is told meanwhile."""
-        task = retrieved(asyncio.ensure_future(reading))
-        try:
-            await asyncio.wait([task], timeout=SILENT_S)
-            if not task.done():
-                self._standing.change(State.UNREACHABLE, f"the POS has not shown a page for {SILENT_S:.0f} s")
-            return await task
-        finally:
-            task.cancel()
-            await asyncio.wait([task])  # it holds bytes of a reservation that ends with us
 
     async def _judged(self, ask: Ask, page: Page) -> int | None:
         """Where the page leads; None if it must be asked again."""

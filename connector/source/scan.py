@@ -14,7 +14,7 @@ from connector.source.budget import Reservation
 from connector.source.entities import Entity
 from connector.source.position import Advance, Ask, Stuck, Widen, advance
 from connector.source.positions import NEVER_READ
-from connector.source.reader import Reader
+from connector.source.silence import Pages
 
 UNREADABLE_IN_A_ROW_MAX = 100
 """Places passed one after the other, before it is the POS that is not understood, and no item."""
@@ -26,7 +26,7 @@ GOOD_PAGES = 10
 class Scan:
     """Everything up to `marker` was shown, but for places that cannot be read."""
 
-    def __init__(self, reader: Reader, entity: Entity, limit: int, marker: int = NEVER_READ) -> None:
+    def __init__(self, reader: Pages, entity: Entity, limit: int, marker: int = NEVER_READ) -> None:
         self.marker = marker
         self._reader = reader
         self._next = 0 if entity.asks_after else 1

@@ -97,7 +97,9 @@ class Seat:
         if wrong := self.lost(self._topic, self.committed):
             await asyncio.shield(self._writer.submit(replace(self._position, state=State.TOPIC_LOST)))
             self.shard.standing.explain(wrong)
-        elif self._position.state is not State.TOPIC_LOST:
+        elif self._position.state is State.TOPIC_LOST:  # found by an owner before us
+            self.shard.standing.explain(lost(self.shard.topic, self.shard.entity, self._position, self._topic))
+        else:
             self._writer.acquaint(self._topic)
 
     async def _poll(self) -> Request | Looked:

@@ -30,6 +30,9 @@ STOPPED_BEFORE = {State.PAUSED: "an operator paused it"}
 LONGEST = 300.0
 """Seconds that a POS may ask us to stay away, at most: it may have meant milliseconds, and operators wait."""
 
+REFUSED_ONCE_S = 2.0
+"""Seconds until what was refused for the first time is tried again: a POS may call its own slip a fault of the client."""
+
 BROKEN_PAUSE_MAX_S = 60.0
 """Between two tries of what fails as nobody foresaw, at most."""
 
@@ -43,6 +46,7 @@ class Standing:
         self._tell = tell
         self._clock = clock
         self._failures = 0
+        self._refusals = 0
         self._breaks = 0
         self._unknown: float | None = None
         self._refused = self._why = ""
@@ -77,14 +81,15 @@ class Standing:
 
     def recovered(self) -> None:
         """The POS answered."""
-        self._failures = 0
+        self._failures = self._refusals = 0
         self.change(State.RUNNING)
 
     def failed(self, error: Retry | Reject) -> float:
         """The POS did not give what was asked: seconds to wait before asking again."""
         if isinstance(error, Reject):
+            self._refusals += 1
             self.change(State.UNAVAILABLE, str(error))
-            return REFUSED_AGAIN
+            return REFUSED_AGAIN if self._refusals > 1 else min(REFUSED_ONCE_S, REFUSED_AGAIN)
         self._failures += 1
         self.change(State.UNREACHABLE, str(error))
         return max(min(error.after or 0.0, LONGEST), backoff(self._failures, self._clock.chance()))

@@ -86,8 +86,9 @@ async def polling(
 
 def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
     settings, heads, clock = context.config.connector, context.heads, context.office.clock
+    entity = kept(entity, settings.keep)
     publisher = Publisher(name, entity, dead_letters_topic(name), settings.max_event_bytes)
-    reader = Reader(context.client, kept(entity, settings.keep), Choices(settings.order_types), clock.monotonic)
+    reader = Reader(context.client, entity, Choices(settings.order_types), clock.monotonic)
     standing = Standing((name, entity.name), State.RUNNING, context.office.tell, clock)
     lags: defaultdict[int, Lag] = defaultdict(Lag)  # by epoch: heads from before a restore tell nothing
     portion, window = Portion(), Window(settings.late_markers, settings.late_window)

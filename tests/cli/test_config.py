@@ -112,6 +112,15 @@ def test_every_problem_is_named_at_once(one: pytest.MonkeyPatch) -> None:
         ("MPLUS_ADMINISTRATION", "-x"),
         ("MPLUS_TIMEOUT", "0"),
         ("KAFKA_BOOTSTRAP_SERVERS", ""),
+        ("KAFKA_BOOTSTRAP_SERVERS", '"kafka:9092"'),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka:port"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka:"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka:99999"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "http://kafka:9092"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka-1:9092,,kafka-2:9092"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "[::1"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka..example:9092"),
+        ("KAFKA_BOOTSTRAP_SERVERS", f"{'k' * 64}.example:9092"),
         ("KAFKA_SSL_CAFILE", "/no/such/file"),
         ("CONNECTOR_GROUP", "a b"),
         ("CONNECTOR_PAGE_SIZE", "0"),
@@ -134,6 +143,30 @@ def test_a_secret_file_is_read(tmp_path: Path, one: pytest.MonkeyPatch) -> None:
     one.setenv("MPLUS_SECRET_FILE", str(tmp_path / "secret"))
 
     assert SECRET == load().administrations[0].secret.get_secret_value()
+
+
+@pytest.mark.parametrize("servers", ["kafka", "kafka:9092", "127.0.0.1:1, k-2.example:65535", "[::1]:9092", "käfka.example:9092"])
+def test_brokers_are_taken_as_clients_take_them(one: pytest.MonkeyPatch, servers: str) -> None:
+    """A name or an address of either kind; Kafka's own port where none is given."""
+    one.setenv("KAFKA_BOOTSTRAP_SERVERS", servers)
+    assert servers == load().kafka.bootstrap_servers
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbf%s\r\n", b"\n %s \n"])
+def test_a_secret_file_is_read_however_an_editor_wrote_it(tmp_path: Path, one: pytest.MonkeyPatch, content: bytes) -> None:
+    """With the mark of UTF-8 before it, or a line's end behind; in the environment likewise."""
+    (tmp_path / "secret").write_bytes(content % SECRET.encode())
+    one.setenv("MPLUS_SECRET", f"{SECRET}\n")
+    assert SECRET == load().administrations[0].secret.get_secret_value()
+    one.setenv("MPLUS_SECRET_FILE", str(tmp_path / "secret"))
+    assert SECRET == load().administrations[0].secret.get_secret_value()
+
+
+def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path, one: pytest.MonkeyPatch) -> None:
+    """Not what its bytes are."""
+    (tmp_path / "secret").write_bytes(b"\xff\xfe\x00s")
+    one.setenv("MPLUS_SECRET_FILE", str(tmp_path / "secret"))
+    assert any("secret: its file cannot be read" in problem for problem in refused())
 
 
 def test_an_empty_secret_file_is_refused(tmp_path: Path, one: pytest.MonkeyPatch) -> None:

@@ -189,7 +189,7 @@ async def test_a_head_that_the_older_operation_lacks_is_asked_of_the_newer_one_w
     told = b"<n:relationSyncMarker>7</n:relationSyncMarker>"
 
     async def few(operation: str, answer: web.Response) -> web.Response | None:
-        name = b"GetCurrentSyncMarkersResponse"
+        name = b"getCurrentSyncMarkersResponse"
         return xml(b'<n:%s xmlns:n="urn:mplusqapi">%s</n:%s>' % (name, told, name)) if operation == OLDER else None
 
     time = Time()

@@ -45,7 +45,7 @@ class Shelf:
 
 async def scanned(shelf: Shelf, entity: Entity, limit: int, head: int) -> tuple[set[str], int]:
     """What was shown, and how many that nobody can name."""
-    scan = Scan(shelf, entity, limit)  # type: ignore[arg-type]
+    scan = Scan(shelf, entity, limit)
     names, unknown = set(), 0
     while scan.marker < head:
         for item in await scan.page(head):
@@ -155,7 +155,7 @@ async def test_a_page_that_takes_too_long_is_asked_smaller_and_at_last_given_up(
         quick = 10
 
     shelf = Hanging([(f"i{marker}", marker) for marker in range(1, 31)], set(), "records")
-    scan = Scan(shelf, RELATION, 40)  # type: ignore[arg-type]
+    scan = Scan(shelf, RELATION, 40)
     assert 9 == len(await scan.page(30, within=0.01))
     shelf.quick = 0
     with pytest.raises(Retry, match="1 items"):
@@ -168,7 +168,7 @@ async def test_a_page_that_takes_too_long_is_asked_smaller_and_at_last_given_up(
 
     busy = Busy([], set(), "records")
     with pytest.raises(Retry, match="503"):
-        await Scan(busy, RELATION, 40).page(30)  # type: ignore[arg-type]
+        await Scan(busy, RELATION, 40).page(30)
     assert [(0, 40)] == busy.asked
 
 
@@ -188,5 +188,5 @@ async def test_an_item_below_the_asked_marker_is_there() -> None:
         return [Item(marker=at, identity=name, deleted=False, value=b"{}") for name, at in shelf.items]
 
     shelf.page = page  # type: ignore[method-assign]
-    scan = Scan(shelf, ARTICLE, 10, 100)  # type: ignore[arg-type]
+    scan = Scan(shelf, ARTICLE, 10, 100)
     assert {"low", "high"} == {item.identity for item in await scan.page(120)}

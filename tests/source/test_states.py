@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 import pytest
 
 from connector.clock import Clock
-from connector.events import HeadSeen, StateChanged
+from connector.errors import Refused
+from connector.events import Event, HeadSeen, StateChanged
 from connector.sandbox import Sandbox, SandboxOptions
+from connector.source import silence
 from connector.source.positions import Position
 from connector.source.schedule import REFUSED_AGAIN, State
+from connector.source.standing import Standing
 from tests.source.rig import eventually, only, reading, truth
 
 
@@ -93,7 +96,7 @@ async def test_an_operation_that_is_not_licensed_stops_its_entity_alone_and_come
             assert [] == refused.bundles
             (why,) = {told.reason for told in refused.told if isinstance(told, StateChanged) if told.state == "unavailable"}
             assert "getActivities is not known to this POS" in why
-            assert REFUSED_AGAIN in patience.asked
+            await eventually(lambda: REFUSED_AGAIN in patience.asked)
             assert REFUSED_AGAIN >= max(patience.asked)
 
             pos.faults.missing_operations = frozenset()
@@ -101,6 +104,16 @@ async def test_an_operation_that_is_not_licensed_stops_its_entity_alone_and_come
             assert dict(truth(pos, "activity")) == dict(refused.seen())
             await eventually(lambda: refused.states[-1] == "running")
             assert [] == other.states
+
+
+def test_one_refusal_is_tried_again_soon_and_further_ones_after_a_minute() -> None:
+    """A POS may call its own slip ("End of file or no input") a fault of the client: that shall not cost a minute."""
+    told: list[Event] = []
+    standing = Standing(("a", "order"), State.RUNNING, told.append, Clock())
+
+    assert [2.0, REFUSED_AGAIN, REFUSED_AGAIN] == [standing.failed(Refused("no")) for _ in range(3)]
+    standing.recovered()
+    assert 2.0 == standing.failed(Refused("no"))
 
 
 @pytest.mark.parametrize("entity", ["purchaseOrder", "purchaseDelivery"])
@@ -226,3 +239,17 @@ async def test_a_pos_that_tells_no_marker_of_an_entity_leaves_it_unavailable() -
             await eventually(lambda: "unavailable" in read.states)
 
             assert [] == read.bundles
+
+
+async def test_a_look_for_late_items_that_hangs_is_told_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a page is asked for: an entity whose POS shows none is not shown as running for the ten minutes of a call."""
+    monkeypatch.setattr(silence, "SILENT_S", 0.2)
+    async with Sandbox(only("relation", 5)) as pos, reading(pos, "relation") as read:
+        await read.caught_up()
+        assert read.position.gaps
+        pos.faults.switch("delay_seconds", probability=1, seconds=3, operations=["getRelations"])
+        await eventually(lambda: "unreachable" in read.states, 2.5)
+        pos.faults.switch("delay_seconds")
+        pos.shop.change("relation", 3)
+        await read.caught_up()
+        await eventually(lambda: "running" == read.states[-1])

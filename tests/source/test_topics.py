@@ -1,12 +1,21 @@
 """An entity's topic is held against its position: what is gone, emptied or recounted is none to go on in. On a real broker."""
 
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from aiokafka.admin import NewPartitions
 
+from connector.clock import Clock
 from connector.kafka.records import Record
 from connector.sandbox import Sandbox, SandboxOptions
+from connector.source.bundles import Bundle
 from connector.source.position import backlog
+from connector.source.position_writer import Pen, Shard
 from connector.source.positions import Position, TopicFacts
+from connector.source.seat import Seat
 from connector.source.topic_facts import lost, passed_over, written
 from connector.wiring import Worker
 from tests.brokers import admin, topic_settings
@@ -100,6 +109,8 @@ async def test_a_topic_that_changed_while_nobody_ran_stops_its_entity_alone(boot
         async with working(config) as worker:
             kept = "running" if done == "deleted" else "topic-lost"
             await eventually(lambda: state(worker, prefix, "order") == kept)
+            reason = worker.board.rows()[prefix, "order"]["reason"]
+            assert bool(reason) == (kept == "topic-lost") == ("resync order --from 0" in reason)
 
 
 async def test_a_topic_that_is_deleted_while_everything_runs_does_not_come_back_by_itself(bootstrap: str, prefix: str) -> None:
@@ -144,3 +155,28 @@ async def test_a_topic_that_refuses_records_costs_its_own_entity(bootstrap: str,
             events = await events_of(bootstrap, f"{prefix}.{topic}")
             assert len(set(events)) == len(events)
             assert dict(truth(pos, entity)) == dict(events)
+
+
+def test_events_on_their_way_are_not_missing_from_the_topic() -> None:
+    """A slow line to Kafka takes seconds for a transaction: the topic ends before it until it is committed."""
+    ended: list[asyncio.Future[None]] = []
+    loop = asyncio.new_event_loop()
+
+    def submit(_: Sequence[Record]) -> "asyncio.Future[None]":
+        ended.append(loop.create_future())
+        return ended[-1]
+
+    nobody: Any = None
+    shard = Shard("a", "order", "a.orders", "p", "c", "r", nobody, None, nobody, nobody, nobody, nobody)
+    pen = Pen(submit, lambda *_: b"", 0, "me", nobody, Clock())
+    before = Position(7, topic=FACTS)
+    seat = Seat(shard, before, pen, FACTS)
+    writer = seat._writer
+    writer.commit(Bundle(replace(before, marker=9), [Record("a.orders", b"1", b"{}")] * 2))
+
+    assert "" == seat.lost(FACTS, seat.committed)
+    ended[-1].set_result(None)
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    assert TopicFacts(4, 102) == seat.committed.topic
+    assert "ends before" in seat.lost(FACTS, seat.committed)
