@@ -399,18 +399,3 @@ def test_a_repair_of_large_items_is_more_than_one_transaction() -> None:
     assert len(parts) > 2
     assert all(part[0].value is not None and part[-1].value is None for part in parts)
     assert [[]] == list(cut([], 10))
-
-
-@pytest.mark.xfail(
-    strict=True,
-    reason="a page that the POS cut by a cap of its own within the newest marker looks whole: promise 2 moves to it",
-)
-async def test_a_pos_that_gives_fewer_does_not_cut_the_newest_marker_unseen() -> None:
-    """It could be seen by asking once more from the highest marker, where a short page at the head shows several."""
-    pos = ModelPos("capped")
-    reading = Reading(pos, Window(markers=0), 50)
-    pos.changes = {"0": {1: pos.now}, "1": {1: pos.now}, "2": {2: pos.now}, "3": {2: pos.now}}
-    pos.last = 2
-    await polled(reading, 20)
-
-    assert {"0", "1", "2", "3"} == {name for name, *_ in reading.published()}
