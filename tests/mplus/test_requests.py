@@ -41,7 +41,10 @@ def test_every_reading_is_valid(schema: Any, entity: Entity, reading: Reading, c
 async def test_both_questions_for_heads_and_the_version_are_valid(schema: Any) -> None:
     """As the client really sends them: V2 with the flags of all entities, then V1, then the version."""
     heads = xml('<n:x xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:x>')
-    async with scripted(fault("Client", "not implemented"), heads) as pos, client(pos.url) as (speaking, _):
+    async with (
+        scripted(fault("Client", "getCurrentSyncMarkersV2 not implemented"), heads) as pos,
+        client(pos.url) as (speaking, _),
+    ):
         asking = Heads(speaking, ENTITIES, 0.05, Clock())
         order = next(entity for entity in ENTITIES if entity.name == "order")
         assert 7 == (await asking.newer(order, -1.0)).marker
