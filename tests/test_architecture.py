@@ -62,6 +62,7 @@ PURE = (
     "source.positions",
     "source.control",
     "source.entities",
+    "source.narrowing",
     "source.wanted",
     "source.gaps",
     "source.doubt",

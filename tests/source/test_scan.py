@@ -15,7 +15,7 @@ from connector.sandbox import Sandbox
 from connector.source.budget import MemoryBudget
 from connector.source.entities import Choices, Entity, named
 from connector.source.reader import Reader
-from connector.source.scan import UNREADABLE_IN_A_ROW_MAX, Scan
+from connector.source.scan import BAD_PLACES_MAX, Scan
 from tests.source.interposed import client_of, cut, interpose
 from tests.source.rig import only, truth
 from tests.source.test_pages import SEMANTICS, Semantics
@@ -56,7 +56,7 @@ async def scanned(shelf: Shelf, entity: Entity, limit: int, head: int) -> tuple[
 
 def shelves(unique: bool) -> st.SearchStrategy[list[int]]:
     """Markers of items."""
-    return st.lists(st.integers(1, 40), min_size=1, max_size=25, unique=unique)
+    return st.lists(st.integers(3, 40), min_size=1, max_size=25, unique=unique)
 
 
 @settings(max_examples=200, deadline=None)
@@ -67,7 +67,8 @@ def test_whatever_cannot_be_read_is_passed_and_nothing_is_taken_for_absent(
     """Every item is shown, or at least one that nobody can name is; where each has a marker of its own, all but the bad ones."""
     markers = data.draw(shelves(unique=False))
     items = [(f"i{number}", marker) for number, marker in enumerate(markers)]
-    bad = data.draw(st.sets(st.sampled_from([name for name, _ in items]), max_size=4))
+    items += [("first", 1), ("second", 2)]
+    bad = data.draw(st.sets(st.sampled_from([name for name, _ in items[:-2]]), max_size=4))
     names, unknown = asyncio.run(scanned(Shelf(items, bad, semantics), RELATION, limit, max(markers)))
     assert names.isdisjoint(bad)
     assert bool(unknown) == bool(bad)
@@ -86,7 +87,8 @@ def test_an_operation_that_takes_the_last_marker_seen_too(
     """It shows the last item again, or does not."""
     markers = data.draw(shelves(unique=True))
     items = [(f"i{number}", marker) for number, marker in enumerate(markers)]
-    bad = data.draw(st.sets(st.sampled_from([name for name, _ in items]), max_size=3))
+    items += [("first", 1), ("second", 2)]
+    bad = data.draw(st.sets(st.sampled_from([name for name, _ in items[:-2]]), max_size=3))
     shelf = Shelf(items, bad, semantics, inclusive=inclusive)
     names, unknown = asyncio.run(scanned(shelf, STOCK, limit, max(markers)))
     assert names.isdisjoint(bad)
@@ -101,7 +103,7 @@ async def test_a_real_page_with_one_bad_item_is_read_around_it(semantics: Semant
     """Whatever the limit counts, at the first item, in the middle and at the last one; the budget is given back."""
     async with Sandbox(only("relation", 40, limit_semantics=semantics)) as pos, client_of(pos) as client:
         rows = truth(pos, "relation")
-        bad = [rows[0], rows[20], rows[21], rows[-1]]
+        bad = [rows[0], rows[30], rows[31], rows[-1]]
 
         async def spoilt(operation: str, answer: web.Response) -> web.Response | None:
             assert isinstance(answer.body, bytes)
@@ -172,12 +174,82 @@ async def test_a_page_that_takes_too_long_is_asked_smaller_and_at_last_given_up(
     assert [(0, 40)] == busy.asked
 
 
-async def test_a_pos_of_which_nothing_can_be_read_is_not_passed_by() -> None:
-    """That is no bad item."""
-    shelf = Shelf([(f"i{marker}", marker) for marker in range(1, 1000)], {f"i{marker}" for marker in range(1, 1000)}, "records")
+async def test_more_items_of_one_marker_than_the_pos_shows_in_time_are_passed_as_unknown() -> None:
+    """Neither a smaller page nor a larger one shows them all."""
+
+    class Slow(Shelf):
+        async def page(self, marker: int, limit: int, arrived: Arrived | None = None) -> Page:
+            found = await super().page(marker, limit, arrived)
+            if len(found) > 10:
+                raise Retry("504")
+            return found
+
+    slow = Slow([*[(f"i{number}", 7) for number in range(20)], ("last", 9)], set(), "records")
+    names, unknown = await scanned(slow, RELATION, 64, 9)
+    assert ("last" in names, 1) == (True, unknown)
+    assert 20 > len(slow.asked)
+
+
+async def test_an_error_by_chance_hides_nothing() -> None:
+    """Whichever call it strikes, and the next one too."""
+    items = [(f"i{marker}", marker // 2) for marker in range(2, 60)]
+    for struck in range(25):
+
+        class Unlucky(Shelf):
+            async def page(self, marker: int, limit: int, arrived: Arrived | None = None) -> Page:
+                if len(self.asked) in (self.struck, self.struck + 1):
+                    self.asked.append((marker, limit))
+                    raise Retry("500")
+                return await super().page(marker, limit, arrived)
+
+            struck = 0
+
+        unlucky = Unlucky(items, set(), "records")
+        unlucky.struck = struck
+        assert ({name for name, _ in items}, 0) == await scanned(unlucky, RELATION, 8, 29)
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_a_pos_of_which_nothing_can_be_read_for_a_while_is_not_passed_by(known: bool) -> None:
+    """That is no bad item: the error is told, the marker stays, and what lies there is read when the POS is well again."""
+    items = [(f"i{marker}", marker) for marker in range(1, 1000)]
+    shelf = Shelf(items, set(), "records")
+    scan = Scan(shelf, RELATION, 64)  # type: ignore[arg-type]
+    names = {item.identity for item in await scan.page(999)} if known else set()
+    shelf.bad = {name for name, _ in items}
+    before = scan.marker
+    for _ in range(3):
+        with pytest.raises(Unreadable):
+            await scan.page(999)
+    assert (before, 40 > len(shelf.asked)) == (scan.marker, True)
+    shelf.bad = set()
+    while scan.marker < 999:
+        names |= {item.identity for item in await scan.page(999)}
+    assert {name for name, _ in items} == names
+
+
+async def test_an_item_that_the_pos_itself_fails_at_is_passed() -> None:
+    """With a fault, a status or no answer in time, whatever it may be: others come."""
+    items = [(f"i{marker}", marker) for marker in range(1, 100)]
+
+    class Failing(Shelf):
+        async def page(self, marker: int, limit: int, arrived: Arrived | None = None) -> Page:
+            found = await super().page(marker, limit, arrived)
+            if "i50" in {item.identity for item in found}:
+                raise Retry("the POS failed: cannot convert a date")
+            return found
+
+    names, unknown = await scanned(Failing(items, set(), "records"), RELATION, 64, 99)
+    assert ({name for name, _ in items} - {"i50"}, 1) == (names, unknown)
+
+
+async def test_where_all_places_behind_one_are_bad_there_is_an_end() -> None:
+    """It is the POS that is not understood."""
+    items = [(f"i{marker}", marker) for marker in range(1, 1000)]
+    shelf = Shelf(items, {name for name, marker in items if marker > 100}, "records")
     with pytest.raises(Unreadable):
         await scanned(shelf, RELATION, 64, 999)
-    assert UNREADABLE_IN_A_ROW_MAX + 20 > len(shelf.asked)
+    assert 4 * BAD_PLACES_MAX > len(shelf.asked)
 
 
 async def test_an_item_below_the_asked_marker_is_there() -> None:
