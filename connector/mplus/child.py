@@ -139,6 +139,10 @@ class Pages:
                 gc.collect()
 
 
+YIELDING = 10
+"""Niceness: on a busy machine a large page must not keep the worker, and with it all other administrations, waiting."""
+
+
 def serve(requests: BinaryIO, answers: BinaryIO) -> None:
     """Answer frames until there are no more."""
     pages = Pages()
@@ -154,6 +158,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     requests, answers = os.fdopen(os.dup(0), "rb", buffering=1 << 18), os.fdopen(os.dup(1), "wb")
+    with suppress(AttributeError, OSError):  # not on every system
+        os.nice(YIELDING)
     with suppress(AttributeError, OSError):  # Linux only, and the system may limit it
         fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, PIPE)
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as likelihood:
