@@ -64,7 +64,7 @@ def _file_readable(path: Path | None) -> Path | None:
 Brokers = Annotated[str, AfterValidator(_brokers)]
 Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-File = Annotated[Path | None, AfterValidator(_file_readable)]
+File = Annotated[Path | None, BeforeValidator(lambda given: given or None), AfterValidator(_file_readable)]
 Seconds = Annotated[float, Field(gt=0, le=86400)]
 
 

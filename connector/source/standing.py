@@ -30,8 +30,11 @@ STOPPED_BEFORE = {State.PAUSED: "an operator paused it"}
 LONGEST = 300.0
 """Seconds that a POS may ask us to stay away, at most: it may have meant milliseconds, and operators wait."""
 
-REFUSED_ONCE_S = 2.0
-"""Seconds until what was refused for the first time is tried again: a POS may call its own slip a fault of the client."""
+SLIPS = 2
+"""Refusals in a row that may be slips: a POS may call its own fault one of the client."""
+
+SLIP_AGAIN_S = 2.0
+"""Seconds until what may have been refused by a slip is tried again."""
 
 BROKEN_PAUSE_MAX_S = 60.0
 """Between two tries of what fails as nobody foresaw, at most."""
@@ -89,7 +92,7 @@ class Standing:
         if isinstance(error, Reject):
             self._refusals += 1
             self.change(State.UNAVAILABLE, str(error))
-            return REFUSED_AGAIN if self._refusals > 1 else min(REFUSED_ONCE_S, REFUSED_AGAIN)
+            return REFUSED_AGAIN if self._refusals > SLIPS else min(SLIP_AGAIN_S, REFUSED_AGAIN)
         self._failures += 1
         self.change(State.UNREACHABLE, str(error))
         return max(min(error.after or 0.0, LONGEST), backoff(self._failures, self._clock.chance()))

@@ -162,6 +162,13 @@ def test_a_secret_file_is_read_however_an_editor_wrote_it(tmp_path: Path, one: p
     assert SECRET == load().administrations[0].secret.get_secret_value()
 
 
+@pytest.mark.parametrize("name", ["MPLUS_CAFILE", "MPLUS_SECRET_FILE", "KAFKA_SSL_CAFILE"])
+def test_a_file_that_is_set_but_empty_is_not_set(one: pytest.MonkeyPatch, name: str) -> None:
+    """As compose files do with what nobody filled in."""
+    one.setenv(name, "")
+    assert load().administrations[0].cafile is None
+
+
 def test_a_secret_file_that_is_no_text_is_named(tmp_path: Path, one: pytest.MonkeyPatch) -> None:
     """Not what its bytes are."""
     (tmp_path / "secret").write_bytes(b"\xff\xfe\x00s")

@@ -106,12 +106,12 @@ async def test_an_operation_that_is_not_licensed_stops_its_entity_alone_and_come
             assert [] == other.states
 
 
-def test_one_refusal_is_tried_again_soon_and_further_ones_after_a_minute() -> None:
+def test_two_refusals_are_tried_again_soon_and_further_ones_after_a_minute() -> None:
     """A POS may call its own slip ("End of file or no input") a fault of the client: that shall not cost a minute."""
     told: list[Event] = []
     standing = Standing(("a", "order"), State.RUNNING, told.append, Clock())
 
-    assert [2.0, REFUSED_AGAIN, REFUSED_AGAIN] == [standing.failed(Refused("no")) for _ in range(3)]
+    assert [2.0, 2.0, REFUSED_AGAIN, REFUSED_AGAIN] == [standing.failed(Refused("no")) for _ in range(4)]
     standing.recovered()
     assert 2.0 == standing.failed(Refused("no"))
 
