@@ -41,6 +41,11 @@ def below(ask: Ask, items: Items) -> int:
     return sum(item.marker is not None and item.marker < ask.marker for item in items)
 
 
+def shows_more(items: Items, than: int) -> bool:
+    """Whether there is an item above this marker: stock shows the known row once more."""
+    return any(item.marker is not None and item.marker > than for item in items)
+
+
 def without_known_letters(items: Items, known: Sequence[str]) -> tuple[list[Item | Undecodable], tuple[str, ...]]:
     """Items without a readable marker come again with the next page: those that are not known yet, and what is known then."""
     hashes = {_hash(item) for item in nameless(items)}

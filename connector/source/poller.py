@@ -15,7 +15,7 @@ from connector.source.head_watch import HeadWatch, Restored, WatchParts
 from connector.source.heads import Heads
 from connector.source.impasse import Impasse
 from connector.source.late import LateLook
-from connector.source.moving import Items, Reach, below, moved, without_known_letters
+from connector.source.moving import Items, Reach, below, moved, shows_more, without_known_letters
 from connector.source.page_size import PageSize
 from connector.source.portion import Portion
 from connector.source.position import Advance, Ask, Stuck, Widen, advance, alone
@@ -121,7 +121,7 @@ class Poller:
                 return
             page = await self._page(ask, room)
             marker = await self._judged(ask, page)
-            if not page and marker is not None:
+            if marker is not None and not shows_more(page, self._position.marker):
                 marker = await self._confirmed(marker, head)
             if marker is not None:
                 target = self._position.at(marker).marker

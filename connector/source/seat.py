@@ -8,8 +8,9 @@ position is ever committed after the new one, and the POS is read once at a time
 import asyncio
 from dataclasses import dataclass, replace
 
-from connector.errors import Reject, Retry
+from connector.errors import Fatal, Fenced, Reject, Retry, TransactionLost
 from connector.kafka.connection import retrieved
+from connector.kafka.walls import in_a_line
 from connector.source.bundles import cut
 from connector.source.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, Request, answers, changed, problem
 from connector.source.portion import BYTES_MAX
@@ -21,8 +22,8 @@ from connector.source.schedule import State
 from connector.source.topic_facts import lost, passed_over
 from connector.source.wanted import wanted
 
-HEAD_WITHIN = 60.0
-"""Seconds that the POS is given to tell its head, or to show what is repaired; nothing else is read meanwhile."""
+HEAD_WITHIN = 70.0
+"""Seconds that the POS is given to tell its head, which may take two calls; nothing else is read meanwhile."""
 
 TYPES_WIDENED = (
     "CONNECTOR_ORDER_TYPES was widened: orders of the new types up to sync marker {marker} were not read: `resync order --from 0`"
@@ -158,10 +159,11 @@ class Seat:
         if not self._accepted(request):
             return
         try:
-            async with asyncio.timeout(HEAD_WITHIN):
-                bundle, words = await self.shard.repair.mend(wanted(request.items, request.gone), looked.search.result(), before)
-        except (Retry, Reject, TimeoutError) as error:
-            reason = str(error) or "the POS does not show the items in time"
+            bundle, words = await self.shard.repair.mend(wanted(request.items, request.gone), looked.search.result(), before)
+        except (Fenced, TransactionLost, Fatal):
+            raise
+        except Exception as error:  # what nobody foresaw costs this request
+            reason = str(error) if isinstance(error, Retry | Reject) else in_a_line(error)
             await self._writer.answer(replace(before, repair=None), [request.answer(FAILED, reason)])
         else:
             *first, last = cut(bundle.records, BYTES_MAX)

@@ -214,7 +214,7 @@ async def test_a_pos_of_which_nothing_can_be_read_for_a_while_is_not_passed_by(k
     """That is no bad item: the error is told, the marker stays, and what lies there is read when the POS is well again."""
     items = [(f"i{marker}", marker) for marker in range(1, 1000)]
     shelf = Shelf(items, set(), "records")
-    scan = Scan(shelf, RELATION, 64)  # type: ignore[arg-type]
+    scan = Scan(shelf, RELATION, 64)
     names = {item.identity for item in await scan.page(999)} if known else set()
     shelf.bad = {name for name, _ in items}
     before = scan.marker
