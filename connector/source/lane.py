@@ -41,8 +41,8 @@ class TopicKeeper(Protocol):
     async def facts(self, names: Collection[str]) -> Mapping[str, TopicFacts]:
         """As they are now; one that is not there is left out. Makes none. Raises aiokafka's errors."""
 
-    async def make(self, names: Collection[str]) -> None:
-        """Make those, as configured. Raises aiokafka's errors, Fatal."""
+    async def make(self, names: Collection[str]) -> str:
+        """Make those that are not there, as configured; what is wrong with the others. Raises aiokafka's errors, Fatal."""
 
 
 class Lane:
@@ -59,7 +59,10 @@ class Lane:
         facts = await self._facts(shards, positions)
         settled()
         writer = Writer(producer, place, office.tell, office.clock)
-        pen = Pen(writer.submit, self._parts.deployment.encode, partition, self._parts.owner, office.tell, office.clock)
+        encode, owner = self._parts.deployment.encode, self._parts.owner
+        pen = Pen(
+            writer.submit, encode, partition, owner, office.tell, office.clock, lambda name: self._parts.topics.make([name])
+        )
         seats = [Seat(shard, positions[shard], pen, facts.get(shard.topic)) for shard in shards]
         await together(
             writer.run(),

@@ -25,6 +25,9 @@ from connector.source.silence import Pages, ToldReader
 from connector.source.standing import Standing
 from connector.tracing import past, span
 
+REFRESH_S = 5.0
+"""Between two looks at the head while an entity waits to be asked again."""
+
 Commit = Callable[[Bundle], "asyncio.Future[None]"]
 """Hands a bundle to the one writer of the work partition; the future is done when it is committed."""
 
@@ -71,7 +74,17 @@ class Poller:
             except (Retry, Reject) as error:
                 if isinstance(error, NotSent):
                     self._watch.outage()
-                await self._parts.clock.sleep(self._standing.failed(error))
+                await self._rest(self._standing.failed(error))
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait before asking again; the head goes on being looked at, so that the backlog is seen to grow."""
+        resting = asyncio.ensure_future(self._parts.clock.sleep(seconds))
+        try:
+            while not resting.done():
+                await asyncio.wait([resting], timeout=REFRESH_S)
+                self._watch.refresh(self._position)
+        finally:
+            resting.cancel()
 
     async def poll_once(self) -> None:
         """Wait for something to do; read a page of what is new, look for what became visible late, hand it to the writer."""

@@ -43,7 +43,7 @@ class Shard:
 
 @dataclass(frozen=True, slots=True)
 class Pen:
-    """What all seats of a lane write with; `owner` is this worker's name."""
+    """What all seats of a lane write with; `owner` is this worker's name. `topic_problem` makes a topic that is not there."""
 
     submit: Callable[[Sequence[Record]], "asyncio.Future[None]"]
     encode: Callable[[Position, float], bytes]
@@ -51,6 +51,7 @@ class Pen:
     owner: str
     tell: Listener
     clock: Clock
+    topic_problem: Callable[[str], Awaitable[str]] | None = None
 
 
 class PositionWriter:

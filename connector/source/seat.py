@@ -9,7 +9,7 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from connector.errors import Fatal, Fenced, Reject, Retry, TransactionLost
-from connector.kafka.connection import retrieved
+from connector.kafka.connection import retrieved, transacting
 from connector.kafka.walls import in_a_line
 from connector.source.bundles import cut
 from connector.source.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, Request, answers, changed, problem
@@ -47,6 +47,7 @@ class Seat:
         self._writer = PositionWriter(shard, position, pen)
         self._topic = topic
         self._clock = pen.clock
+        self._partition, self._topic_of = pen.partition, pen.topic_problem
         self._asked_for: asyncio.Queue[Request | Looked] = asyncio.Queue()
         self._looking: asyncio.Task[Search] | None = None
 
@@ -184,6 +185,8 @@ class Seat:
 
     async def _outcome(self, request: Request) -> tuple[Position, list[Answer]]:
         before = self._position
+        if wrong := await self._topic_problem(request):
+            return before, [request.answer(REJECTED, wrong)]
         try:
             head = await self._head(request)
         except (Retry, Reject, TimeoutError) as error:
@@ -193,6 +196,13 @@ class Seat:
         except Reject as error:
             return before, [request.answer(REJECTED, str(error))]
         return after, answers(request, before, after)
+
+    async def _topic_problem(self, request: Request) -> str:
+        """What is wrong with the topic that an operator wants to go on in: somebody else may have made it again, otherwise."""
+        if self._position.state is not State.TOPIC_LOST or request.action not in (RESUME, RESYNC) or self._topic_of is None:
+            return ""
+        with transacting(self._partition):
+            return await self._topic_of(self.shard.topic)
 
     async def _head(self, request: Request) -> int | None:
         """Asked for after the last page: it can tell whether the POS was restored."""

@@ -59,9 +59,10 @@ class EntityTopics:
         found = await extents(self.arguments, names)
         return {name: TopicFacts(extent.partitions, extent.end) for name, extent in found.items()}
 
-    async def make(self, names: Collection[str]) -> None:
+    async def make(self, names: Collection[str]) -> str:
         """See TopicKeeper."""
-        await ensure(self.arguments, [topic for topic in plan(self.config, chosen_entities(self.config)) if topic.name in names])
+        wanted = [topic for topic in plan(self.config, chosen_entities(self.config)) if topic.name in names]
+        return "; ".join(await ensure(self.arguments, wanted))
 
 
 @asynccontextmanager

@@ -18,7 +18,7 @@ from connector.source.positions import Position, TopicFacts
 from connector.source.seat import Seat
 from connector.source.topic_facts import lost, passed_over, written
 from connector.wiring import Worker
-from tests.brokers import admin, topic_settings
+from tests.brokers import admin, create_topic, topic_settings
 from tests.source.controlling import answered, ask
 from tests.source.rig import configuration, events_of, eventually, level, truth, working
 from tests.source.test_protocol import resize
@@ -133,6 +133,23 @@ async def test_a_topic_that_is_deleted_while_everything_runs_does_not_come_back_
             await level(worker, pos, ["order"])
         assert dict(truth(pos, "order")) == dict(await events_of(bootstrap, f"{prefix}.orders"))
         assert "compact" == (await topic_settings(bootstrap, f"{prefix}.orders"))["cleanup.policy"]
+
+
+async def test_a_topic_that_somebody_made_again_otherwise_is_not_gone_on_in(bootstrap: str, prefix: str) -> None:
+    """A client of somebody else's made it, to be cleaned up after a week: the resync is rejected, and says what is wrong."""
+    async with Sandbox(SandboxOptions(items=8)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=NAMES, work_partitions=1)
+        async with working(config) as worker:
+            await level(worker, pos, NAMES)
+            async with admin(bootstrap) as client:
+                await client.delete_topics([f"{prefix}.orders"])
+            pos.shop.change("order", 3)
+            await eventually(lambda: state(worker, prefix, "order") == "topic-lost", 40)
+            await create_topic(bootstrap, f"{prefix}.orders", 1, **{"cleanup.policy": "delete"})
+            await ask(bootstrap, prefix, "resync", "order", from_=0)
+            (answer,) = await answered(bootstrap, prefix, "resync", "rejected")
+            assert "cleanup.policy=delete" in answer["reason"]
+            assert "topic-lost" == state(worker, prefix, "order")
 
 
 async def test_a_topic_that_refuses_records_costs_its_own_entity(bootstrap: str, prefix: str) -> None:
