@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from connector.mplus.pages import Item, Undecodable
 from connector.mplus.response import Answer
 
+ITEM_BYTES = 512
+"""What an item takes beside its content: small ones would otherwise be many times larger in memory than what is told of them."""
+
 Arrived = Callable[[int], Awaitable[None]]
 
 
@@ -21,7 +24,7 @@ class Arrivals:
 
         async def came(items: Sequence[Item | Undecodable]) -> None:
             nonlocal so_far
-            so_far += sum(len(item.value if isinstance(item, Item) else item.raw) for item in items)
+            so_far += sum(ITEM_BYTES + len(item.value if isinstance(item, Item) else item.raw) for item in items)
             if self._arrived is not None and so_far > self._told:
                 new, self._told = so_far - self._told, so_far
                 with answer.standing_still():

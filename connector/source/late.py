@@ -19,6 +19,9 @@ from connector.source.silence import Pages
 LOOK_ITEMS = 50
 """Items of a look: most of them are known already."""
 
+LOOK_EVERY_S = 1.0
+"""Between two looks, at least: with a short poll interval they would be most of what the POS is asked."""
+
 MANY = 100
 """Ranges from which on a look is a whole page: else it would not come round in time."""
 
@@ -33,7 +36,7 @@ class Found:
 
 
 class LateLook:
-    """Of one shard: one look for each look at the head."""
+    """Of one shard: at most one look for each look at the head, and one a second."""
 
     def __init__(self, reader: Pages, entity: Entity, clock: Clock, window: Window, page_size: int) -> None:
         self._reader = reader
@@ -50,7 +53,7 @@ class LateLook:
 
     def due(self, position: Position, head: Head) -> bool:
         """Whether to look, at this head."""
-        return bool(position.gaps) and head.asked_at > self._looked_at
+        return bool(position.gaps) and head.asked_at >= self._looked_at + LOOK_EVERY_S
 
     async def look(self, position: Position, head: Head, grow: Callable[[int], Awaitable[None]]) -> Found | None:
         """None where the POS does not show that place now: the gaps there stay open. Raises NotSent, Reject."""

@@ -11,6 +11,7 @@ from aiohttp import web
 from connector.errors import AccessDenied, ConnectorError, Refused, Retry, Unanswered, Unreadable
 from connector.events import CallBegan, CallMade, CallRetried, Event
 from connector.mplus import client as client_module
+from connector.mplus.arrivals import ITEM_BYTES
 from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.document import NotWellFormed, PageError, TooLarge
 from connector.mplus.link import DecoderDied
@@ -273,7 +274,7 @@ async def test_bytes_of_items_are_told_as_they_come_and_only_once() -> None:
     async with scripted(half, xml(PAGE)) as pos, client(pos.url, timeout=0.5) as (speaking, _):
         page = await speaking.page("getOrders", FIELDS, ORDER.page, arrived)
 
-    sizes = [len(item.value) for item in page if isinstance(item, Item)]
+    sizes = [ITEM_BYTES + len(item.value) for item in page if isinstance(item, Item)]
     assert 2 == len(pos.asked)
     assert sizes == told
 
