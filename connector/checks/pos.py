@@ -10,6 +10,7 @@ from connector.mplus.client import PosClient, Retries
 from connector.mplus.offload import InlineDecoder
 from connector.source.entities import Choices, Entity
 from connector.source.reader import Reader
+from connector.source.silence import Pages
 from connector.wiring import access, chosen_entities
 
 PROBE_LIMIT = 20
@@ -62,11 +63,20 @@ async def _probe(client: PosClient, entities: Sequence[Entity], heads: dict[str,
         head = heads.get(entity.head, 0)
         if head <= PROBE_LIMIT:
             continue
-        page = await Reader(client, entity, choices).page(0, PROBE_LIMIT)
-        meaning = limit_meaning(PROBE_LIMIT, [item.marker for item in page if item.marker is not None], head)
-        if meaning:
+        if meaning := await probed(Reader(client, entity, choices), head):
             return meaning
     return ""
+
+
+async def probed(reader: Pages, head: int) -> Literal["records", "window", "fewer", ""]:
+    """What the limit of a page means; `fewer`: the POS shows less than it is asked for. Raises Retry, Reject."""
+    markers = [item.marker for item in await reader.page(0, PROBE_LIMIT) if item.marker is not None]
+    following = max(markers, default=-1) + 1
+    if following < PROBE_LIMIT and len(markers) < PROBE_LIMIT:
+        rest = await reader.page(following, PROBE_LIMIT)
+        if any(item.marker is not None and following <= item.marker < PROBE_LIMIT for item in rest):
+            return "fewer"
+    return limit_meaning(PROBE_LIMIT, markers, head)
 
 
 def limit_meaning(limit: int, markers: Sequence[int], head: int) -> Literal["records", "window", ""]:
@@ -85,5 +95,7 @@ def _limit_finding(name: str, meaning: str) -> Finding:
         return Finding(
             "note", f"{name}: what syncMarkerLimit counts cannot be told yet (too few changes); both readings are handled"
         )
+    if meaning == "fewer":
+        return Finding("ok", f"{name}: the POS gives fewer items than syncMarkerLimit asks for; that is handled")
     what = "records" if meaning == "records" else "a window of sync markers"
     return Finding("ok", f"{name}: syncMarkerLimit counts {what}; both readings are handled")

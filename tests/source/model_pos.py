@@ -1,7 +1,7 @@
 """A POS of a few lines whose changes become visible in any order, on simulated time, and a poller that reads it and may crash."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
@@ -117,7 +117,7 @@ class ModelReader:
 
     async def page(
         self, marker: int, limit: int, arrived: Callable[[int], Awaitable[None]] | None = None
-    ) -> Sequence[Item | Undecodable]:
+    ) -> list[Item | Undecodable]:
         """A page; its bytes are taken as they arrive."""
         page = self._pos.page(marker, limit)
         if arrived is not None:

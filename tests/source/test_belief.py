@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from connector.checks.pos import probed
 from connector.events import CallMade, HeadSeen, HeadUnknown, StateChanged
 from connector.mplus.pages import Item
 from connector.sandbox import Sandbox
@@ -12,7 +13,7 @@ from connector.source.doubt import Confirmation, Doubt, contradiction, highest_o
 from connector.source.gaps import Window
 from connector.source.schedule import State
 from tests.source import rig
-from tests.source.model_pos import RELATION, ModelPos, Reading
+from tests.source.model_pos import RELATION, Limit, ModelPos, ModelReader, Reading
 from tests.source.rig import eventually, only
 
 WINDOW = Window(markers=0)
@@ -195,6 +196,18 @@ async def test_the_same_item_with_other_content_is_a_restore() -> None:
 
     assert State.HEAD_REGRESSED == reading.position.state
     assert "holds something else" in reason(reading)
+
+
+@pytest.mark.parametrize(("limit", "meaning"), [("records", "records"), ("window", "window"), ("capped", "fewer")])
+async def test_check_tells_what_a_limit_means(limit: Limit, meaning: str) -> None:
+    """A POS that gives fewer than it is asked for is no window, though its page is as thin."""
+    pos = ModelPos(limit)
+    for number in range(60):
+        pos.change(f"{number}")
+    for number in range(5, 20) if limit == "window" else range(10):
+        pos.change(f"{number}")  # the first markers show nothing any more
+
+    assert meaning == await probed(ModelReader(pos), pos.head())
 
 
 def test_an_item_that_is_read_otherwise_is_no_other_item() -> None:
