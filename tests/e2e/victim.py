@@ -24,6 +24,7 @@ from connector.mplus.client import PosClient
 from connector.sink import executor
 from connector.sink import lane as command_lane
 from connector.source import lane
+from connector.wiring import source as wired
 
 VARIABLE, SENDING = "E2E_CRASH", "E2E_SENDING"
 COMPLETED = "victim: completed"
@@ -37,7 +38,8 @@ CALLS: Mapping[str, tuple[Any, str]] = {
     "join": (AIOKafkaConsumer, "start"),
     "prove": (AIOKafkaConsumer, "commit"),
     "fence": (AIOKafkaProducer, "start"),
-    "read back": (lane, "read_back"),
+    "read back": (lane, "read_back_all"),
+    "look at topics": (wired.EntityTopics, "facts"),
     "read ledger": (command_lane, "read_back"),
     "begin": (AIOKafkaProducer, "begin_transaction"),
     "send": (AIOKafkaProducer, "send_batch"),
