@@ -88,7 +88,7 @@ class HeadWatch:
             head = await self._parts.heads.newer(self._parts.entity, max(after, self._away_at))
         except (Retry, Reject):
             self.outage()
-            self._parts.standing.head_unknown()
+            self._parts.standing.head_unknown(self._parts.heads.unknown_since)
             raise
         return self._saw(position, head)
 

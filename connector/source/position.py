@@ -69,8 +69,3 @@ def alone(position: int, markers: Sequence[int | None]) -> Advance | Stuck | Non
     if not new:
         return None
     return Advance(highest) if len(new) == 1 and highest > position else Stuck(highest)
-
-
-def backlog(position: int, head: int) -> int:
-    """Sync markers not read yet. A shard that has never read stands at -1, as markers may start at 0."""
-    return max(0, head - max(position, 0))

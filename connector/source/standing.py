@@ -120,10 +120,10 @@ class Standing:
         self._unknown = None
         self._tell(HeadSeen(*self._where, head, position, unread_since))
 
-    def head_unknown(self) -> None:
-        """It did not, or is not believed."""
+    def head_unknown(self, since: float | None = None) -> None:
+        """It did not, since this monotonic time (None: now), or is not believed."""
         if self._unknown is None:
-            self._unknown = self._clock.monotonic()
+            self._unknown = self._clock.monotonic() if since is None else since
             self._tell(HeadUnknown(*self._where, self._unknown))
 
     def read(self, asked: int, items: int, seconds: float) -> None:

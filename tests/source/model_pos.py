@@ -88,6 +88,8 @@ class ModelPos:
 class ModelHeads:
     """Stands for source.heads.Heads: a round per interval of simulated time."""
 
+    unknown_since: float | None = None
+
     def __init__(self, pos: ModelPos) -> None:
         self._pos = pos
         self._next = pos.now

@@ -224,6 +224,18 @@ def test_an_item_that_is_read_otherwise_is_no_other_item() -> None:
     assert contradiction(keeps, anchor, [Item(5, "8", deleted=False, value=b"{}")])
 
 
+async def test_a_head_is_unknown_since_the_look_that_failed_began() -> None:
+    """Not since it was given up, half a minute later."""
+    pos, reading = await a_read_shop()
+    assert reading.poller is not None
+    reading.poller._parts.heads.unknown_since = pos.now - 30
+    pos.down_until = pos.now + 60
+    await reading.poll()
+
+    (told,) = [told for told in reading.told if isinstance(told, HeadUnknown)]
+    assert reading.poller._parts.heads.unknown_since == told.since
+
+
 async def test_a_head_of_before_the_outage_is_not_told_again() -> None:
     """A POS that does not tell its head any more is not shown as running without a backlog, between one failure and the next."""
     async with Sandbox(only("relation", 5)) as pos, rig.reading(pos, "relation") as read:

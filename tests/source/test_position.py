@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.source.position import MAX_LIMIT, Advance, Ask, Stuck, Widen, advance, backlog
+from connector.source.position import MAX_LIMIT, Advance, Ask, Stuck, Widen, advance
 
 
 def ask(position: int, limit: int, head: int) -> Ask:
@@ -55,11 +55,6 @@ def test_unreadable_markers_count_as_items() -> None:
     """An item whose marker cannot be read still fills the page."""
     assert Advance(6) == advance(0, ask(0, 3, 100), [None, 7, 5])
     assert Widen(30) == advance(0, ask(0, 3, 100), [None, None, None])
-
-
-def test_backlog_counts_unread_markers() -> None:
-    """Nothing is negative, and a shard that never read starts at zero."""
-    assert (0, 5, 100) == (backlog(7, 7), backlog(2, 7), backlog(-1, 100))
 
 
 Page = Callable[[Sequence[int], int, int], list[int]]
