@@ -20,6 +20,10 @@ LONGEST = 200
 
 ACCEPTED, DONE, REJECTED, FAILED = "accepted", "done", "rejected", "failed"
 RESYNC, RESUME, REPAIR = "resync", "resume", "repair"
+LOW = (
+    "the POS's head, {head}, lies below what was read, {highest}: within a minute it is known whether it was restored, "
+    "and the entity is head-regressed then; ask again"
+)
 WAITING = "it is paused: it reads when it is resumed"
 
 
@@ -131,12 +135,14 @@ def _resume(position: Position, _request: Request, head: int | None) -> Position
 
 
 def _resync(position: Position, request: Request, head: int | None) -> Position:
-    """To just before the marker. After a restore of the POS all it has now counts as new: another epoch."""
+    """To just before the marker. After a confirmed restore of the POS all it has now counts as new: another epoch."""
     state = State.PAUSED if position.state is State.PAUSED else State.RUNNING
     if head is None:  # a list: what is known is kept by name: what vanished meanwhile is still seen to be gone
         forgotten = dict.fromkeys(position.hashes, "")
         return replace(position, state=state, hashes=forgotten, resync=Resync(request.id, None), topic=None)
-    restored = position.state is State.HEAD_REGRESSED or head < position.highest
+    restored = position.state is State.HEAD_REGRESSED
+    if head < position.highest and not restored:  # one low head proves no restore
+        raise Reject(LOW.format(head=head, highest=position.highest))
     start = 0 if request.start is None and restored else request.start
     if start is None:
         raise Reject("say from which sync marker: only after head-regressed it is 0 by itself")

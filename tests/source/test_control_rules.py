@@ -111,13 +111,19 @@ def test_a_resync_to_where_it_stands_or_beyond_is_done_at_once() -> None:
         changed(RUNNING, request("resync", 122), 120)
 
 
-@pytest.mark.parametrize("before", [replace(RUNNING, state=State.HEAD_REGRESSED), RUNNING])
-def test_a_restored_pos_gets_another_epoch(before: Position) -> None:
-    """Whether the poller noticed it or the head shows it now; up to that head it counts as read again; 0 is the default."""
+def test_a_restored_pos_gets_another_epoch() -> None:
+    """Up to its head it counts as read again; 0 is the default."""
+    before = replace(RUNNING, state=State.HEAD_REGRESSED)
     after = changed(before, request("resync"), 60)
     assert (NEVER_READ, 1, State.RUNNING, Resync("r", 60)) == (after.marker, after.epoch, after.state, after.resync)
-    noticed = replace(before, state=State.HEAD_REGRESSED)
-    assert 1 == changed(noticed, request("resync", 5), 160).epoch
+    assert 1 == changed(before, request("resync", 5), 160).epoch
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED, State.STUCK])
+def test_one_low_head_makes_no_epoch(state: State) -> None:
+    """A POS that has just started tells 0: a resync in that moment would publish all again under ids that nobody knows."""
+    with pytest.raises(Reject, match="within a minute it is known"):
+        changed(replace(RUNNING, state=state), request("resync", 0), 0)
 
 
 def test_a_restore_during_a_resync_is_noticed() -> None:
@@ -125,7 +131,7 @@ def test_a_restore_during_a_resync_is_noticed() -> None:
     position = changed(RUNNING, request("resync", 0), 100)
     assert fell_below(position.highest, 1.0, Head(50, 2.0))
     assert not fell_below(position.highest, 1.0, Head(100, 2.0))
-    assert 1 == changed(position, request("resync", 0), 50).epoch
+    assert 1 == changed(replace(position, state=State.HEAD_REGRESSED), request("resync", 0), 50).epoch
 
 
 def test_a_resync_takes_the_place_of_another() -> None:
