@@ -20,6 +20,9 @@ from connector.source.schedule import State
 from connector.source.seat import Seat
 from connector.source.topic_facts import lost
 
+CONFIRM_S = 1.0
+"""Between two looks at a topic that seems to be lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class LaneParts:
@@ -90,6 +93,9 @@ class Lane:
         """What the topics are; those that are not there, and from which nothing is missing, are made."""
         topics, names = self._parts.topics, {shard.topic for shard in shards}
         facts = await topics.facts(names)
+        if any(lost(shard.topic, shard.entity, positions[shard], facts.get(shard.topic)) for shard in shards):
+            await self._parts.office.clock.sleep(CONFIRM_S)  # only an operator ends it: one answer proves nothing
+            facts = await topics.facts(names)
         missing = [shard for shard in shards if shard.topic not in facts]
         if new := {shard.topic for shard in missing if not lost(shard.topic, shard.entity, positions[shard], None)}:
             await topics.make(new)

@@ -60,6 +60,7 @@ class Poller:
         self._administration = parts.publisher.administration
         self._standing = parts.standing
         self._since = parts.clock.monotonic()
+        self._stuck_at: int | None = None
         self._committing: asyncio.Future[None] | None = None
         watch = WatchParts(entity, reader, parts.heads, parts.standing, parts.clock, parts.lag, parts.confirmation, limit)
         self._watch = HeadWatch(watch, position.marker)
@@ -168,7 +169,9 @@ class Poller:
             return verdict.marker
         if isinstance(verdict, Widen):
             self._size.widened(ask.limit, verdict.limit)
-        if isinstance(verdict, Stuck):
+        if isinstance(verdict, Stuck) and self._stuck_at != verdict.marker:
+            self._stuck_at = verdict.marker  # only an operator ends it: one answer proves nothing
+        elif isinstance(verdict, Stuck):
             await self._stop(
                 State.STUCK, f"more than {ask.limit} items share the sync marker {verdict.marker}: the POS cannot show them all"
             )

@@ -7,10 +7,11 @@ import pytest
 
 from connector.checks.pos import probed
 from connector.events import CallMade, HeadSeen, HeadUnknown, StateChanged
-from connector.mplus.pages import Item
+from connector.mplus.pages import Item, Undecodable
 from connector.sandbox import Sandbox
 from connector.source.doubt import Confirmation, Doubt, contradiction, highest_of
 from connector.source.gaps import Window
+from connector.source.position import MAX_LIMIT
 from connector.source.schedule import State
 from tests.source import rig
 from tests.source.model_pos import RELATION, Limit, ModelPos, ModelReader, Reading
@@ -222,6 +223,30 @@ def test_an_item_that_is_read_otherwise_is_no_other_item() -> None:
     assert contradiction(keeps, anchor, [pictured]) == ""
     assert contradiction(keeps, anchor._replace(hash="0:" + anchor.hash.partition(":")[2][::-1]), [pictured]) == ""
     assert contradiction(keeps, anchor, [Item(5, "8", deleted=False, value=b"{}")])
+
+
+async def test_one_odd_page_of_the_largest_limit_does_not_make_an_entity_stuck() -> None:
+    """As many items on one marker as a page can hold: only an operator ends that, so it is looked at once more."""
+    pos = ModelPos()
+    reading = Reading(pos, WINDOW, MAX_LIMIT)
+    for number in range(20):
+        pos.change(f"{number}")
+    shown, asked = pos.page, list[int]()
+
+    def odd(first: int, most: int) -> list[Item | Undecodable]:
+        asked.append(most)
+        if asked.count(MAX_LIMIT) > 1:
+            return shown(first, most)
+        return [Item(0, f"{number}", deleted=False, value=b"{}") for number in range(most)]
+
+    pos.page = odd  # type: ignore[method-assign]
+    for _ in range(6):
+        if reading.busy:
+            await reading.poll()
+
+    assert 1 < asked.count(MAX_LIMIT)
+    assert [] == states(reading)
+    assert pos.truth() == {name: marker for name, marker, _ in reading.published()}
 
 
 async def test_a_head_is_unknown_since_the_look_that_failed_began() -> None:
