@@ -6,7 +6,8 @@ way. Here a partition's offset is committed once all that was fetched before it 
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any, cast
 
 from faust.transport.drivers import aiokafka as driver
@@ -27,18 +28,59 @@ def _lease(app: Any) -> Lease:
     return found
 
 
+(ConsumerStopped,) = driver.Consumer.consumer_stopped_errors
+"""What Faust knows as its consumer's end."""
+
+
 class ReadingThread(WorkerThread):
-    """One that stands still does not hold up the end of the process."""
+    """One that stands still does not hold up the end of the process, and whoever asks one that has ended is told."""
 
     def __init__(self, service: ServiceThread, **more: Any) -> None:
         super().__init__(service, **more)
         self.daemon = True
+
+    def run(self) -> None:
+        """Cancelled is one of its ways to end: no traceback."""
+        try:
+            with suppress(asyncio.CancelledError):
+                super().run()
+        finally:
+            cast(CommittedThread, self.service).has_ended()
 
 
 class CommittedThread(driver.AIOKafkaConsumerThread):
     """Makes the consumer."""
 
     Worker = ReadingThread
+
+    def __init__(self, *told: Any, **more: Any) -> None:
+        super().__init__(*told, **more)
+        self._asked: set[asyncio.Future[Any]] = set()
+        self._over = False
+
+    async def call_thread(self, fun: Callable[..., Awaitable[Any]], *told: Any, **more: Any) -> Any:
+        """Call it in the thread. Raises ConsumerStopped where the thread ends first: mode would wait for ever."""
+        answer = self.parent_loop.create_future()
+        self._asked.add(answer)
+        answer.add_done_callback(self._asked.discard)
+        try:
+            await self.method_queue.call(answer, fun, *told, **more)
+        except RuntimeError:  # its loop is closed
+            self._over = True
+        if self._over:
+            raise ConsumerStopped
+        return await answer
+
+    def has_ended(self) -> None:
+        """To be called in the thread, as its last."""
+        with suppress(RuntimeError):  # the program is over
+            self.parent_loop.call_soon_threadsafe(self._refuse_all)
+
+    def _refuse_all(self) -> None:
+        self._over = True
+        for answer in self._asked:
+            if not answer.done():
+                answer.set_exception(ConsumerStopped())
 
     async def ended(self, within: float) -> None:
         """Wait for the thread's end, so many seconds: it reports to the loop that starts it, and must not outlive that."""
@@ -164,7 +206,8 @@ class CarefulConsumer(driver.Consumer):
         return iter(list(self.accounts))
 
     def _new_offset(self, tp: TP) -> int | None:
-        return self.following(tp)
+        """Nothing is committed in partitions that may be another worker's: aiokafka would wait for a group that left it behind."""
+        return self.following(tp) if _lease(self.app).valid else None
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Hand out what is fetched. Faust's own way costs more than all that is done with a record: two tasks for each."""

@@ -56,6 +56,7 @@ async def test_an_idle_worker_that_wakes_goes_on(bootstrap: str, prefix: str, tm
         await frozen.up_to_date(SETTLE)
         frozen.signal(signal.SIGSTOP)
         heir = ViewsProcess(told, tmp_path / "heir")
+        await heir.up_to_date(SETTLE)  # by then what the broker held back for the frozen one's fetch was answered: with nothing
         await fill(told, (made for number in range(FIRST) for made in complete(number)))
         await heir.up_to_date(SETTLE)
         frozen.signal(signal.SIGCONT)
