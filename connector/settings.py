@@ -192,7 +192,7 @@ class Connector(Section):
         2, description="most requests per second of an `audit`, and of a worker that looks for what is said to be gone"
     )
     bytes_in_flight: Annotated[int, Field(ge=1 << 20)] = Field(
-        24 << 20, description="bytes of encoded events read ahead per worker, and as many of order commands"
+        12 << 20, description="bytes of encoded events read ahead per worker, and as many of order commands"
     )
     max_event_bytes: Annotated[int, Field(ge=64 << 10, le=512 << 20)] = Field(
         8 << 20, description="largest event; larger items become dead letters"

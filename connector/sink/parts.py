@@ -11,7 +11,7 @@ from connector.sink.outbox import Limits
 from connector.sink.publishing import Topics
 from connector.sink.window import Window
 
-WINDOW_BYTES = 24 << 20
+WINDOW_BYTES = 12 << 20
 """Bytes of commands in hand in a worker, where nobody says otherwise."""
 
 
