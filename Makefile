@@ -7,7 +7,7 @@ demo: .venv/.ready
 	@$(BIN)/python -m connector.demo
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder    # brokers and sessions are waited for: two files at once
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder    # brokers and sessions are waited for: three files at once on two cores
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

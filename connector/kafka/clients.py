@@ -109,9 +109,17 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
     async def _metadata_update(self, cluster: Any, topics: Collection[str] | None) -> Any:
         return await (self._see_all if topics is None else self._see)(cluster, topics)
 
+    async def close(self) -> None:
+        """Also what is being opened meanwhile is closed."""
+        self.__dict__["_ended"] = True
+        await super().close()
+
     async def _get_conn(self, node_id: Any, **how: Any) -> Any:
         with self._remembering():
-            return await self._connection(node_id, **how)
+            connection = await self._connection(node_id, **how)
+        if connection is not None and "_ended" in self.__dict__:
+            connection.close()
+        return connection
 
     @contextmanager
     def _remembering(self) -> Iterator[None]:

@@ -206,7 +206,7 @@ class CarefulConsumer(driver.Consumer):
         return iter(list(self.accounts))
 
     def _new_offset(self, tp: TP) -> int | None:
-        """Nothing is committed in partitions that may be another worker's: aiokafka would wait for a group that left it behind."""
+        """None where another worker may have the partition: aiokafka would wait for a group that left this one behind."""
         return self.following(tp) if _lease(self.app).valid else None
 
     async def _drain_messages(self, fetcher: Any) -> None:

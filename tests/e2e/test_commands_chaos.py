@@ -32,8 +32,8 @@ SHARES, AT_LEAST = ((PLANS, 246), (OF_AN_OLD_SHOP, 77)), 2000
 PER_SECOND = 25.0
 DEADLINE, PATIENCE, STILL_TO_LEAVE = 2.0, 3.0, 1.0
 """Seconds: the answer deadline; how long a worker waits for an answer; how long a dead worker's call may still leave."""
-ODDS = Odds(
-    change=0.15, look=0.03, late=0.01, work_s=0.95 * DEADLINE, hold_s=PATIENCE + 0.5 * DEADLINE, patience_s=0.9 * PATIENCE
+ODDS = Odds(  # patience: a busy machine may need the rest for a call's way to the box and back
+    change=0.15, look=0.03, late=0.01, work_s=0.95 * DEADLINE, hold_s=PATIENCE + 0.5 * DEADLINE, patience_s=0.6 * PATIENCE
 )
 AT_ONCE, KILLS, LIVES = 2, 6, (4.0, 8.0)
 """Workers, how many are killed, and after how many seconds each."""
