@@ -5,7 +5,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import Any
 
-from connector.config import Config, Connector
+from connector.config.load import Config, Connector
 from connector.kafka.topics import Topic
 from connector.source.entities import Entity
 

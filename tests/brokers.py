@@ -9,7 +9,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import for_code
 
-from connector.kafka.fetching import Consumer
+from connector.kafka.reading.consumer import Consumer
 
 MAX_FETCH = 32 << 20
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.jars import fetched_jars, java
-from connector.demo.kafka import Broker, KafkaUnavailable, start_kafka
+from connector.local_kafka.jvm import fetched_jars, java
+from connector.local_kafka.start import Broker, KafkaUnavailable, start_kafka
 
 SETTINGS = ("MPLUS_", "KAFKA_", "CONNECTOR_")
 KEPT = {"MPLUS_WSDL"}

@@ -8,39 +8,51 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "connector"
-FOUNDATION = {"errors", "events", "clock", "config", "settings", "backoff"}
+FOUNDATION = {"errors", "events", "clock", "config", "backoff"}
 """What any part may know; `config` only holds values."""
 
 ALLOWED: Mapping[str, set[str]] = {
     "errors": set(),
-    "events": set(),
+    "events": {"events"},
     "clock": set(),
     "backoff": set(),
-    "config": {"config_file", "settings", "errors"},
-    "settings": set(),
+    "config": {"config", "errors"},
+    "schemas": set(),
     "tracing": set(),
-    "config_file": {"errors"},
-    "mplus": {"mplus", "errors", "tracing", "events"},
+    "mplus": {"mplus", "schemas", "errors", "tracing", "events"},
     "kafka": {"kafka", "errors", "events", "config", "clock", "backoff"},
+    "messages": {"messages", "schemas", "mplus", "kafka"},
     "source": {"source", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff"},
-    "sink": {"sink", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff"},
+    "sink": {"sink", "messages", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff"},
     "ops": {"ops", "errors", "tracing", "events", "clock"},
     "topics": {"config", "kafka", "source"},
     "sandbox": {"sandbox"},
-    "wiring": {"wiring", "dashboard", "views", "mplus", "kafka", "source", "sink", "ops", "topics", "tracing", *FOUNDATION},
+    "wiring": {
+        "wiring",
+        "messages",
+        "dashboard",
+        "views",
+        "mplus",
+        "kafka",
+        "source",
+        "sink",
+        "ops",
+        "topics",
+        "tracing",
+        *FOUNDATION,
+    },
     "views": {"views", "source", "kafka", "ops", "errors", "events", "clock"},
-    "dashboard": {"dashboard", "client", "kafka", "source", "topics", *FOUNDATION},
-    "fleet": {"kafka", "source", "topics", *FOUNDATION},
-    "checks": {"checks", "fleet", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
-    "client": {"client", "kafka", "errors", "tracing", "config"},
-    "audit": {"audit", "client", "mplus", "kafka", "source", "topics", *FOUNDATION},
+    "dashboard": {"dashboard", "admin", "client", "kafka", "source", "topics", *FOUNDATION},
+    "admin": {"admin", "client", "wiring", "mplus", "kafka", "source", "topics", *FOUNDATION},
+    "client": {"client", "kafka", "errors", "tracing"},
+    "audit": {"audit", "admin", "schemas", "mplus", "kafka", "source", "topics", *FOUNDATION},
     "cli": {
         "cli",
         "views",
         "audit",
-        "checks",
+        "admin",
         "client",
-        "fleet",
+        "messages",
         "wiring",
         "ops",
         "source",
@@ -50,30 +62,31 @@ ALLOWED: Mapping[str, set[str]] = {
         "sandbox",
         *FOUNDATION,
     },
-    "demo": {"demo", "client", "sandbox", "source", "kafka", "ops", *FOUNDATION},
+    "local_kafka": {"local_kafka", "errors"},
+    "demo": {"demo", "local_kafka", "client", "sandbox", "source", "kafka", "ops", *FOUNDATION},
     "__main__": {"cli"},
 }
 """Part → the parts that it may import. A part is a folder, or a file beside them."""
 
 PURE = (
-    "source.position",
+    "source.reading.paging",
     "source.schedule",
     "source.bundles",
     "source.positions",
     "source.control",
     "source.entities",
-    "source.narrowing",
+    "source.reading.narrowing",
     "source.wanted",
     "source.gaps",
     "source.doubt",
-    "source.moving",
-    "source.page_size",
-    "source.portion",
+    "source.reading.moving",
+    "source.reading.page_size",
+    "source.reading.portion",
     "source.topic_facts",
-    "mplus.careful",
-    "mplus.splitting",
-    "mplus.characters",
-    "mplus.broken",
+    "mplus.responses.careful",
+    "mplus.responses.splitting",
+    "mplus.responses.characters",
+    "mplus.responses.broken",
     "ops.rows",
     "ops.calls",
     "ops.wording",
@@ -93,36 +106,36 @@ PURE = (
     "sink.commands.cancel_order",
     "sink.commands.table",
     "sink.decisions",
-    "sink.replies",
+    "sink.pos.replies",
     "sink.blame",
     "sink.redrive",
     "sink.preconditions",
-    "sink.intake",
-    "sink.strict",
-    "sink.wording",
-    "sink.orders",
+    "messages.command",
+    "messages.strict_json",
+    "messages.schema_errors",
+    "sink.pos.orders",
     "sink.results",
-    "sink.progress",
-    "sink.ledger",
-    "sink.publishing",
+    "sink.intake.offsets",
+    "sink.ledger.ledger",
+    "sink.records",
     "mplus.encode",
-    "mplus.answers",
-    "views.account",
-    "views.arrivals",
+    "mplus.responses.answers",
+    "views.offsets",
+    "views.records",
     "views.facts",
-    "views.journey",
-    "views.steps",
+    "views.fold",
+    "views.projection",
     "views.windows",
     "views.batches",
-    "dashboard.shown",
-    "dashboard.statuses",
-    "dashboard.outcomes",
-    "dashboard.advice",
-    "dashboard.windows",
-    "dashboard.journeys",
+    "dashboard.parts",
+    "dashboard.folds.statuses",
+    "dashboard.folds.outcomes",
+    "dashboard.folds.advice",
+    "dashboard.folds.windows",
+    "dashboard.folds.journeys",
     "backoff",
     "kafka.records",
-    "mplus.soap",
+    "mplus.request",
     "mplus.operations",
 )
 NOT_PURE = {"asyncio", "aiokafka", "httpx", "aiohttp", "time", "random", "socket", "ssl", "subprocess", "logging"}
@@ -134,15 +147,13 @@ HTTP_CLIENTS = {"mplus.transport", "mplus.response", "mplus.proxies", "mplus.fau
 
 KAFKA_CLIENTS = {
     "audit.topic",
-    "client.controls",
-    "client.following",
-    "client.reading",
+    "admin.control",
     "client.results",
-    "client.seeking",
+    "admin.seek",
 }
 """Beside the folder kafka/."""
 
-TABLES: set[str] = {"events"}
+TABLES: set[str] = {"events.base"}
 """Files longer than the budget because they are tables."""
 
 LONGEST_FUNCTION, LONGEST_FILE, DEEPEST, MOST_ARGUMENTS = 40, 250, 3, 5
@@ -237,8 +248,9 @@ def test_imports_go_one_way(name: str) -> None:
 
 def test_nobody_imports_a_part_through_the_back_door() -> None:
     """The decoder's child, which starts anew for each worker, loads nothing of the connector but decoding."""
-    assert {"mplus"} == {part(module) for module in reachable("mplus.child")}
-    assert not {part(name) for module in reachable("mplus.child") for name in outside(module)} & {"asyncio", "httpx", "pydantic"}
+    assert {"mplus", "schemas"} == {part(module) for module in reachable("mplus.responses.worker")}
+    loaded = {part(name) for module in reachable("mplus.responses.worker") for name in outside(module)}
+    assert not loaded & {"asyncio", "httpx", "pydantic"}
 
 
 def test_no_import_cycles() -> None:

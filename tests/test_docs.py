@@ -18,18 +18,18 @@ from pydantic.fields import FieldInfo
 
 from connector.cli.main import application
 from connector.clock import Clock
-from connector.config import Administration, Config, Kafka, load
-from connector.config import Connector as ConnectorSettings
-from connector.events import ShardStarted
+from connector.config.load import Administration, Config, Kafka, load
+from connector.config.load import Connector as ConnectorSettings
+from connector.events.base import ShardStarted
 from connector.kafka.records import CloudEvents, dead_letter_headers
-from connector.ops.board import Board
+from connector.messages.command import COMMANDS
 from connector.ops.metrics import Metrics
 from connector.ops.series import COUNTERS, GAUGES, HISTOGRAMS
+from connector.ops.status import Board
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.intake import COMMANDS
-from connector.sink.ledger import Done, Intent
-from connector.sink.ledger import encode as encode_entry
-from connector.sink.publishing import LEFT_OUT
+from connector.sink.ledger.ledger import Done, Intent
+from connector.sink.ledger.ledger import encode as encode_entry
+from connector.sink.records import LEFT_OUT
 from connector.source.entities import ENTITIES, Entity
 from connector.source.positions import Deployment, Position
 from connector.source.schedule import State
@@ -71,7 +71,7 @@ def table_row(text: str, first: str) -> str:
 
 
 def setting_rows() -> Iterator[str]:
-    """The rows of the settings' table, as the models in connector/config.py have them."""
+    """The rows of the settings' table, as the models in connector/config/load.py have them."""
     for section, place in SECTIONS:
         for name, field in section.model_fields.items():
             variable = f"{section.model_config.get('env_prefix')}{name.upper()}"

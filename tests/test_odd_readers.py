@@ -9,21 +9,21 @@ import orjson
 import pytest
 from rich.console import Console
 
+from connector.admin.control import _told
+from connector.admin.dead_letters import Letter, _letter
+from connector.admin.seek import _marker
+from connector.admin.status import _row
 from connector.audit.topic import TopicReading
 from connector.audit.versions import Versions
 from connector.cli import tail
-from connector.cli.letter_text import row as letter_row
+from connector.cli.letters.text import row as letter_row
 from connector.cli.tables import shards_table
-from connector.client.brokers import Brokers
-from connector.client.controls import _told
-from connector.client.letters import Letter, _letter
-from connector.client.seeking import _marker
 from connector.errors import Fatal
-from connector.fleet import _row
-from connector.kafka.batches import readable
+from connector.kafka.cluster import Brokers
+from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place
-from connector.sink.intake import Command, Invalid, read
-from connector.sink.publishing import Message
+from connector.messages.command import Command, Invalid, read
+from connector.sink.records import Message
 from connector.source import control
 from connector.source.entities import ENTITIES
 from connector.source.positions import Applied, Deployment

@@ -6,10 +6,10 @@ The newest operation that the POS knows is asked, and tried anew for each audit,
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, TypeVar
 
+from connector import schemas as schema
 from connector.audit.raw import ANY, NotAPageError, Part, Path, RawItem, Shape, items
 from connector.clock import Clock
 from connector.errors import Refused, Reject, Retry, UnknownOperation, Unreadable
-from connector.mplus import schema
 from connector.mplus.client import PosClient
 from connector.mplus.operations import OPERATIONS
 from connector.source.entities import Choices, Entity, Reading

@@ -12,10 +12,10 @@ from connector.audit.source import UNNAMED, Source, Suspect
 from connector.audit.topic import Letters, TopicReading
 from connector.audit.verdict import Finding, Kind, Reach, judge
 from connector.audit.versions import NONE, Target, Versions
-from connector.client.brokers import Brokers
 from connector.clock import Clock
 from connector.errors import Reject
-from connector.kafka.reading import read_back
+from connector.kafka.cluster import Brokers
+from connector.kafka.reading.readers import read_back
 from connector.kafka.records import Place
 from connector.source.entities import Entity
 from connector.source.positions import Deployment

@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+from connector.admin.control import News, Wish, asked
 from connector.audit.verdict import Finding, Kind
-from connector.client.brokers import Brokers
-from connector.client.controls import News, Wish, asked
 from connector.errors import ConnectorError, Reject, Unanswered
+from connector.kafka.cluster import Brokers
 from connector.source.wanted import MOST_GONE, MOST_ITEMS, Named
 
 ACCEPTED_WITHIN = 60.0

@@ -16,12 +16,12 @@ from connector.audit.source import ListSource, MarkedSource, Source, SourceParts
 from connector.audit.verdict import Finding
 from connector.audit.versions import Versions
 from connector.audit.walk import other_limit
-from connector.client.brokers import Brokers
-from connector.client.producing import Producing
 from connector.clock import Clock
-from connector.config import Config
+from connector.config.load import Config
 from connector.errors import ConnectorError
+from connector.kafka.cluster import Brokers
 from connector.kafka.connection import client_arguments
+from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, shard_partition
 from connector.mplus.client import PosClient
 from connector.source.entities import Choices, Entity

@@ -12,8 +12,8 @@ from connector.audit.asking import shape_of
 from connector.audit.raw import item
 from connector.audit.versions import NONE, UNKNOWN, Versions
 from connector.audit.walk import Tell
-from connector.client.brokers import Brokers
-from connector.client.reading import committed, extent
+from connector.kafka.cluster import Brokers
+from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import header, header_text, number, partition_of
 from connector.source.entities import Entity
 from connector.source.wanted import LONGEST_IDENTITY

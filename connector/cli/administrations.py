@@ -1,6 +1,6 @@
 """Which of the configured administrations a verb is for."""
 
-from connector.config import Administration, Config
+from connector.config.load import Administration, Config
 from connector.errors import Misconfigured
 
 

@@ -16,14 +16,14 @@ from connector.audit.verdict import Finding
 from connector.cli.administrations import chosen
 from connector.cli.control import somebody
 from connector.cli.options import ConfigFile, Json
-from connector.cli.order_options import AdministrationName
+from connector.cli.orders.options import AdministrationName
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
 from connector.clock import Clock
-from connector.config import load
+from connector.config.load import load
 from connector.errors import Reject, Unanswered
 from connector.mplus.client import PosClient
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 from connector.source.entities import Entity, named
 from connector.wiring import access
 

@@ -4,10 +4,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from connector.checks import Finding, everything
+from connector.admin.check import Finding, everything
 from connector.cli.options import ConfigFile, Json
 from connector.cli.signals import until_signalled
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.ops import log
 from connector.source.entities import named
 

@@ -13,18 +13,18 @@ from typing import Annotated, Any
 import orjson
 import typer
 
+from connector.admin.control import News, Wish, asked
+from connector.admin.status import rows
 from connector.cli.administrations import chosen
 from connector.cli.options import ConfigFile, Json
-from connector.cli.order_options import AdministrationName, Timeout
+from connector.cli.orders.options import AdministrationName, Timeout
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
-from connector.client.brokers import Brokers
-from connector.client.controls import News, Wish, asked
-from connector.client.reading import extent
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.errors import ConnectorError, Unanswered
-from connector.fleet import rows
+from connector.kafka.cluster import Brokers
 from connector.kafka.connection import client_arguments
+from connector.kafka.reading.topic_readers import extent
 from connector.source.entities import Entity, named
 
 EntityName = Annotated[str, typer.Argument(metavar="ENTITY", help="For instance order, or orders.")]

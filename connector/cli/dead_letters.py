@@ -12,18 +12,18 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connector.cli import redrive_plan
+from connector.admin.dead_letters import SINK_STAGES, DeadLetters, Letter, in_order
+from connector.admin.redriving import INTENT
 from connector.cli.administrations import chosen
-from connector.cli.letter_intent import intended
-from connector.cli.letter_text import body, row, words
+from connector.cli.letters import plan as redrive_plan
+from connector.cli.letters.intent import intended
+from connector.cli.letters.text import body, row, words
 from connector.cli.options import ConfigFile, Json
-from connector.cli.order_options import AdministrationName
+from connector.cli.orders.options import AdministrationName
 from connector.cli.output import WIDE
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
-from connector.client.letters import SINK_STAGES, DeadLetters, Letter, in_order
-from connector.client.redriving import INTENT
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.errors import Misconfigured, Reject
 from connector.kafka.connection import client_arguments
 

@@ -4,12 +4,12 @@ from typing import Annotated
 
 import typer
 
-from connector.cli import order_options as options
 from connector.cli.options import ConfigFile, Json
-from connector.cli.order_drafts import delivery_line, number, order_line, payment
-from connector.cli.order_options import Common, Flag
-from connector.cli.order_reads import find, get
-from connector.cli.order_sending import send
+from connector.cli.orders import options
+from connector.cli.orders.drafts import delivery_line, number, order_line, payment
+from connector.cli.orders.options import Common, Flag
+from connector.cli.orders.reads import find, get
+from connector.cli.orders.sending import send
 
 TIMEOUT = 60.0
 

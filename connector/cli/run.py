@@ -11,10 +11,10 @@ from rich.live import Live
 from connector.cli.options import ConfigFile
 from connector.cli.signals import until_signalled
 from connector.cli.tables import commands_table, shards_report
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.errors import Misconfigured
 from connector.ops import log
-from connector.ops.board import Board
+from connector.ops.status import Board
 from connector.ops.stream import log_stream
 from connector.wiring import ROLES, Worker
 from connector.wiring import run as run_worker

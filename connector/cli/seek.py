@@ -6,14 +6,14 @@ from typing import Annotated
 import orjson
 import typer
 
+from connector.admin import seek as seeking
 from connector.cli.administrations import chosen
 from connector.cli.control import EntityName
 from connector.cli.options import ConfigFile, Json
-from connector.cli.order_options import AdministrationName
+from connector.cli.orders.options import AdministrationName
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
-from connector.client import seeking
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.kafka.connection import client_arguments
 from connector.source.entities import named
 

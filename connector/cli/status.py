@@ -11,12 +11,12 @@ import typer
 from rich.console import Console
 from rich.live import Live
 
+from connector.admin.status import rows
 from connector.cli.options import ConfigFile, Json
 from connector.cli.output import put, put_table
 from connector.cli.signals import until_signalled
 from connector.cli.tables import shards_report
-from connector.config import Config, load
-from connector.fleet import rows
+from connector.config.load import Config, load
 from connector.source.entities import named
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]

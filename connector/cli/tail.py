@@ -6,12 +6,12 @@ import orjson
 import typer
 from rich.console import Console
 
-from connector.cli.letter_text import words
+from connector.cli.letters.text import words
 from connector.cli.options import ConfigFile, Json
 from connector.cli.signals import until_signalled
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.kafka.connection import client_arguments, reaching
-from connector.kafka.reading import follow
+from connector.kafka.reading.readers import follow
 from connector.kafka.records import header, header_text, number
 from connector.source.entities import named
 

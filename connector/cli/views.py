@@ -10,10 +10,10 @@ import typer
 from connector.cli.options import ConfigFile
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.ops import log
 from connector.ops.stream import log_stream
-from connector.views.standing import Standing
+from connector.views.progress import Standing
 from connector.wiring.views import forget, run_views
 
 

@@ -5,13 +5,13 @@ from typing import Any
 
 from connector.backoff import backoff
 from connector.clock import Clock
-from connector.dashboard.board import Topics
-from connector.dashboard.cluster import Cluster
-from connector.dashboard.shown import Shown
+from connector.dashboard.brokers import Cluster
+from connector.dashboard.parts import Shown
+from connector.dashboard.read_model import Topics
 from connector.errors import Fatal, Retry
-from connector.kafka.following import Follower, following
+from connector.kafka.reading.followers import Follower, following
+from connector.kafka.reading.starts import since
 from connector.kafka.records import Place
-from connector.kafka.starts import since
 
 Take = Callable[[Any], None]
 """What takes a record of aiokafka's in."""

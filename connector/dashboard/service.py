@@ -8,14 +8,14 @@ from typing import Any
 from aiohttp import web
 
 from connector.clock import Clock
-from connector.config import Config
-from connector.dashboard.board import KINDS, Board
-from connector.dashboard.cluster import Cluster
+from connector.config.load import Config
+from connector.dashboard.brokers import Cluster
 from connector.dashboard.feed import Feed
-from connector.dashboard.finding import Finder
-from connector.dashboard.serving import routes
-from connector.dashboard.shown import Shown
-from connector.dashboard.stream import Stream
+from connector.dashboard.lookup import Finder
+from connector.dashboard.parts import Shown
+from connector.dashboard.read_model import KINDS, Board
+from connector.dashboard.web.routes import routes
+from connector.dashboard.web.sse import Stream
 from connector.source.entities import named
 
 STALE = 7.0

@@ -9,9 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from connector.demo.kafka import start_kafka
 from connector.demo.shop import show
 from connector.errors import ConnectorError
+from connector.local_kafka.start import start_kafka
 from connector.ops.log import hush
 
 

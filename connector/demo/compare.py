@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from connector.kafka.reading import committed
+from connector.kafka.reading.readers import committed
 from connector.source.entities import Entity
 
 Arguments = Mapping[str, Any]

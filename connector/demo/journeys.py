@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 
 from connector.demo.compare import Arguments
-from connector.kafka.reading import follow
+from connector.kafka.reading.readers import follow
 
 
 class Journeys:

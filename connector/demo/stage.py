@@ -12,7 +12,7 @@ from random import Random
 from rich.console import Console
 
 from connector.client import OrderCommands
-from connector.config import Connector, Kafka
+from connector.config.load import Connector, Kafka
 from connector.demo.compare import Arguments
 from connector.demo.journeys import Journeys
 from connector.demo.orders import astray, order_of, state_of
@@ -21,8 +21,8 @@ from connector.demo.webshop import Webshop
 from connector.demo.worker import Worker, started
 from connector.kafka.connection import client_arguments, reaching
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.outcomes import order_by_ext_id
-from connector.sandbox.wares import articles_of, ware
+from connector.sandbox.order_operations.outcomes import order_by_ext_id
+from connector.sandbox.shop.wares import articles_of, ware
 from connector.source.entities import ENTITIES
 
 ITEMS, CHANGES_PER_SECOND, PRODUCTS = 200, 20.0, 40

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx
 
-from connector.demo.jars import LEASH
 from connector.errors import Fatal
+from connector.local_kafka.jvm import LEASH
 
 PATIENCE = 60.0
 """Seconds that it gets to start, and to stop."""

@@ -10,7 +10,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 from connector.errors import Fatal
 from connector.kafka.clients import administering
 from connector.kafka.groups import move
-from connector.kafka.reading import DEADLINE
+from connector.kafka.reading.readers import DEADLINE
 from connector.kafka.topics import existing
 
 

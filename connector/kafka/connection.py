@@ -24,7 +24,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
-from connector.config import Kafka
+from connector.config.load import Kafka
 from connector.errors import Fatal, Fenced, Reject, Retry, TransactionLost
 from connector.kafka.clients import Client
 

@@ -6,8 +6,8 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from connector.kafka.connection import begin, close, unattended
-from connector.kafka.fetching import Consumer
-from connector.kafka.reading import DEADLINE, PATIENCE
+from connector.kafka.reading.consumer import Consumer
+from connector.kafka.reading.readers import DEADLINE, PATIENCE
 
 
 async def move(arguments: Mapping[str, Any], group: str, places: Mapping[TopicPartition, int]) -> None:

@@ -19,9 +19,9 @@ from aiokafka.errors import KafkaError
 
 from connector.backoff import backoff
 from connector.errors import Fatal, Fenced, Retry
-from connector.events import Listener, PartitionFailed, PartitionLost, PartitionsAssigned, Rejoining
+from connector.events.base import Listener, PartitionFailed, PartitionLost, PartitionsAssigned, Rejoining
 from connector.kafka.connection import close, only_we_cancel
-from connector.kafka.fetching import Consumer
+from connector.kafka.reading.consumer import Consumer
 from connector.kafka.records import Place
 from connector.kafka.walls import in_a_line, spreads
 

@@ -8,7 +8,7 @@ from aiokafka.errors import for_code
 
 from connector.kafka.clients import Admin, administering
 from connector.kafka.creating import DESCRIBED_MAX, Topic, create
-from connector.kafka.extents import Extent, extents
+from connector.kafka.reading.extents import Extent, extents
 
 __all__ = ["Extent", "Topic", "ensure", "existing", "extents", "judge", "problems"]
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from connector.clock import Clock
 from connector.errors import TransactionLost
-from connector.events import Listener, TransactionEnded
+from connector.events.base import Listener, TransactionEnded
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import FencedProducer
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from connector.mplus.pages import Item, Undecodable
 from connector.mplus.response import Answer
+from connector.mplus.responses.pages import Item, Undecodable
 
 ITEM_BYTES = 512
 """What an item takes beside its content: small ones would otherwise be many times larger in memory than what is told of them."""

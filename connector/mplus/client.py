@@ -17,16 +17,16 @@ from aiolimiter import AsyncLimiter
 
 from connector import tracing
 from connector.errors import ConnectorError, Refused, Retry, Unreadable
-from connector.events import CallBegan, CallMade, CallRetried, Event, Listener, PageDecoded
-from connector.mplus.answers import OrderAnswer, read_answer
+from connector.events.base import CallBegan, CallMade, CallRetried, Event, Listener, PageDecoded
 from connector.mplus.arrivals import Arrivals, Arrived
 from connector.mplus.faults import translated, unreadable
-from connector.mplus.offload import Decoder
 from connector.mplus.operations import OPERATIONS
-from connector.mplus.pages import Item, PageSpec, Undecodable, read_numbers
+from connector.mplus.request import Fields, request
 from connector.mplus.resolver import Resolver
 from connector.mplus.response import Answer
-from connector.mplus.soap import Fields, request
+from connector.mplus.responses.answers import OrderAnswer, read_answer
+from connector.mplus.responses.pages import Item, PageSpec, Undecodable, read_numbers
+from connector.mplus.responses.process import Decoder
 from connector.mplus.statuses import ORDER_BYTES_MAX, answer_of_the_pos, refuse_failures, refuse_fault, take_any
 from connector.mplus.transport import ORDERS, READING, Access, Transport
 

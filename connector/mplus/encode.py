@@ -9,9 +9,9 @@ from datetime import date, datetime
 from functools import cache, lru_cache
 from typing import Any, TypeAlias
 
-from connector.mplus import schema as schemas
-from connector.mplus.soap import Fields, Value
-from connector.mplus.values import DAY_PARTS, MOMENT_PARTS, InvalidValue, shop_zone, shown
+from connector import schemas
+from connector.mplus.request import Fields, Value
+from connector.mplus.responses.values import DAY_PARTS, MOMENT_PARTS, InvalidValue, shop_zone, shown
 
 ENVELOPE = frozenset({"commandId", "command", "expiresAt", "extOrderId"})
 REMEMBERED = 4096

@@ -12,9 +12,9 @@ import aiohttp
 import httpx
 
 from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation, Unreadable
-from connector.mplus.document import NotWellFormed, PageError, TooLarge
-from connector.mplus.envelope import FaultError
-from connector.mplus.link import DecoderDied
+from connector.mplus.responses.document import NotWellFormed, PageError, TooLarge
+from connector.mplus.responses.envelope import FaultError
+from connector.mplus.responses.pipe import DecoderDied
 
 MISSING = (
     r"(?:the\s+)?(?:(?:method|operation|function)\s+)?{name}:?\s+(?:is\s+|was\s+)?not\s+(?:implemented|recogni[sz]ed|known|supported|found)\b",

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 
 import httpx
 
-from connector.mplus.document import TooLarge
+from connector.mplus.responses.document import TooLarge
 
 TELLS_ITS_ENCODING = re.compile(rb"<\?xml[^>]*\sencoding|\xef\xbb\xbf|\xff\xfe|\xfe\xff|.?\0", re.DOTALL)
 """A document that says by itself how it is encoded: by its declaration, a byte order mark, or zero bytes."""

@@ -1,12 +1,12 @@
 """What an HTTP answer is: to a call that reads its status decides first, to one that changes something its body alone."""
 
 from connector.errors import AccessDenied, Refused, Retry, Unanswered
-from connector.mplus.answers import OrderAnswer, read_answer
-from connector.mplus.document import PageError
-from connector.mplus.envelope import FaultError, read_fault
 from connector.mplus.faults import DENIED, retry_after
 from connector.mplus.operations import OPERATIONS
 from connector.mplus.response import Answer
+from connector.mplus.responses.answers import OrderAnswer, read_answer
+from connector.mplus.responses.document import PageError
+from connector.mplus.responses.envelope import FaultError, read_fault
 
 FAULT_BYTES_MAX = 1 << 20
 

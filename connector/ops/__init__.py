@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Sequence
 
-from connector.events import Event, Listener, ListenerFailed
+from connector.events.base import Event, Listener, ListenerFailed
 from connector.ops.wording import in_a_line
 
 

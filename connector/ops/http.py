@@ -9,8 +9,8 @@ from aiohttp import web
 from prometheus_client import exposition
 
 from connector.errors import Fatal
-from connector.ops.board import Board
 from connector.ops.metrics import Metrics
+from connector.ops.status import Board
 
 Readiness = Callable[[], list[str]]
 """Reasons why the worker is not ready; none when it is."""

@@ -9,7 +9,7 @@ from typing import Any
 import stamina.instrumentation
 import structlog
 
-from connector.events import (
+from connector.events.base import (
     CallRetried,
     CommandEnded,
     CommandsHeldBack,

@@ -7,7 +7,7 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-from connector.events import (
+from connector.events.base import (
     CallMade,
     CommandEnded,
     CommandsHeldBack,
@@ -22,7 +22,6 @@ from connector.events import (
     TransactionEnded,
 )
 from connector.ops import Watch
-from connector.ops.board import Board
 from connector.ops.orders import COMMANDS
 from connector.ops.series import (
     BEGUN_OF_A_SHARD,
@@ -42,6 +41,7 @@ from connector.ops.series import (
     SECONDS,
     SHOWN,
 )
+from connector.ops.status import Board
 from connector.ops.stream import log_stream
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 
-from connector.events import CommandDropped, CommandEnded, CommandTaken, CommandWaits, Event
+from connector.events.base import CommandDropped, CommandEnded, CommandTaken, CommandWaits, Event
 
 COMMANDS = ".order-commands"
 """How the topic of an administration's order commands ends."""

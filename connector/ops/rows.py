@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.events import DeadLettered, HeadSeen, HeadUnknown, PageCommitted, ShardEvent, StateChanged
+from connector.events.base import DeadLettered, HeadSeen, HeadUnknown, PageCommitted, ShardEvent, StateChanged
 
 RATE_OVER = 30.0
 """Seconds over which the rate is an average."""

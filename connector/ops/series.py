@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from connector.events import (
+from connector.events.base import (
     CallRetried,
     CommandsLost,
     CommandTaken,

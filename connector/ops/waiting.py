@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from connector.events import CommandWaits, Event
+from connector.events.base import CommandWaits, Event
 from connector.ops.stream import write
 
 EVERY = 60.0

@@ -7,10 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from .activity import Activity
-from .faults import Faults
-from .requests_seen import RequestLog
-from .staff import StaffedShop
+from connector.sandbox.faults.switches import Faults
+from connector.sandbox.order_operations.staff import StaffedShop
+from connector.sandbox.requests_seen import RequestLog
+from connector.sandbox.shop.activity import Activity
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 

@@ -5,12 +5,12 @@ import hmac
 
 from aiohttp import web
 
-from .faults import Faults
-from .operations import carry_out
-from .options import SandboxOptions
-from .requests_seen import RequestLog
-from .shop import Shop
-from .soap import Call, SoapFault, envelope, fault_envelope, read_call
+from connector.sandbox.faults.switches import Faults
+from connector.sandbox.operations import carry_out
+from connector.sandbox.options import SandboxOptions
+from connector.sandbox.requests_seen import RequestLog
+from connector.sandbox.shop.shop import Shop
+from connector.sandbox.soap.soap import Call, SoapFault, envelope, fault_envelope, read_call
 
 GARBAGE = b"<html><body><h1>It works!</h1><p>but this & that is no SOAP"
 HEADERS = {"Server-Timing": "total;dur=1.0", "Mplus-Service-Version": "67.1.3 (sandbox)"}

@@ -1,9 +1,9 @@
 """The answers to getCurrentSyncMarkers and its V2."""
 
-from . import markup
-from .entities import ENTITIES
-from .requests import Asked
-from .shop import Shop
+from connector.sandbox.shop.entities import ENTITIES
+from connector.sandbox.shop.shop import Shop
+from connector.sandbox.soap import markup
+from connector.sandbox.soap.requests import Asked
 
 V1 = (
     "articleSyncMarker",

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from xml.etree import ElementTree as ET
 
-from . import delivering, heads, order_reads, orders, pages, paying
-from . import order_fields as order_rows
-from . import request_fields as rows
-from .commands import Command
-from .faults import Faults
-from .pages import Page
-from .requests import Asked, fields, read_request
-from .shop import Shop
-from .soap import Call, client, local
+from connector.sandbox import heads, pages
+from connector.sandbox.faults.switches import Faults
+from connector.sandbox.order_operations import delivering, order_reads, orders, paying
+from connector.sandbox.order_operations.commands import Command
+from connector.sandbox.pages import Page
+from connector.sandbox.shop.shop import Shop
+from connector.sandbox.soap import order_fields as order_rows
+from connector.sandbox.soap import request_fields as rows
+from connector.sandbox.soap.requests import Asked, fields, read_request
+from connector.sandbox.soap.soap import Call, client, local
 
 Answer = Callable[[Shop, Asked], Iterable[bytes]]
 

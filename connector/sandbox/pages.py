@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from . import markup
-from .entities import ENTITIES
-from .item import Item
-from .requests import Asked
-from .selection import Selection
-from .shop import Shop, shown, shuffled
-from .soap import client
-from .writing import changed_articles_xml, item_xml
+from connector.sandbox.shop.entities import ENTITIES
+from connector.sandbox.shop.item import Item
+from connector.sandbox.shop.selection import Selection
+from connector.sandbox.shop.shop import Shop, shown, shuffled
+from connector.sandbox.soap import markup
+from connector.sandbox.soap.requests import Asked
+from connector.sandbox.soap.soap import client
+from connector.sandbox.soap.writing import changed_articles_xml, item_xml
 
 DEFAULT_LIMIT = 1000
 HIGHEST_LIMIT = 10_000

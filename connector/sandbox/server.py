@@ -11,15 +11,15 @@ from typing import Self
 
 from aiohttp import web
 
-from .activity import Activity
-from .control import Control
-from .desk import Desk, Effect
-from .endpoint import Endpoint
-from .faults import Faults
-from .options import SandboxOptions
-from .requests_seen import RequestLog
-from .selection import LIMIT_SEMANTICS
-from .staff import StaffedShop
+from connector.sandbox.control import Control
+from connector.sandbox.endpoint import Endpoint
+from connector.sandbox.faults.switches import Faults
+from connector.sandbox.options import SandboxOptions
+from connector.sandbox.order_operations.staff import StaffedShop
+from connector.sandbox.requests_seen import RequestLog
+from connector.sandbox.shop.activity import Activity
+from connector.sandbox.shop.desk import Desk, Effect
+from connector.sandbox.shop.selection import LIMIT_SEMANTICS
 
 LARGEST_REQUEST = 16 * 1024 * 1024  # bytes
 SHUTDOWN = 1.0  # seconds that open calls have left when it stops

@@ -5,9 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from connector.clock import Clock
-from connector.events import Listener
-from connector.sink.calls import Calls
-from connector.sink.ledger import Intent, Ledger
+from connector.events.base import Listener
+from connector.sink.ledger.ledger import Intent, Ledger
+from connector.sink.pos.calls import Calls
 
 MISSING_FOR_S = 3600.0
 """After so long an operation that the administration lacked is tried again: a POS is brought up to date."""

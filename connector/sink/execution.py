@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass, field, replace
 
-from connector.mplus.answers import OrderAnswer
+from connector.messages.command import Command
+from connector.mplus.responses.answers import OrderAnswer
 from connector.sink.blame import Trouble
 from connector.sink.commands.spec import CommandSpec, Reconciled, RepeatSafety, Variant, idempotency_key
 from connector.sink.commands.table import is_stranger, names_another, spec_of
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent
-from connector.sink.orders import Order
-from connector.sink.replies import Kind, Reply
+from connector.sink.ledger.ledger import Intent
+from connector.sink.pos.orders import Order
+from connector.sink.pos.replies import Kind, Reply
 from connector.sink.results import Ending, Outcome
 
 

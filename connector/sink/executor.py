@@ -13,9 +13,9 @@ from connector.sink.commands.spec import Meaning, Variant, Verdict
 from connector.sink.context import SinkContext
 from connector.sink.decisions import NO_SUCH_OPERATION, Case, End, Look, Prepare, Resend, Step, decide
 from connector.sink.execution import Execution
-from connector.sink.order_lookup import Expired, Hopeless, OrderLookup
+from connector.sink.pos.order_lookup import Expired, Hopeless, OrderLookup
+from connector.sink.pos.replies import SILENCE, Kind
 from connector.sink.preconditions import ruled_out
-from connector.sink.replies import SILENCE, Kind
 from connector.sink.results import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, Ending, Outcome
 
 SENDING_S = 10.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from connector.clock import Clock
 from connector.errors import Reject
-from connector.events import Listener
+from connector.events.base import Listener
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.writer import Closing, Writer

@@ -4,7 +4,7 @@ from connector.sink.commands.create_order import EXISTS
 from connector.sink.commands.payments import bears_its_own
 from connector.sink.decisions import End
 from connector.sink.execution import Execution
-from connector.sink.orders import Order
+from connector.sink.pos.orders import Order
 from connector.sink.results import INVALID, OUTCOME_UNKNOWN, Outcome
 
 NOT_FOUND = "GET-ORDER-RESULT-NOT-FOUND"

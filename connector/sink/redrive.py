@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from connector.kafka.records import header
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent, decode, encode
-from connector.sink.publishing import INTENT_HEADER, WRITTEN_HEADER, Message
+from connector.messages.command import Command
+from connector.sink.ledger.ledger import Intent, decode, encode
+from connector.sink.records import INTENT_HEADER, WRITTEN_HEADER, Message
 
 STAGE = "__connect.errors.stage"
 NEVER_SENT = ("parse", "validate")

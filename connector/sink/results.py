@@ -6,8 +6,8 @@ from enum import StrEnum
 from typing import Any
 
 from connector.kafka.records import cut
-from connector.sink.intake import Command, Invalid
-from connector.sink.ledger import Intent
+from connector.messages.command import Command, Invalid
+from connector.sink.ledger.ledger import Intent
 
 
 class Outcome(StrEnum):

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 
 from connector.kafka.ownership import Membership
 from connector.kafka.records import Place, Record
-from connector.sink.ledger import Ledger
-from connector.sink.progress import Progress
+from connector.sink.intake.offsets import Progress
+from connector.sink.ledger.ledger import Ledger
 
 
 class Standing:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from connector.kafka.records import OVERHEAD, CloudEvents, Record, dead_letter_headers
-from connector.mplus.pages import Item, Undecodable
+from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.positions import Position
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
-from connector.mplus.pages import Item, Undecodable
+from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 
 DIGEST_CHARACTERS = 6

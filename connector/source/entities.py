@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from connector.errors import Misconfigured
-from connector.mplus.pages import PageSpec
-from connector.mplus.soap import Fields, Value
+from connector.mplus.request import Fields, Value
+from connector.mplus.responses.pages import PageSpec
 
 
 @dataclass(frozen=True, slots=True)

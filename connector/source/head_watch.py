@@ -8,10 +8,10 @@ from connector.source.doubt import Confirmation, Doubt, contradiction
 from connector.source.entities import Entity
 from connector.source.heads import Heads
 from connector.source.positions import Position
-from connector.source.scan import Scan
+from connector.source.reading.scan import Scan
+from connector.source.reading.silence import Pages
 from connector.source.schedule import Head, Lag, State, fell_below
-from connector.source.silence import Pages
-from connector.source.standing import Standing
+from connector.source.state import Standing
 
 LOOKUPS = 3
 """Times that the item at the position is looked for where the POS cannot show that place."""

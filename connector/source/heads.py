@@ -9,7 +9,7 @@ from connector.clock import Clock
 from connector.errors import Refused, Retry, UnknownOperation
 from connector.mplus.client import PosClient
 from connector.source.entities import ENTITIES, Entity
-from connector.source.reader import NEWER_AGAIN_S
+from connector.source.reading.reader import NEWER_AGAIN_S
 from connector.source.schedule import Head
 
 NEWER, OLDER = "getCurrentSyncMarkersV2", "getCurrentSyncMarkers"

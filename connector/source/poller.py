@@ -13,16 +13,16 @@ from connector.source.doubt import Confirmation
 from connector.source.gaps import Window
 from connector.source.head_watch import HeadWatch, Restored, WatchParts
 from connector.source.heads import Heads
-from connector.source.impasse import Impasse
-from connector.source.late import LateLook
-from connector.source.moving import Items, Reach, below, moved, shows_more, without_known_letters
-from connector.source.page_size import PageSize
-from connector.source.portion import Portion
-from connector.source.position import Advance, Ask, Stuck, Widen, advance, alone
 from connector.source.positions import Position
+from connector.source.reading.impasse import Impasse
+from connector.source.reading.late import LateLook
+from connector.source.reading.moving import Items, Reach, below, moved, shows_more, without_known_letters
+from connector.source.reading.page_size import PageSize
+from connector.source.reading.paging import Advance, Ask, Stuck, Widen, advance, alone
+from connector.source.reading.portion import Portion
+from connector.source.reading.silence import Pages, ToldReader
 from connector.source.schedule import Head, Lag, State
-from connector.source.silence import Pages, ToldReader
-from connector.source.standing import Standing
+from connector.source.state import Standing
 from connector.tracing import past, span
 
 REFRESH_S = 5.0

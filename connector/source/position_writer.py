@@ -6,15 +6,15 @@ from dataclasses import dataclass, replace
 
 from connector.clock import Clock
 from connector.errors import TransactionLost
-from connector.events import ControlAnswered, DeadLettered, Listener
+from connector.events.base import ControlAnswered, DeadLettered, Listener
 from connector.kafka.records import Record
 from connector.source.bundles import Bundle, Letter
 from connector.source.control import DONE, RESYNC, Answer
-from connector.source.portion import Portion
 from connector.source.positions import Position, TopicFacts
+from connector.source.reading.portion import Portion
 from connector.source.repair import Repair
 from connector.source.restarts import Polling
-from connector.source.standing import Standing
+from connector.source.state import Standing
 from connector.source.topic_facts import passed_over, written
 
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from connector.clock import Clock
 from connector.errors import Fatal, Fenced, TransactionLost
 from connector.kafka.walls import in_a_line
-from connector.source.standing import Standing
+from connector.source.state import Standing
 
 
 class Polling(Protocol):

@@ -15,11 +15,11 @@ from faust.types import TP
 from faust.types.tuples import Message
 
 from connector.clock import Clock
-from connector.events import Listener
+from connector.events.base import Listener
+from connector.events.views import ViewsBatchDone, ViewsRecordRefused
 from connector.views.app import Event, Events, ViewsApp
-from connector.views.arrivals import Arrival, Outgoing
 from connector.views.batches import Batch, carried, figures
-from connector.views.events import ViewsBatchDone, ViewsRecordRefused
+from connector.views.records import Arrival, Outgoing
 from connector.views.stages import Stage, Topics
 from connector.views.tables import PlainTable
 

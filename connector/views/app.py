@@ -15,7 +15,7 @@ from mode import ServiceT
 from yarl import URL
 
 from connector.kafka.lease import Lease
-from connector.views.transport import CarefulConsumer, Transport
+from connector.views.consumer import CarefulConsumer, Transport
 
 CHATTY = ("faust", "mode", "connector")
 """Loggers: a Faust service logs under the name of its module, also where that is ours."""

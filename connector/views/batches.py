@@ -7,7 +7,7 @@ from typing import NamedTuple
 import orjson
 
 from connector.kafka.records import Record
-from connector.views.arrivals import Arrival, Get, Observation, Outcome, Outgoing
+from connector.views.records import Arrival, Get, Observation, Outcome, Outgoing
 
 Step = Callable[[Arrival, Get], Outcome]
 

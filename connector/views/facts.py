@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from connector.kafka.records import cut, number
-from connector.views.arrivals import Arrival, Json, milliseconds
+from connector.views.records import Arrival, Json, milliseconds
 
 CANCELLED_SLIP = "PACKING-SLIP-STATE-CANCELLED"
 CANCELLED_ORDER = "ORDER-CANCEL-STATE-COMPLETE"

@@ -4,10 +4,10 @@ from collections import Counter as Counts
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
-from connector.events import Event
+from connector.events.base import Event
+from connector.events.views import ViewsBatchDone, ViewsLooked, ViewsRecordRefused
 from connector.ops.log import write
 from connector.ops.series import SECONDS
-from connector.views.events import ViewsBatchDone, ViewsLooked, ViewsRecordRefused
 
 STAGE = ("administration", "stage")
 GAUGES = {

@@ -16,9 +16,9 @@ import orjson
 
 from connector.source.entities import ENTITIES
 from connector.views import facts
-from connector.views.arrivals import NOTHING, Arrival, Get, Json, Observation, Outcome, Outgoing, milliseconds, object_in
-from connector.views.journey import folded, highest
-from connector.views.steps import journey
+from connector.views.fold import folded, highest
+from connector.views.projection import journey
+from connector.views.records import NOTHING, Arrival, Get, Json, Observation, Outcome, Outgoing, milliseconds, object_in
 from connector.views.windows import Booked, counted, moved
 
 ORDERED, INVOICED = "revenue.ordered", "revenue.invoiced"

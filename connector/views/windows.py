@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from connector.views.arrivals import Get, Json, Observation, object_in
+from connector.views.records import Get, Json, Observation, object_in
 
 KEPT = {60: 24 * 3600, 3600: 90 * 24 * 3600}
 """Size of a window in seconds → seconds that it is kept after it began."""

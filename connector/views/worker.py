@@ -8,14 +8,14 @@ from mode import ServiceT
 
 from connector.clock import Clock
 from connector.errors import Fatal, Retry
-from connector.events import Listener
+from connector.events.base import Listener
+from connector.events.views import ViewsLooked
 from connector.kafka.connection import retrieved
-from connector.views.account import Stall
 from connector.views.agents import Desk, install
 from connector.views.app import AppSettings, ViewsApp, application
-from connector.views.events import ViewsLooked
+from connector.views.offsets import Stall
+from connector.views.progress import Standing, look
 from connector.views.stages import Stage, Topics
-from connector.views.standing import Standing, look
 
 LOOKS = 2.0
 """Seconds between two looks at how far it is."""

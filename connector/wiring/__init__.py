@@ -13,22 +13,22 @@ from importlib.metadata import version
 import orjson
 
 from connector.clock import Clock
-from connector.config import Config
+from connector.config.load import Config
 from connector.errors import Fatal
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.ownership import Ownership
 from connector.kafka.records import Place, Record
-from connector.kafka.tenure import Office, Tenures, Work, together
+from connector.kafka.tasks import Office, Tenures, Work, together
 from connector.kafka.topics import ensure
 from connector.kafka.transactions import Tuning
+from connector.messages.command import COMMANDS
 from connector.ops import fan_out
-from connector.ops.board import Board
-from connector.ops.floods import FloodLog
 from connector.ops.http import serving
+from connector.ops.log_throttle import FloodLog
 from connector.ops.metrics import Metrics, Share
-from connector.ops.tracing import exporter_asked, tracing
+from connector.ops.otel_setup import exporter_asked, tracing
+from connector.ops.status import Board
 from connector.ops.waiting import WaitingLog
-from connector.sink.intake import COMMANDS
 from connector.source.entities import Entity
 from connector.source.position_writer import Shard
 from connector.topics import commands_topic, plan, status_topic, work_topic

@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 
 from connector.errors import Fatal, Fenced, TransactionLost
-from connector.kafka.reading import read_back
+from connector.kafka.reading.readers import read_back
+from connector.kafka.reading.tails import newest
 from connector.kafka.records import Place, Record
-from connector.kafka.tails import newest
 from connector.kafka.transactions import fenced_producer
-from connector.sink.claims import owner
+from connector.sink.intake.claims import owner
 
 TRIES = 5
 """Times that the other one may write again after it was fenced: it takes a second to come back, and then finds our name."""

@@ -4,11 +4,11 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from connector.config import Administration, Config
+from connector.config.load import Administration, Config
 from connector.errors import Fatal
-from connector.events import Listener
+from connector.events.base import Listener
 from connector.mplus.client import Access, PosClient
-from connector.mplus.offload import DecoderProcess
+from connector.mplus.responses.process import DecoderProcess
 
 
 @asynccontextmanager

@@ -5,13 +5,13 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from connector.config import Config
+from connector.config.load import Config
 from connector.errors import Blocked, Fatal
 from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.reading.tails import newest
 from connector.kafka.records import Place
-from connector.kafka.tails import newest
 from connector.kafka.topics import existing
-from connector.sink.claims import lane_key, owner, said
+from connector.sink.intake.claims import lane_key, owner, said
 from connector.topics import commands_topic, ledger_topic, positions_topic
 from connector.wiring.adopting import Move, moved
 

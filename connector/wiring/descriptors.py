@@ -3,7 +3,7 @@
 import contextlib
 import resource
 
-from connector.config import Config
+from connector.config.load import Config
 
 ALWAYS = 64
 """Of the program itself: its log, HTTP and who asks it, the decoder, the groups' connections. Measured: 40 to 60."""

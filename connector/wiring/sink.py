@@ -3,18 +3,18 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
-from connector.config import Config
+from connector.config.load import Config
 from connector.kafka.ownership import Membership
 from connector.kafka.records import Place
-from connector.kafka.tenure import Office, Settled
+from connector.kafka.tasks import Office, Settled
 from connector.kafka.transactions import FencedProducer
 from connector.mplus.client import PosClient
-from connector.sink.calls import Calls
 from connector.sink.context import Deadlines, MissingOperations
-from connector.sink.lane import CommandLane, SinkParts
+from connector.sink.intake.window import Window
 from connector.sink.outbox import Limits
-from connector.sink.publishing import Topics
-from connector.sink.window import Window
+from connector.sink.pos.calls import Calls
+from connector.sink.records import Topics
+from connector.sink.task import CommandLane, SinkParts
 from connector.topics import (
     DEAD_LETTER_ROOM,
     commands_topic,

@@ -6,9 +6,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from connector.config import Config
+from connector.config.load import Config
 from connector.kafka.records import Record, shard_partition
-from connector.kafka.tenure import Office
+from connector.kafka.tasks import Office
 from connector.kafka.topics import ensure, extents
 from connector.mplus.client import PosClient
 from connector.source.budget import MemoryBudget
@@ -17,17 +17,17 @@ from connector.source.doubt import Confirmation
 from connector.source.entities import Choices, Entity, named
 from connector.source.gaps import Window
 from connector.source.heads import Heads
-from connector.source.lane import Lane, LaneParts
-from connector.source.lists import ListPoller
+from connector.source.list_poller import ListPoller
 from connector.source.poller import Commit, Parts, Poller
-from connector.source.portion import Portion
 from connector.source.position_writer import Shard
 from connector.source.positions import Deployment, Position, TopicFacts
-from connector.source.reader import Reader
+from connector.source.reading.portion import Portion
+from connector.source.reading.reader import Reader
 from connector.source.repair import Repair, RepairParts
 from connector.source.restarts import Polling
 from connector.source.schedule import Lag, State
-from connector.source.standing import Standing
+from connector.source.state import Standing
+from connector.source.task import Lane, LaneParts
 from connector.topics import control_results_topic, control_topic, dead_letters_topic, plan, positions_topic
 
 CONFIRMATION = Confirmation()

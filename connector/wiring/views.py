@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
 
 from connector.clock import Clock
-from connector.config import Config
+from connector.config.load import Config
 from connector.dashboard.service import dashboard
 from connector.kafka.anew import delete, rewind
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.topics import existing
 from connector.ops import fan_out
-from connector.ops.floods import FloodLog
+from connector.ops.log_throttle import FloodLog
 from connector.topics import (
     DEAD_LETTER_ROOM,
     by_document_topic,
@@ -27,9 +27,9 @@ from connector.topics import (
 )
 from connector.views.app import AppSettings, hush
 from connector.views.metrics import ViewsLog, ViewsMetrics
+from connector.views.progress import Standing
 from connector.views.serving import serving
 from connector.views.stages import Topics, entity_topics, stages
-from connector.views.standing import Standing
 from connector.views.worker import ViewsWorker
 from connector.wiring import chosen_entities, prepare_topics
 from connector.wiring.descriptors import raise_limit

@@ -12,10 +12,10 @@ from connector.audit.report import Report
 from connector.audit.run import EntityAudit, Order
 from connector.audit.verdict import Finding
 from connector.clock import Clock
-from connector.config import Config
+from connector.config.load import Config
 from connector.kafka.records import dead_letter_headers, shard_partition
 from connector.mplus.client import PosClient, Retries
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox
 from connector.source.entities import named
 from connector.wiring import access

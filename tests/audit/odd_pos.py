@@ -14,7 +14,7 @@ from connector.audit.source import MarkedSource, SourceParts
 from connector.audit.versions import Versions
 from connector.clock import Clock
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 from connector.source.entities import Choices, Entity, named
 
 ENVELOPE = (

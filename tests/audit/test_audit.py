@@ -9,7 +9,7 @@ from connector.audit.auditing import Audit
 from connector.audit.walk import Shown, Walk
 from connector.errors import Retry
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.writing import item_xml
+from connector.sandbox.soap.writing import item_xml
 from tests.audit.holes import audited, found, kept, lasts, plant, vanish
 from tests.brokers import read_all
 from tests.source.controlling import answered, ask, final, published, told

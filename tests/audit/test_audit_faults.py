@@ -17,7 +17,7 @@ from connector.audit.auditing import Audit
 from connector.cli.audit import _state
 from connector.errors import Retry
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.writing import item_xml
+from connector.sandbox.soap.writing import item_xml
 from tests.audit.holes import audited, found, lettered, plant, positioned
 from tests.cli.program import at, ended
 from tests.source.controlling import final

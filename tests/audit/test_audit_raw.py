@@ -13,12 +13,12 @@ from connector.audit import content
 from connector.audit.asking import shape_of
 from connector.audit.raw import NotAPageError, RawItem, item, items
 from connector.mplus.operations import OPERATIONS
-from connector.mplus.pages import Item, PageDecoder
-from connector.sandbox.faults import Faults
-from connector.sandbox.markup import element
+from connector.mplus.responses.pages import Item, PageDecoder
+from connector.sandbox.faults.switches import Faults
 from connector.sandbox.options import SandboxOptions
 from connector.sandbox.server import open_shop
-from connector.sandbox.writing import item_xml
+from connector.sandbox.soap.markup import element
+from connector.sandbox.soap.writing import item_xml
 from connector.source.entities import ENTITIES, Entity, named
 from tests.mplus.instances import TYPES, Instances, Xsd, wsdl
 from tests.test_architecture import inside, modules

@@ -15,7 +15,7 @@ from connector.audit.walk import Place, Walk, other_limit
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry, Unreadable
 from connector.mplus.client import Access, PosClient
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox
 from connector.sandbox.options import LimitSemantics
 from connector.source.entities import named

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from connector.demo.kafka import Broker, KafkaUnavailable, start_kafka
+from connector.local_kafka.start import Broker, KafkaUnavailable, start_kafka
 from tests.bench import commands, decoding, endtoend, latency, ledger, memory, page, views
 
 WITH_KAFKA: dict[str, Callable[[str], Coroutine[Any, Any, None]]] = {

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from connector.mplus.pages import PageDecoder, PageSpec
+from connector.mplus.responses.pages import PageDecoder, PageSpec
 from tests.bench.pages import order_page
 
 SPEC = PageSpec(("orderList", "order"), "order", (("orderId", None),), "syncMarker")

@@ -16,8 +16,8 @@ from aiohttp import web
 
 from connector.sandbox import Shop
 from connector.sandbox.operations import OPERATIONS
-from connector.sandbox.soap import HEAD, TAIL
-from connector.sandbox.writing import item_xml
+from connector.sandbox.soap.soap import HEAD, TAIL
+from connector.sandbox.soap.writing import item_xml
 from connector.source.entities import ENTITIES, Entity
 from tests.bench.server import PageServer, orders, serve_until_stdin_ends, serving
 

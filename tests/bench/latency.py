@@ -11,8 +11,8 @@ from statistics import median, quantiles
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.activity import Activity
-from connector.sandbox.shop import Shop
+from connector.sandbox.shop.activity import Activity
+from connector.sandbox.shop.shop import Shop
 from tests.bench.histories import POLLED
 from tests.bench.measure import table
 from tests.bench.running import Running, running, until

@@ -16,10 +16,10 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from connector.kafka.reading.slices import READERS
 from connector.kafka.records import Place
-from connector.kafka.slices import READERS
-from connector.sink.ledger import Done, Ledger, encode
-from connector.sink.ledger_reading import read_back
+from connector.sink.ledger.ledger import Done, Ledger, encode
+from connector.sink.ledger.reading import read_back
 from tests.bench.measure import table
 from tests.brokers import admin, create_topic
 

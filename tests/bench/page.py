@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.async_api import Page, expect
 
-from connector.dashboard.journeys import Index, Spot
+from connector.dashboard.folds.journeys import Index, Spot
 from connector.demo.worker import started
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from connector.checks.records import astray
+from connector.admin.check.records import astray
 from connector.kafka.records import partition_of
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.cli.program import at, ended

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from connector.checks.records import behind
-from connector.kafka.latest import last_records
+from connector.admin.check.records import behind
+from connector.kafka.reading.latest import last_records
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring.descriptors import needed
 from tests.brokers import create_topic

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from aiokafka.protocol.admin import CreateAclsRequest
 
-from connector.demo.jars import JvmBroker
-from connector.demo.kafka import Broker
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.records import Record
 from connector.kafka.transactions import fenced_producer
+from connector.local_kafka.jvm import JvmBroker
+from connector.local_kafka.start import Broker
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import chosen_entities, prepare_topics
 from tests.brokers import admin, create_topic

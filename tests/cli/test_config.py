@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.errors import Misconfigured
 from connector.source.entities import named
 from connector.wiring import access, chosen_entities, digest

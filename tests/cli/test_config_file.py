@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.config import load
+from connector.config.load import load
 from tests.cli.test_config import ONE, SECRET, one_of, refused
 
 FILE = """

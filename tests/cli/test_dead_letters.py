@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from connector.cli.dead_letters import moment, parsed
-from connector.cli.letter_intent import LOOK_AT, intended
-from connector.cli.letter_text import body, words
+from connector.cli.letters.intent import LOOK_AT, intended
+from connector.cli.letters.text import body, words
 from connector.errors import Misconfigured
 from connector.kafka.records import dead_letter_headers
-from connector.sink.intake import COMMANDS
+from connector.messages.command import COMMANDS
 from tests.brokers import create_topic
 from tests.cli.program import Ended, at, ended
 from tests.client.desk import commands_of, letter, letters_of, make_topics, publish, sent

@@ -13,7 +13,7 @@ import typer.main
 
 from connector.cli.main import application
 from connector.client.result import NAMES, decoded
-from connector.sink.intake import COMMANDS, Command, read
+from connector.messages.command import COMMANDS, Command, read
 from tests.client.desk import answering, make_topics
 
 REPOSITORY = Path(__file__).parents[2]

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from connector.client import OrderCommands
-from connector.demo.kafka import Broker
 from connector.errors import Unanswered
+from connector.local_kafka.start import Broker
 from tests.brokers import read_all
 from tests.client.desk import answering, commands_of, make_topics
 

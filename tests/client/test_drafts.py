@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from connector.client import OrderCommands
 from connector.client.drafts import must_be_answerable, ready
 from connector.errors import Reject
-from connector.sink.intake import Invalid, read
+from connector.messages.command import Invalid, read
 
 
 def cancel(**more: Any) -> dict[str, Any]:

@@ -10,9 +10,9 @@ import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
 
-from connector.dashboard.guard import HEADERS
-from connector.dashboard.serving import PAGE
-from connector.demo.kafka import Broker
+from connector.dashboard.web.routes import PAGE
+from connector.dashboard.web.security import HEADERS
+from connector.local_kafka.start import Broker
 from tests.brokers import create_topic
 from tests.dashboard.viewing import configuration, served, status, writing
 

@@ -8,16 +8,16 @@ import orjson
 import pytest
 
 import connector.dashboard
-from connector.client.letters import Letter
-from connector.dashboard.advice import BY_REASON, OTHERWISE, UNKNOWN, for_result
-from connector.dashboard.board import Board
-from connector.dashboard.journeys import Index, Journeys, Spot
-from connector.dashboard.letters import Letters
-from connector.dashboard.outcomes import Outcomes
-from connector.dashboard.shown import Shown
-from connector.dashboard.statuses import POINTS, STEP, Statuses
-from connector.dashboard.windows import Windows
-from connector.kafka.batches import readable
+from connector.admin.dead_letters import Letter
+from connector.dashboard.folds.advice import BY_REASON, OTHERWISE, UNKNOWN, for_result
+from connector.dashboard.folds.dead_letters import Letters
+from connector.dashboard.folds.journeys import Index, Journeys, Spot
+from connector.dashboard.folds.outcomes import Outcomes
+from connector.dashboard.folds.statuses import POINTS, STEP, Statuses
+from connector.dashboard.folds.windows import Windows
+from connector.dashboard.parts import Shown
+from connector.dashboard.read_model import Board
+from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place, dead_letter_headers
 from connector.source.schedule import State
 from tests.dashboard.viewing import journey, result, stamp, status

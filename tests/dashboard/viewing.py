@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaProducer
 from pydantic import SecretStr
 
 from connector.clock import Clock
-from connector.config import Administration, Config, Connector, Kafka
+from connector.config.load import Administration, Config, Connector, Kafka
 from connector.dashboard.service import Doubts, dashboard
 from connector.kafka.records import dead_letter_headers
 from tests.brokers import create_topic

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from connector.demo.broker import answers, listens
-from connector.demo.container import ContainerBroker, start_container
+from connector.local_kafka.broker import answers, listens
+from connector.local_kafka.container import ContainerBroker, start_container
 from tests.brokers import create_topic, read_all
 
 PARENT = """
     import time
-    from connector.demo.container import start_container
+    from connector.local_kafka.container import start_container
     broker = start_container(lambda _: None)
     print(broker.bootstrap if broker else "none", flush=True)
     time.sleep(600)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from connector.demo.broker import answers, listens
-from connector.demo.jars import start_jvm
-from connector.demo.kafka import Broker
+from connector.local_kafka.broker import answers, listens
+from connector.local_kafka.jvm import start_jvm
+from connector.local_kafka.start import Broker
 from tests.brokers import create_topic, end_offsets, read_all, topic_settings
 
 

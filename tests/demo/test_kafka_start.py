@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from connector.demo.broker import SETTINGS, claim_port, essence, listens
-from connector.demo.container import environment
-from connector.demo.jars import JvmBroker, fetched_jars
-from connector.demo.kafka import Broker, KafkaUnavailable, start_kafka
+from connector.local_kafka.broker import SETTINGS, claim_port, essence, listens
+from connector.local_kafka.container import environment
+from connector.local_kafka.jvm import JvmBroker, fetched_jars
+from connector.local_kafka.start import Broker, KafkaUnavailable, start_kafka
 
 GOOD_MAVEN = 'echo run >>"$RUNS"; mkdir -p "$out"; sleep 0.2; touch "$out/a.jar" "$out/b.jar"'
 FAILING_MAVEN = 'mkdir -p "$out"; touch "$out/a.jar"; echo "[ERROR] Could not resolve dependencies"; exit 1'
@@ -126,7 +126,7 @@ def test_a_killed_fetch_leaves_no_half_cache(
 ) -> None:
     """After SIGKILL in the middle of fetching, Maven is gone too and the half directory is not used but removed."""
     maven(HANGING_MAVEN)
-    child = children("from connector.demo.jars import fetched_jars; fetched_jars(print)")
+    child = children("from connector.local_kafka.jvm import fetched_jars; fetched_jars(print)")
     assert soon((tmp_path / "runs").exists)
     child.kill()
     maven(GOOD_MAVEN)
@@ -170,7 +170,7 @@ def test_no_broker_outlives_a_killed_parent(
     monkeypatch.setenv("TMPDIR", str(tmp_path))  # what the killed one cannot clear away, pytest does
     child = children("""
         import time
-        from connector.demo.jars import start_jvm
+        from connector.local_kafka.jvm import start_jvm
         print(start_jvm(None, lambda _: None).bootstrap, flush=True)
         time.sleep(600)
     """)

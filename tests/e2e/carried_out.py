@@ -10,7 +10,7 @@ import orjson
 from aiokafka import ConsumerRecord
 
 from connector.sandbox import Sandbox
-from connector.sandbox.outcomes import order_by_ext_id
+from connector.sandbox.order_operations.outcomes import order_by_ext_id
 from tests.brokers import admin, end_offsets
 from tests.e2e.orders import Effect, Step
 from tests.e2e.reading import read_topics

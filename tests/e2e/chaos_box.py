@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from aiohttp import web
 
 from connector.sandbox import Sandbox
-from connector.sandbox.results import CODES
+from connector.sandbox.faults.result_codes import CODES
 from tests.sink.middle_answers import ANSWERS, Asked
 from tests.sink.middle_box import MiddleBox, Reply, _handed_on, _sent
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.sandbox.wares import ware
+from connector.sandbox.shop.wares import ware
 from tests.sink.rig import cancel, create, deliver, pay, update
 
 Row = Mapping[str, Any]

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 
 from connector.kafka.records import partition_of
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.outcomes import order_by_ext_id
+from connector.sandbox.order_operations.outcomes import order_by_ext_id
 from tests.e2e.chaos_box import ChaosBox, Odds
 from tests.e2e.chaos_orders import PLANS, Author, Plan, Wish
 from tests.e2e.chaos_truth import Story

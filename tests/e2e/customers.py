@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaProducer
 
 from connector.kafka.records import partition_of
 from connector.sandbox import Sandbox
-from connector.sandbox.outcomes import order_by_ext_id
+from connector.sandbox.order_operations.outcomes import order_by_ext_id
 from tests.e2e.connectors import until
 from tests.e2e.orders import PLANS, Names, Plan, Step
 

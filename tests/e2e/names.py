@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from connector import backoff
-from connector.source import doubt, standing
+from connector.source import doubt
+from connector.source import state as standing
 
 HANGING, BACKOFF = "E2E_HANGING", "E2E_BACKOFF"
 OURS = ".pos.test"

@@ -20,7 +20,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer
 
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.shop import shown
+from connector.sandbox.shop.shop import shown
 from connector.source.entities import named
 from tests.e2e.connectors import REPOSITORY, Connector, Fleet, until
 from tests.e2e.names import BACKOFF, HANGING

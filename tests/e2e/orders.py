@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.sandbox.wares import ware
+from connector.sandbox.shop.wares import ware
 from tests.sink.rig import cancel, create, deliver, pay, update
 
 ARTICLES = (10, 20)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer
 
-from connector.demo.kafka import Broker
+from connector.local_kafka.start import Broker
 from tests.e2e.carried_out import unfinished
 from tests.e2e.chaos_box import CHANGES, Odds
 from tests.e2e.chaos_orders import PLANS, Plan

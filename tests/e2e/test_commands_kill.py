@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from connector.demo.kafka import Broker
+from connector.local_kafka.start import Broker
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.results import CODES
+from connector.sandbox.faults.result_codes import CODES
 from tests.e2e.carried_out import examine, open_intents, unfinished
 from tests.e2e.connectors import COMMANDS, Connector, settings, until
 from tests.e2e.customers import customers

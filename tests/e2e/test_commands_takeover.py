@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.results import CODES
+from connector.sandbox.faults.result_codes import CODES
 from connector.sink.executor import SENDING_S
 from tests.e2e.carried_out import examine, unfinished
 from tests.e2e.connectors import COMMANDS, Connector, Fleet, fleet, settings, until

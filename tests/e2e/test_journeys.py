@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from connector.sandbox import Sandbox, SandboxOptions, Shop
-from connector.sandbox.shop import shown
+from connector.sandbox.shop.shop import shown
 from tests.e2e.carried_out import Row
 from tests.e2e.connectors import Fleet, settings, until
 from tests.e2e.customers import Customers, customers

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from connector.demo.kafka import Broker
+from connector.local_kafka.start import Broker
 from tests.brokers import admin, topic_settings
 from tests.e2e.connectors import until
 from tests.views.filling import environment, fill, journeys_of, prepare, sums_of

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from aiokafka.protocol.admin import CreateAclsRequest
 
-from connector.demo.broker import claim_port
-from connector.demo.jars import JvmBroker
+from connector.local_kafka.broker import claim_port
+from connector.local_kafka.jvm import JvmBroker
 from tests.brokers import admin
 from tests.e2e.connectors import until
 from tests.test_docs import page

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from connector.demo.kafka import Broker
+from connector.local_kafka.start import Broker
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.e2e.connectors import Connector, Fleet, fleet, settings, until
 from tests.e2e.truth import aborted, examine, hanging

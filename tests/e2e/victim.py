@@ -19,11 +19,11 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector import wiring
-from connector.events import CommandEnded, Event, Listener, PageCommitted
+from connector.events.base import CommandEnded, Event, Listener, PageCommitted
 from connector.mplus.client import PosClient
 from connector.sink import executor
-from connector.sink import lane as command_lane
-from connector.source import lane
+from connector.sink import task as command_lane
+from connector.source import task as lane
 from connector.wiring import source as wired
 
 VARIABLE, SENDING = "E2E_CRASH", "E2E_SENDING"

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from aiokafka.errors import IllegalSaslStateError, KafkaConnectionError, SaslAuthenticationFailed, UnsupportedSaslMechanismError
 
-from connector.config import Kafka
+from connector.config.load import Kafka
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.doors import why
+from connector.kafka.reading.slices import slicing
 from connector.kafka.records import Place, Record
-from connector.kafka.slices import slicing
 from connector.kafka.topics import existing
 from connector.kafka.transactions import Tuning, fenced_producer
 from tests.brokers import create_topic

@@ -16,9 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 import connector
-from connector.kafka import batches, fetching
 from connector.kafka.clients import using
-from connector.kafka.fetching import Consumer, Records
+from connector.kafka.reading import batches
+from connector.kafka.reading import consumer as fetching
+from connector.kafka.reading.consumer import Consumer, Records
 from tests.brokers import create_topic
 from tests.odd_records import CODECS, NO_UTF8, Odd, batch, write
 
@@ -173,7 +174,7 @@ def test_ordinary_batches_are_decoded_by_aiokafka() -> None:
 def test_everybody_reads_with_it() -> None:
     """No other consumer is made anywhere in the program; Faust makes its own, which becomes one."""
     assert [] == [path for path in PACKAGE.rglob("*.py") if "AIOKafkaConsumer(" in path.read_text()]
-    assert "__class__ = Consumer" in (PACKAGE / "views" / "transport.py").read_text()
+    assert "__class__ = Consumer" in (PACKAGE / "views" / "consumer.py").read_text()
 
 
 def test_an_aiokafka_that_works_otherwise_is_noticed() -> None:

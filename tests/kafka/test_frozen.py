@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 
 from connector.errors import TransactionLost
 from connector.kafka.connection import close
-from connector.kafka.fetching import Consumer
+from connector.kafka.reading.consumer import Consumer
 from connector.kafka.records import Record
 from connector.kafka.transactions import Tuning, fenced_producer
 from tests.brokers import create_topic

@@ -11,7 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from connector.errors import Blocked, Fatal, Fenced, NotSent
-from connector.events import Event, PartitionFailed, PartitionLost, Rejoining
+from connector.events.base import Event, PartitionFailed, PartitionLost, Rejoining
 from connector.kafka.ownership import Membership, Ownership, watch
 from connector.kafka.records import Place
 from tests.brokers import create_topic

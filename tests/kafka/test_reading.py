@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from connector.demo.kafka import Broker
 from connector.errors import TransactionLost
-from connector.kafka.reading import PartitionReader, reading_from
+from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
+from connector.local_kafka.start import Broker
 from tests.brokers import create_topic
 
 

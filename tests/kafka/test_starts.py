@@ -3,8 +3,8 @@
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from connector.kafka.reading.starts import since
 from connector.kafka.records import Place
-from connector.kafka.starts import since
 from tests.brokers import create_topic
 
 MOMENT = 1_700_000_000

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from aiokafka.admin import NewPartitions
 
-from connector.config import Administration, Config
+from connector.config.load import Administration, Config
 from connector.errors import Fatal
 from connector.kafka.anew import delete
 from connector.kafka.creating import requests

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from connector.errors import Fenced, TransactionLost
-from connector.kafka.reading import read_back
+from connector.kafka.reading.readers import read_back
 from connector.kafka.records import Record
 from connector.kafka.transactions import fenced_producer
 from tests.brokers import create_topic, read_all

@@ -10,20 +10,20 @@ import pytest
 from aiokafka.admin import NewPartitions
 from aiokafka.errors import UnknownTopicOrPartitionError
 
-from connector.client.brokers import Brokers
-from connector.client.producing import Producing
-from connector.demo.jars import JvmBroker
-from connector.demo.kafka import Broker
 from connector.errors import ConnectorError, TransactionLost
-from connector.kafka.fetching import Consumer
-from connector.kafka.following import following
-from connector.kafka.latest import last_records
-from connector.kafka.reading import committed, read_back, read_back_all, reading_from
+from connector.kafka.cluster import Brokers
+from connector.kafka.idempotent_producer import Producing
+from connector.kafka.reading.consumer import Consumer
+from connector.kafka.reading.followers import following
+from connector.kafka.reading.latest import last_records
+from connector.kafka.reading.readers import committed, read_back, read_back_all, reading_from
+from connector.kafka.reading.starts import since
+from connector.kafka.reading.tails import newest
 from connector.kafka.records import Place, Record
-from connector.kafka.starts import since
-from connector.kafka.tails import newest
 from connector.kafka.topics import Extent, extents
 from connector.kafka.transactions import FencedProducer, fenced_producer
+from connector.local_kafka.jvm import JvmBroker
+from connector.local_kafka.start import Broker
 from tests.brokers import admin, create_topic, partition_count
 
 CARELESS = "auto.create.topics.enable=true\nnum.partitions=1\n"

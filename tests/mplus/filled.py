@@ -4,7 +4,7 @@ import random
 import string
 from typing import Any
 
-from connector.mplus import schema
+from connector import schemas as schema
 
 TEXTS = ("Koffie", " spatie om ", "a<b & c>d", "é€𝄞", "regel 1\nregel 2\t", "0", "true", "-", "'\"", "", "]]>", "{}")
 DECIMALS = ("12.340000", "-0.5", ".5", "+7", "0", "12345678901234567890.123456789", "3.")

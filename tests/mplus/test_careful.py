@@ -11,8 +11,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.mplus.careful import CarefulDecoder, page_decoder
-from connector.mplus.pages import FaultError, Item, NotWellFormed, PageDecoder, PageError, PageSpec, TooLarge, Undecodable
+from connector.mplus.responses.careful import CarefulDecoder, page_decoder
+from connector.mplus.responses.pages import (
+    FaultError,
+    Item,
+    NotWellFormed,
+    PageDecoder,
+    PageError,
+    PageSpec,
+    TooLarge,
+    Undecodable,
+)
 from connector.source.entities import ENTITIES, Entity
 from tests.bench.pages import order_page
 from tests.mplus.instances import TYPES, Instances, Xsd, wsdl
@@ -486,7 +495,7 @@ def test_too_much_around_the_items() -> None:
 
 MEMORY = """
 import resource, sys
-from connector.mplus.careful import CarefulDecoder
+from connector.mplus.responses.careful import CarefulDecoder
 from connector.source.entities import named
 from tests.mplus.test_careful import EMPLOYEE, _page
 name, megabytes = sys.argv[1:]

@@ -9,14 +9,14 @@ import pytest
 from aiohttp import web
 
 from connector.errors import AccessDenied, ConnectorError, Refused, Retry, Unanswered, Unreadable
-from connector.events import CallBegan, CallMade, CallRetried, Event
+from connector.events.base import CallBegan, CallMade, CallRetried, Event
 from connector.mplus import client as client_module
 from connector.mplus.arrivals import ITEM_BYTES
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.document import NotWellFormed, PageError, TooLarge
-from connector.mplus.link import DecoderDied
-from connector.mplus.offload import InlineDecoder
-from connector.mplus.pages import Item, PageSpec, Undecodable
+from connector.mplus.responses.document import NotWellFormed, PageError, TooLarge
+from connector.mplus.responses.pages import Item, PageSpec, Undecodable
+from connector.mplus.responses.pipe import DecoderDied
+from connector.mplus.responses.process import InlineDecoder
 from connector.source.entities import Choices, named
 from tests.mplus.hostile import Reply, hostile, http, right
 from tests.source.scripted import SOAP, Answer, client, fault, found, scripted, version, xml

@@ -11,7 +11,7 @@ import pytest
 
 from connector.errors import ConnectorError, NotSent, Retry, Unanswered
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 from connector.source.entities import named
 from tests.mplus.conftest import Certificate
 from tests.mplus.hostile import BAD_RECORD, FATAL_ALERT, NO_RECORD, Reply, anything, broken_tls, hostile, http, right

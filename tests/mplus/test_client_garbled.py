@@ -7,7 +7,7 @@ from aiohttp import web
 
 from connector.errors import Retry, Unreadable
 from connector.mplus.client import Retries
-from connector.mplus.pages import Item
+from connector.mplus.responses.pages import Item
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES, Choices, Entity, named
 from tests.source.scripted import SOAP, client, scripted, xml, zipped

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from connector.errors import Retry, Unanswered
-from connector.events import CallMade
-from connector.mplus.soap import request
+from connector.events.base import CallMade
+from connector.mplus.request import request
 from tests.source.scripted import client, scripted
 
 ORDER = [("orderId", "o-1")]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.mplus.decode import item_converter
-from connector.mplus.pages import Item, PageDecoder, PageSpec, Undecodable
-from connector.mplus.values import DATE_TIMES, DATES, InvalidValue
+from connector.mplus.responses.elements import item_converter
+from connector.mplus.responses.pages import Item, PageDecoder, PageSpec, Undecodable
+from connector.mplus.responses.values import DATE_TIMES, DATES, InvalidValue
 
 SPEC = PageSpec(("orderList", "order"), "order", (("orderId", None),), "syncMarker")
 HEAD = (

@@ -8,10 +8,10 @@ import jsonschema_rs
 import pytest
 from lxml import etree
 
-from connector.mplus import schema
-from connector.mplus.decode import item_converter
+from connector import schemas as schema
 from connector.mplus.operations import OPERATIONS
-from connector.mplus.pages import Item, PageDecoder, PageSpec
+from connector.mplus.responses.elements import item_converter
+from connector.mplus.responses.pages import Item, PageDecoder, PageSpec
 from connector.source.entities import ENTITIES, Entity
 from tests.mplus.independent import decode
 from tests.mplus.instances import OLDER, TYPES, Instances, Xsd, wsdl

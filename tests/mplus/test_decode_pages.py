@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.mplus.pages import (
+from connector.mplus.responses.pages import (
     FaultError,
     Item,
     NotWellFormed,

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.mplus.decode import item_converter
 from connector.mplus.encode import day, fields, moment
-from connector.mplus.soap import Fields, request
+from connector.mplus.request import Fields, request
+from connector.mplus.responses.elements import item_converter
 from tests.mplus.filled import Filled
 from tests.mplus.instances import Xsd
 from tests.xsd import call_in, schema_in

@@ -15,8 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.mplus import child, link, offload
-from connector.mplus.offload import (
+from connector.mplus.responses import pipe as link
+from connector.mplus.responses import process as offload
+from connector.mplus.responses import worker as child
+from connector.mplus.responses.pages import (
+    FaultError,
+    Item,
+    NotWellFormed,
+    PageDecoder,
+    PageError,
+    PageSpec,
+    TooLarge,
+    Undecodable,
+)
+from connector.mplus.responses.process import (
     IN_FLIGHT,
     SENT_AT_ONCE,
     Decoder,
@@ -26,7 +38,6 @@ from connector.mplus.offload import (
     Decoding,
     InlineDecoder,
 )
-from connector.mplus.pages import FaultError, Item, NotWellFormed, PageDecoder, PageError, PageSpec, TooLarge, Undecodable
 from tests.bench.pages import order_page
 from tests.mplus.test_decode_pages import FAULT, SMALL
 
@@ -36,8 +47,8 @@ CAREFUL = replace(SPEC, careful=True)
 LARGE = SMALL[: SMALL.index(b"</n:reference>")] + b"x" * (66 << 20)
 PARENT = """
 import asyncio, os, sys
-from connector.mplus.offload import DecoderProcess
-from connector.mplus.pages import PageError, PageSpec
+from connector.mplus.responses.process import DecoderProcess
+from connector.mplus.responses.pages import PageError, PageSpec
 async def main():
     async with DecoderProcess() as decoder:
         page = decoder.open(PageSpec(("orderList", "order"), "order", (("orderId", None),), "syncMarker"))
@@ -84,7 +95,7 @@ def _in_flight(page: Decoding) -> int:
 def _children() -> set[int]:
     """Child processes of this one that decode."""
     own = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return {int(pid) for pid in own if b"connector.mplus.child" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {int(pid) for pid in own if b"connector.mplus.responses.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
 
 
 async def _only(*pids: int | None) -> None:
@@ -345,7 +356,7 @@ async def test_secrets_are_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_child_imports_little() -> None:
     """The child does without the libraries of the rest of the connector."""
-    code = "import sys, connector.mplus.child; print(*sorted(sys.modules))"
+    code = "import sys, connector.mplus.responses.worker; print(*sorted(sys.modules))"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"asyncio", "httpx", "aiokafka", "pydantic", "lxml", "logging", "typer", "ssl"} & set(modules)
 

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from connector.errors import Misconfigured, NotSent, Unanswered
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 from connector.mplus.transport import READING
 from tests.mplus.conftest import Certificate
 from tests.mplus.hostile import Reply, hostile, http, right

@@ -8,7 +8,7 @@ from lxml import etree
 
 from connector.clock import Clock
 from connector.mplus.operations import OPERATIONS, Operation
-from connector.mplus.soap import Fields, request
+from connector.mplus.request import Fields, request
 from connector.source.entities import ENTITIES, Choices, Entity, Reading
 from connector.source.heads import Heads
 from tests.source.scripted import client, fault, scripted, version, xml

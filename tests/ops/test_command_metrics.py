@@ -10,7 +10,7 @@ from rich.console import Console
 
 from connector.cli.run import summary
 from connector.clock import Clock
-from connector.events import (
+from connector.events.base import (
     CommandDropped,
     CommandEnded,
     CommandsLost,
@@ -23,9 +23,9 @@ from connector.events import (
     ShardStarted,
 )
 from connector.ops import fan_out
-from connector.ops.board import Board
 from connector.ops.log import log_event
 from connector.ops.metrics import Metrics
+from connector.ops.status import Board
 from connector.ops.waiting import EVERY, MOST, WaitingLog
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.ops.test_serving import get, until

@@ -1,7 +1,7 @@
 """Equal lines are summed up, and nothing else is."""
 
-from connector.events import CallRetried, DeadLettered, HeadSeen, StateChanged, TransactionEnded
-from connector.ops.floods import EVERY, FIRST, FloodLog
+from connector.events.base import CallRetried, DeadLettered, HeadSeen, StateChanged, TransactionEnded
+from connector.ops.log_throttle import EVERY, FIRST, FloodLog
 from tests.ops.test_command_metrics import ended, lines
 
 TICK = HeadSeen("shop", "order", 1, 1, None)

@@ -19,12 +19,12 @@ import pytest
 import structlog
 
 from connector.clock import Clock
-from connector.events import CallMade, Event, HeadSeen, Rejoining
+from connector.events.base import CallMade, Event, HeadSeen, Rejoining
 from connector.ops import fan_out, log
-from connector.ops.board import Board
-from connector.ops.floods import EVERY, FIRST, FloodLog
 from connector.ops.libraries import LibraryLog
+from connector.ops.log_throttle import EVERY, FIRST, FloodLog
 from connector.ops.metrics import Metrics
+from connector.ops.status import Board
 from connector.ops.stream import log_stream
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.cli.program import Running, at, killed

@@ -2,8 +2,8 @@
 
 from structlog.testing import capture_logs
 
-from connector.events import CommandsHeldBack, CommandsLost, CommandsRemade, LedgerCounted, PartitionFailed, PartitionLost
-from connector.ops.floods import FloodLog
+from connector.events.base import CommandsHeldBack, CommandsLost, CommandsRemade, LedgerCounted, PartitionFailed, PartitionLost
+from connector.ops.log_throttle import FloodLog
 from tests.ops.test_command_metrics import Ops
 
 
@@ -32,7 +32,7 @@ def test_what_fails_and_what_is_held_back_has_a_line() -> None:
     log = FloodLog(lambda: 0.0)
     with capture_logs() as lines:
         for _ in range(9):
-            log(PartitionFailed("shop.order-commands", 1, "KeyError (lane.py:3)", 0.5))
+            log(PartitionFailed("shop.order-commands", 1, "KeyError (task.py:3)", 0.5))
         log(CommandsHeldBack("shop", 2, 7, 31.0))
         log(CommandsHeldBack("shop", 2, 9, 0.0))
         log(CommandsRemade("shop", 2, 500))

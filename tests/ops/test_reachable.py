@@ -11,12 +11,12 @@ import pytest
 from connector.backoff import backoff
 from connector.clock import Clock
 from connector.errors import Retry
-from connector.events import CallBegan, CallMade, CommandTaken, PartitionLost, PartitionOwned, ShardStarted, ShardStopped
+from connector.events.base import CallBegan, CallMade, CommandTaken, PartitionLost, PartitionOwned, ShardStarted, ShardStopped
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
-from connector.ops.board import RECENT, Board
+from connector.mplus.responses.process import InlineDecoder
 from connector.ops.calls import HANGS_S
 from connector.ops.metrics import Metrics
+from connector.ops.status import RECENT, Board
 from connector.wiring import not_ready
 from tests.provisioning.expressions import rules
 

@@ -12,10 +12,10 @@ import httpx
 from prometheus_client.parser import text_string_to_metric_families
 
 from connector.clock import Clock
-from connector.config import Config, Connector, Kafka
-from connector.events import CallMade, PartitionLost, PartitionOwned, ShardStarted, ShardStopped
-from connector.ops.board import RECENT, Board
+from connector.config.load import Config, Connector, Kafka
+from connector.events.base import CallMade, PartitionLost, PartitionOwned, ShardStarted, ShardStopped
 from connector.ops.metrics import Metrics
+from connector.ops.status import RECENT, Board
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import ROLES, Worker, digest, share
 from tests.source.rig import configuration, eventually, level, owned, working

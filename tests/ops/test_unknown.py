@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from connector.admin.status import _row as fleet_row
 from connector.clock import Clock
-from connector.events import (
+from connector.events.base import (
     Event,
     GapsCounted,
     HeadSeen,
@@ -19,10 +20,9 @@ from connector.events import (
     ShardStopped,
     StateChanged,
 )
-from connector.fleet import _row as fleet_row
 from connector.ops import fan_out
-from connector.ops.board import Board
 from connector.ops.metrics import Metrics, Share
+from connector.ops.status import Board
 
 WHERE = ("shop", "order")
 NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from connector.events.views import ViewsBatchDone, ViewsLooked, ViewsRecordRefused
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.views.events import ViewsBatchDone, ViewsLooked, ViewsRecordRefused
 from connector.views.metrics import ViewsMetrics
 from tests.ops.test_serving import get
 from tests.provisioning.expressions import OPS, Expression, grouped, of_alerts, of_dashboard, panels, read_yaml, rules, selectors

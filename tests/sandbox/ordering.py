@@ -5,7 +5,7 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 from connector.sandbox import Sandbox
-from connector.sandbox.results import CODES
+from connector.sandbox.faults.result_codes import CODES
 from tests.sandbox.calls import NS, answer
 
 READS = ("findOrder", "getOrder", "getOrdersByExtOrderIds", "getPackingSlipsByOrder")

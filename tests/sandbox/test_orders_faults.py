@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from connector.sandbox import Faults, Sandbox
-from connector.sandbox.results import CODES
+from connector.sandbox.faults.result_codes import CODES
 from tests.sandbox.calls import call, control, fault
 from tests.sandbox.ordering import TOTAL, Value, ask, create, effects, inner, look, order, payment, payments
 

@@ -8,8 +8,8 @@ import pytest
 from lxml import etree
 
 from connector.sandbox import Sandbox
-from connector.sandbox.faults import KINDS
-from connector.sandbox.lapses import left_out
+from connector.sandbox.faults.lapses import left_out
+from connector.sandbox.faults.switches import KINDS
 from tests.sandbox.calls import call
 from tests.sandbox.ordering import TOTAL, Value, ask, create, effects, inner, look, payment, payments
 

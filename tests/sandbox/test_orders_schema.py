@@ -10,8 +10,8 @@ import pytest
 from lxml import etree
 
 from connector.sandbox import Sandbox
+from connector.sandbox.faults.result_codes import CODES
 from connector.sandbox.operations import OPERATIONS
-from connector.sandbox.results import CODES
 from tests.sandbox.calls import PLUS, WAYS, call, page_request
 from tests.sandbox.ordering import BREAD, BUN, ORDER_OPERATIONS, TOTAL, Value, inner, order, payment, payments
 from tests.zeeping import service

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from connector.sandbox import Faults, Sandbox, SandboxOptions
-from connector.sandbox.faults import KINDS
+from connector.sandbox.faults.switches import KINDS
 from tests.sandbox.calls import WAYS, call, control, envelope, fault, heads, page, page_request
 
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)

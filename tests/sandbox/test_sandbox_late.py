@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.entities import ENTITIES
+from connector.sandbox.shop.entities import ENTITIES
 from tests.sandbox.calls import NS, PLUS, WAYS, answer, call, control, heads, page, page_request
 from tests.sandbox.test_sandbox_schema import REQUESTS
 

@@ -6,8 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions, Shop
-from connector.sandbox.entities import ENTITIES
 from connector.sandbox.options import LimitSemantics
+from connector.sandbox.shop.entities import ENTITIES
 from tests.sandbox.calls import NS, WAYS, answer, call, fault, heads, items, marker_of, page, page_request
 
 LIMITS: tuple[LimitSemantics, ...] = ("records", "records-before-filter", "window")

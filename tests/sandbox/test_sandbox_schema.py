@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from lxml import etree
 
-from connector.sandbox import Sandbox, SandboxOptions, order_fields
+from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.operations import OPERATIONS
+from connector.sandbox.soap import order_fields
 from tests.sandbox.calls import PLUS, WAYS, call, page_request
 from tests.sandbox.ordering import ORDER_OPERATIONS
 from tests.zeeping import service

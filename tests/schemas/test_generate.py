@@ -9,7 +9,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from connector.mplus import schema
+from connector import schemas as schema
 from schemas.generate import ENTITIES, generate
 from schemas.orders import COMMANDS, LOOKED_FOR
 from schemas.xsd import UnsupportedXsdError

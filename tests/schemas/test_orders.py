@@ -6,7 +6,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 
-from connector.mplus import schema
+from connector import schemas as schema
 from schemas.orders import COMMANDS
 from tests.mplus.instances import Xsd, wsdl
 

@@ -11,20 +11,20 @@ from typing import Any
 import orjson
 
 from connector.clock import Clock
-from connector.events import CommandWaits, Event
+from connector.events.base import CommandWaits, Event
 from connector.kafka.records import Place
-from connector.mplus.answers import OrderAnswer
+from connector.messages.command import Command, read
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
-from connector.mplus.pages import Item, PageSpec, Undecodable
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer
+from connector.mplus.responses.pages import Item, PageSpec, Undecodable
+from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.calls import Calls, Pos
 from connector.sink.context import Deadlines, MissingOperations, SinkContext
 from connector.sink.execution import Execution
 from connector.sink.executor import Executor
-from connector.sink.intake import Command, read
-from connector.sink.ledger import Done, Intent, Ledger
+from connector.sink.ledger.ledger import Done, Intent, Ledger
+from connector.sink.pos.calls import Calls, Pos
 from connector.sink.results import Ending, result_of
 from tests.sink.rig import key_of, order_of, valid
 

@@ -10,21 +10,21 @@ import orjson
 
 from connector.clock import Clock
 from connector.errors import Fenced, TransactionLost
-from connector.events import Event
+from connector.events.base import Event
 from connector.kafka.ownership import Membership
 from connector.kafka.records import Place, Record
-from connector.kafka.tenure import Office, Settled, Tenures
+from connector.kafka.tasks import Office, Settled, Tenures
 from connector.kafka.topics import ensure
 from connector.kafka.transactions import FencedProducer, Tuning
-from connector.mplus.answers import OrderAnswer
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer
+from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox
-from connector.sink.calls import Calls, Pos
 from connector.sink.context import Deadlines, MissingOperations
-from connector.sink.lane import CommandLane, SinkParts
-from connector.sink.publishing import Topics
+from connector.sink.pos.calls import Calls, Pos
+from connector.sink.records import Topics
+from connector.sink.task import CommandLane, SinkParts
 from connector.topics import plan
 from tests.sink.rig import Commands, create, pay
 from tests.source.rig import configuration, eventually

@@ -10,10 +10,10 @@ import jsonschema_rs
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from connector import schemas as schema
 from connector.kafka.records import partition_of
-from connector.mplus import schema
 from connector.sandbox import Sandbox
-from connector.sandbox.outcomes import order_by_ext_id
+from connector.sandbox.order_operations.outcomes import order_by_ext_id
 from tests.brokers import read_all
 from tests.source.rig import configuration, headers, working
 

@@ -8,13 +8,13 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from connector.events import CommandEnded, CommandsLost, CommandsRemade, MessageRefused
+from connector.events.base import CommandEnded, CommandsLost, CommandsRemade, MessageRefused
 from connector.kafka.records import Place
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.feeding import Post, lost_between
-from connector.sink.ledger import Done, Intent, Ledger
-from connector.sink.progress import Finished
-from connector.sink.vanished import Vanished, unknown
+from connector.sink.intake.feeding import Post, lost_between
+from connector.sink.intake.offsets import Finished
+from connector.sink.intake.vanished import Vanished, unknown
+from connector.sink.ledger.ledger import Done, Intent, Ledger
 from tests.brokers import admin, create_topic, end_offsets, topic_settings
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import cancel, create, deliver, large, outcomes, pay, valid
@@ -41,7 +41,7 @@ async def lanes(bootstrap: str, prefix: str, pos: Sandbox) -> AsyncIterator[Lane
 
 @pytest.fixture(autouse=True)
 def _small_window(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("connector.sink.in_hand.WINDOW", WINDOW)
+    monkeypatch.setattr("connector.sink.intake.in_hand.WINDOW", WINDOW)
 
 
 async def delete(lanes: Lanes, before: int) -> None:

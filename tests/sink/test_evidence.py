@@ -7,11 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from connector.mplus.answers import OrderAnswer, read_answer
-from connector.mplus.pages import Item, PageSpec, Undecodable
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer, read_answer
+from connector.mplus.responses.pages import Item, PageSpec, Undecodable
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.calls import Pos
+from connector.sink.pos.calls import Pos
 from tests.sink.bench import benching
 from tests.sink.rig import cancel, create, deliver, pay, update
 from tests.sink.test_looking import ONLY_V1

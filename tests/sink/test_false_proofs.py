@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from connector.mplus.answers import OrderAnswer, read_answer
-from connector.mplus.soap import Fields
-from connector.sink.calls import Pos
-from connector.sink.orders import asked_lines
-from connector.sink.replies import Kind, Reply
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer, read_answer
+from connector.sink.pos.calls import Pos
+from connector.sink.pos.orders import asked_lines
+from connector.sink.pos.replies import Kind, Reply
 from tests.sink.bench import Bench, benching
 from tests.sink.rig import create, deliver, pay, update
 from tests.sink.test_evidence import UNKNOWN, Change, Showing, Shown, references

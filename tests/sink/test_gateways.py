@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from connector.errors import AccessDenied, Refused, Unanswered, UnknownOperation
-from connector.mplus.answers import OrderAnswer
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.calls import Pos
+from connector.sink.pos.calls import Pos
 from tests.sink.bench import Bench, Time, benching
 from tests.sink.middle_answers import ANSWERS
 from tests.sink.middle_box import MiddleBox

@@ -7,9 +7,9 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from connector.events import CommandsHeldBack, Event, PartitionLost
+from connector.events.base import CommandsHeldBack, Event, PartitionLost
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.feeding import HELD_BACK_AFTER_S, HeldBack, Post
+from connector.sink.intake.feeding import HELD_BACK_AFTER_S, HeldBack, Post
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import create
 from tests.source.rig import eventually
@@ -29,7 +29,7 @@ def held(told: list[Event]) -> list[CommandsHeldBack]:
 
 async def test_an_open_transaction_before_commands_is_told(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
     """For how long, and where; when it has ended, what lay behind it is carried out, and that it is over is told too."""
-    monkeypatch.setattr("connector.sink.feeding.HELD_BACK_AFTER_S", 1.0)
+    monkeypatch.setattr("connector.sink.intake.feeding.HELD_BACK_AFTER_S", 1.0)
     foreign = AIOKafkaProducer(bootstrap_servers=lanes.bootstrap, transactional_id=f"foreign-{uuid.uuid4().hex}")
     await foreign.start()
     try:

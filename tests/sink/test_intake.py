@@ -11,9 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from connector.kafka.records import partition_of
-from connector.mplus.soap import request
-from connector.sink.intake import Command, Invalid, read
-from connector.sink.strict import is_clean
+from connector.messages.command import Command, Invalid, read
+from connector.messages.strict_json import is_clean
+from connector.mplus.request import request
 
 CREATE: Mapping[str, Any] = {
     "commandId": "c-1",

@@ -10,15 +10,15 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from connector.demo.kafka import Broker
 from connector.errors import TransactionLost
-from connector.kafka import lookups
+from connector.kafka.reading import lookups
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import FencedProducer, fenced_producer
-from connector.sink import ledger as ledgers
-from connector.sink import ledger_index
-from connector.sink.ledger import Done, Entry, Intent, Ledger
-from connector.sink.ledger_reading import read_back
+from connector.local_kafka.start import Broker
+from connector.sink.ledger import index as ledger_index
+from connector.sink.ledger import ledger as ledgers
+from connector.sink.ledger.ledger import Done, Entry, Intent, Ledger
+from connector.sink.ledger.reading import read_back
 from tests.brokers import admin, create_topic, read_all
 from tests.sink.test_ledger_index import RESULT
 

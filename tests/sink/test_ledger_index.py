@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.sink import ledger_facts, ledger_index
-from connector.sink.ledger import Done, Intent, encode
-from connector.sink.ledger_facts import NOTHING, Facts, Told, told
-from connector.sink.ledger_index import BUCKET_BITS, BUCKETS_A_TIME, Index
+from connector.sink.ledger import facts as ledger_facts
+from connector.sink.ledger import index as ledger_index
+from connector.sink.ledger.facts import NOTHING, Facts, Told, told
+from connector.sink.ledger.index import BUCKET_BITS, BUCKETS_A_TIME, Index
+from connector.sink.ledger.ledger import Done, Intent, encode
 
 RESULT: Mapping[str, Any] = {
     "commandId": "c-1",

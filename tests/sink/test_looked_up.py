@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink import ledger, ledger_reading
+from connector.sink.ledger import ledger
+from connector.sink.ledger import reading as ledger_reading
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import cancel, create, outcomes
 

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from connector.errors import NotSent, Retry
-from connector.events import CommandWaits
-from connector.mplus.answers import OrderAnswer
-from connector.mplus.soap import Fields
+from connector.events.base import CommandWaits
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.calls import Pos
+from connector.sink.pos.calls import Pos
 from tests.sink.bench import Bench, benching
 from tests.sink.rig import cancel, create, deliver, pay, update
 from tests.sink.test_lost_answers import TOTAL, first_line, told

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from connector.errors import Unanswered
-from connector.mplus.answers import OrderAnswer
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.calls import Pos
-from connector.sink.ledger import Intent, decode, encode
+from connector.sink.ledger.ledger import Intent, decode, encode
+from connector.sink.pos.calls import Pos
 from tests.sink.bench import Act, Bench, Time, benching
 from tests.sink.rig import cancel, create, deliver, pay, update
 

@@ -11,7 +11,7 @@ import orjson
 import pytest
 
 from connector.kafka.records import Place
-from connector.sink.ledger import Done, Ledger
+from connector.sink.ledger.ledger import Done, Ledger
 from connector.views.tables import PlainTable
 from tests.bench.ledger import resident
 from tests.sink.test_ledger_index import RESULT

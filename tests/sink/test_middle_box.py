@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 import aiohttp
 import pytest
 
-from connector.mplus.soap import request
+from connector.mplus.request import request
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.sink.bench import benching
 from tests.sink.middle_answers import ANSWERS

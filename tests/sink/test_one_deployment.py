@@ -11,8 +11,8 @@ from connector.errors import Fatal, TransactionLost
 from connector.kafka.records import Place
 from connector.kafka.transactions import FencedProducer, fenced_producer
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.claims import Claim
-from connector.sink.ledger import Ledger
+from connector.sink.intake.claims import Claim
+from connector.sink.ledger.ledger import Ledger
 from connector.wiring import run
 from tests.brokers import admin, read_all
 from tests.sink.lanes import Lanes, laning
@@ -172,7 +172,7 @@ async def test_whose_an_idle_partition_is_is_not_forgotten(lanes: Lanes, monkeyp
             async with lanes.owning(calls, group="ours"):
                 pass
         assert ["ours"] == [row["group"] for row in await lanes.ledger()]
-        monkeypatch.setattr("connector.sink.in_hand.RENEWED_EVERY_S", 0.2)
+        monkeypatch.setattr("connector.sink.intake.in_hand.RENEWED_EVERY_S", 0.2)
         async with lanes.owning(calls, group="ours"):
             await eventually(lambda: len(lanes.transactions) >= 4)
     assert {("ours", 0)} == {(row["group"], row["offset"]) for row in await lanes.ledger()}

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from connector.errors import AccessDenied, NotSent, Retry, Unanswered
-from connector.mplus.answers import OrderAnswer
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.calls import Pos
 from connector.sink.context import Deadlines
+from connector.sink.pos.calls import Pos
 from tests.sink.bench import Time, benching
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import create, pay

@@ -8,15 +8,15 @@ import pytest
 
 from connector.errors import AccessDenied, Fenced, NotSent, Refused, Retry, Unanswered, UnknownOperation
 from connector.kafka.records import Place
-from connector.mplus.answers import OrderAnswer
-from connector.mplus.soap import Fields
+from connector.messages.command import Command
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer
 from connector.sink.blame import Tally, Trouble
-from connector.sink.calls import MOST_LEFT, Calls
 from connector.sink.commands.spec import idempotency_key
-from connector.sink.intake import Command
-from connector.sink.lane import Proof
-from connector.sink.ledger import Done, Intent, Ledger, decode, encode
-from connector.sink.replies import SILENCE, Kind
+from connector.sink.ledger.ledger import Done, Intent, Ledger, decode, encode
+from connector.sink.pos.calls import MOST_LEFT, Calls
+from connector.sink.pos.replies import SILENCE, Kind
+from connector.sink.task import Proof
 
 PLACE = Place("a.command-ledger", 3)
 BEFORE = {"delivered": {"l-1": "0.5"}, "packingSlipIds": ["s-1"], "references": {"c-1": 2}, "lock": {"changeCounter": 3}}

@@ -3,9 +3,9 @@
 import orjson
 
 from connector.kafka.records import Place
-from connector.sink.lane import Standing
-from connector.sink.ledger import Ledger
-from connector.sink.progress import Finished, Progress
+from connector.sink.intake.offsets import Finished, Progress
+from connector.sink.ledger.ledger import Ledger
+from connector.sink.task import Standing
 
 
 def standing(start: int) -> tuple[Progress, Standing]:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from connector.kafka.records import Headers, header, header_text
-from connector.sink.publishing import Message, Topics, dead_letter, result_record
+from connector.sink.records import Message, Topics, dead_letter, result_record
 
 TOPICS = Topics("a.order-commands", "a.order-command-results", "a.command-ledger", "a.dead-letters", 200_000)
 FORMER = [

@@ -7,7 +7,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from connector.client.letters import DeadLetters, in_order
+from connector.admin.dead_letters import DeadLetters, in_order
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
 from connector.sink.redrive import NEVER_SENT, RedrivenLetter

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sandbox.results import CODES
+from connector.sandbox.faults.result_codes import CODES
 from tests.sink.bench import Bench, benching
 from tests.sink.rig import cancel, commanding, create, deliver, outcomes, pay, update
 

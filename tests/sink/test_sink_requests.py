@@ -8,12 +8,12 @@ import orjson
 import pytest
 from lxml import etree
 
+from connector.messages.command import Command, read
 from connector.mplus.operations import OPERATIONS
-from connector.mplus.soap import Fields, request
+from connector.mplus.request import Fields, request
 from connector.sink.commands.spec import CommandSpec, Variant
 from connector.sink.commands.table import SPECS
-from connector.sink.intake import Command, read
-from connector.sink.ledger import Intent
+from connector.sink.ledger.ledger import Intent
 from tests.mplus.filled import Filled
 from tests.sink.bench import benching
 from tests.sink.rig import cancel, create, deliver, key_of, pay, update

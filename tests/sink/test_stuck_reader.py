@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connector.kafka.reading import PartitionReader, reading_from
+from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.sink.rig import commanding, create, pay
@@ -23,7 +23,7 @@ async def test_a_lane_whose_client_stands_still_starts_anew(bootstrap: str, pref
             readers.append(reader)
             yield reader
 
-    monkeypatch.setattr("connector.sink.lane.reading_from", impatient)
+    monkeypatch.setattr("connector.sink.task.reading_from", impatient)
     async with Sandbox(SandboxOptions(items=3)) as pos, commanding(bootstrap, prefix, pos) as commands:
         await commands.run(create("c-1", "web-1"))
         for reader in readers:  # as an error inside of the client would end it

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from connector.events import Event, PartitionFailed
-from connector.kafka.reading import PartitionReader
+from connector.events.base import Event, PartitionFailed
+from connector.kafka.reading.readers import PartitionReader
 from connector.kafka.records import partition_of
 from connector.ops import fan_out
 from connector.sandbox import Sandbox, SandboxOptions
+from connector.sink.handler import Desk
 from connector.sink.outbox import Limits
-from connector.sink.publishing import Message
-from connector.sink.serving import Desk
+from connector.sink.records import Message
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import Commands, create, outcomes, pay
 from tests.source.rig import configuration, eventually, level, working
@@ -150,8 +150,8 @@ async def test_work_that_cannot_begin_stops_nobody(
     bootstrap: str, prefix: str, pos: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lane that fails before it owns anything, and a poller's lane: each in turn, and the other role goes on."""
-    from connector.sink.lane import CommandLane
-    from connector.source.lane import Lane
+    from connector.sink.task import CommandLane
+    from connector.source.task import Lane
 
     commands, broken = Commands(bootstrap, prefix, pos), {CommandLane: True, Lane: True}
     for kind in broken:

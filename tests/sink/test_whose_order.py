@@ -10,13 +10,13 @@ import orjson
 import pytest
 
 from connector.errors import NotSent, Refused
-from connector.mplus.answers import OrderAnswer
-from connector.mplus.soap import Fields
-from connector.sink.calls import Pos
+from connector.messages.command import Command, read
+from connector.mplus.request import Fields
+from connector.mplus.responses.answers import OrderAnswer
 from connector.sink.execution import Execution
 from connector.sink.executor import Executor
-from connector.sink.intake import Command, read
-from connector.sink.ledger import Intent
+from connector.sink.ledger.ledger import Intent
+from connector.sink.pos.calls import Pos
 from connector.sink.results import Ending
 from tests.sink.bench import Bench, Time, benching
 from tests.sink.rig import create, deliver, key_of, pay, update

@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connector.events import CommandWaits
+from connector.events.base import CommandWaits
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
-from connector.sink.window import OVERHEAD, Share, Window
+from connector.sink.intake.window import OVERHEAD, Share, Window
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import large
 from tests.source.rig import eventually

@@ -19,9 +19,9 @@ import aiohttp
 from aiohttp import web
 
 from connector.sandbox import Sandbox
-from connector.sandbox.entities import ENTITIES
 from connector.sandbox.operations import OPERATIONS
 from connector.sandbox.pages import Page
+from connector.sandbox.shop.entities import ENTITIES
 
 LISTS = {"getDeliveryMethods": "deliveryMethod", "getOrderCategories": "orderCategory"}
 _ANSWERED_BY = {name: getattr(row.answer, "__self__", None) for name, row in OPERATIONS.items()}

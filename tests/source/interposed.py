@@ -10,7 +10,7 @@ from aiohttp import web
 
 from connector.clock import Clock
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox
 
 SOAP = b'<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>%s</e:Body></e:Envelope>'

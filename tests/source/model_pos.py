@@ -7,16 +7,16 @@ from typing import Any, Literal, cast
 
 from connector.clock import Clock
 from connector.errors import Retry, TransactionLost, Unanswered
-from connector.mplus.pages import Item, Undecodable
+from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
 from connector.source.entities import Entity, named
 from connector.source.gaps import Window
 from connector.source.poller import Parts, Poller
-from connector.source.portion import Portion
 from connector.source.positions import Deployment, Position
+from connector.source.reading.portion import Portion
 from connector.source.schedule import Head, State
-from connector.source.standing import Standing
+from connector.source.state import Standing
 
 Limit = Literal["records", "window", "capped"]
 (RELATION,) = named(["relation"])

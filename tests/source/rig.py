@@ -9,22 +9,22 @@ from typing import Any, TypeVar
 import orjson
 
 from connector.clock import Clock
-from connector.config import Administration, Config, Connector, Kafka
-from connector.events import Event, StateChanged
+from connector.config.load import Administration, Config, Connector, Kafka
+from connector.events.base import Event, StateChanged
 from connector.kafka.records import Record
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
 from connector.source.doubt import Confirmation
 from connector.source.entities import ENTITIES, Choices, Entity, named
 from connector.source.heads import Heads
-from connector.source.lists import ListPoller
+from connector.source.list_poller import ListPoller
 from connector.source.poller import Parts, Poller
 from connector.source.positions import Position
-from connector.source.reader import Reader
-from connector.source.standing import Standing
+from connector.source.reading.reader import Reader
+from connector.source.state import Standing
 from connector.wiring import Worker, run
 from connector.wiring import source as wired
 from tests.brokers import partition_count, read_all
@@ -112,7 +112,7 @@ def truth(pos: Sandbox, entity: str) -> list[tuple[str, int]]:
 
 def key_of_stock(pos: Sandbox, marker: int) -> str:
     """The key of a stock change, from what the shop made of it."""
-    from connector.sandbox.goods import stock
+    from connector.sandbox.shop.goods import stock
 
     item = next(item for item in pos.shop.sequences["stock"] if item.marker == marker)
     row = stock(pos.shop.draft(item))

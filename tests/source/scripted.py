@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
-from connector.events import Event
+from connector.events.base import Event
 from connector.mplus.client import Access, PosClient, Retries
-from connector.mplus.offload import InlineDecoder
+from connector.mplus.responses.process import InlineDecoder
 
 Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 IDENT = "an ident"

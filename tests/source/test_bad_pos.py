@@ -9,10 +9,10 @@ import pytest
 
 from connector.errors import ConnectorError
 from connector.mplus.client import Access, Page, PosClient, Retries
-from connector.mplus.offload import DecoderProcess
+from connector.mplus.responses.process import DecoderProcess
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import Choices, Entity, named
-from connector.source.reader import Reader
+from connector.source.reading.reader import Reader
 from tests.source.bad_modes import MODES
 from tests.source.bad_pos import BadPos, Certificate, certificate
 

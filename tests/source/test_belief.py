@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from connector.checks.pos import probed
-from connector.events import CallMade, HeadSeen, HeadUnknown, StateChanged
-from connector.mplus.pages import Item, Undecodable
+from connector.admin.check.pos import probed
+from connector.events.base import CallMade, HeadSeen, HeadUnknown, StateChanged
+from connector.mplus.responses.pages import Item, Undecodable
 from connector.sandbox import Sandbox
 from connector.source.doubt import Confirmation, Doubt, contradiction, highest_of
 from connector.source.gaps import Window
-from connector.source.position import MAX_LIMIT
+from connector.source.reading.paging import MAX_LIMIT
 from connector.source.schedule import State
 from tests.source import rig
 from tests.source.model_pos import RELATION, Limit, ModelPos, ModelReader, Reading

@@ -315,7 +315,7 @@ async def test_a_pos_that_does_not_answer_fails_a_resync_and_nothing_else(
     bootstrap: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The position stays; when the POS is back it goes on as before, and can be asked again."""
-    from connector.source import seat
+    from connector.source import shard as seat
 
     monkeypatch.setattr(seat, "HEAD_WITHIN", 1.0)
     async with Sandbox(only("order", 10)) as pos:

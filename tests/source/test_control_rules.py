@@ -10,17 +10,17 @@ import pytest
 
 from connector.clock import Clock
 from connector.errors import Reject
-from connector.events import ControlAnswered, Event
+from connector.events.base import ControlAnswered, Event
 from connector.kafka.records import Record
 from connector.source.control import CHANGES, EXPIRES, Request, answers, changed, problem, read
 from connector.source.doubt import Anchor
 from connector.source.gaps import Gap, Gaps
-from connector.source.portion import Portion
 from connector.source.position_writer import Pen, Shard
 from connector.source.positions import NEVER_READ, Applied, Deployment, Position, Resync, TopicFacts
+from connector.source.reading.portion import Portion
 from connector.source.schedule import Head, State, fell_below
-from connector.source.seat import Seat
-from connector.source.standing import Standing
+from connector.source.shard import Seat
+from connector.source.state import Standing
 
 WHERE = Applied(0, 7)
 RUNNING = Position(100)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from connector.config import Config
+from connector.config.load import Config
 from connector.errors import Fatal
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import run

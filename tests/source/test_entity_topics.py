@@ -14,7 +14,7 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.bundles import Bundle
 from connector.source.position_writer import Pen, Shard
 from connector.source.positions import Position, TopicFacts
-from connector.source.seat import Seat
+from connector.source.shard import Seat
 from connector.source.topic_facts import lost, passed_over, written
 from connector.wiring import Worker
 from tests.brokers import admin, create_topic, topic_settings

@@ -12,7 +12,7 @@ from connector.errors import ConnectorError, Refused, Retry
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES, named
 from connector.source.heads import NEWER, OLDER, Heads
-from connector.source.reader import NEWER_AGAIN_S
+from connector.source.reading.reader import NEWER_AGAIN_S
 from connector.source.schedule import Head
 from tests.source.controlling import answered, ask
 from tests.source.interposed import Time, client_of, interpose, refusal, xml

@@ -5,10 +5,10 @@ import os
 import orjson
 import pytest
 
-from connector.events import DeadLettered
+from connector.events.base import DeadLettered
 from connector.sandbox import Sandbox
-from connector.sandbox.item import Item
-from connector.sandbox.writing import item_xml
+from connector.sandbox.shop.item import Item
+from connector.sandbox.soap.writing import item_xml
 from connector.source.entities import Entity
 from connector.wiring import kept
 from tests.source.rig import Reading, eventually, headers, only, reading, truth

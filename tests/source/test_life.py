@@ -16,13 +16,13 @@ from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
 from connector.source.control import Request, changed
 from connector.source.gaps import Window
-from connector.source.moving import Items
 from connector.source.poller import Parts, Poller
-from connector.source.portion import Portion
 from connector.source.position_writer import Pen, PositionWriter, Shard
 from connector.source.positions import Applied, Position
+from connector.source.reading.moving import Items
+from connector.source.reading.portion import Portion
 from connector.source.schedule import State
-from connector.source.standing import Standing
+from connector.source.state import Standing
 from tests.source.model_pos import HERE, RELATION, Crash, Limit, ModelHeads, ModelPos, ModelReader, Reading
 
 WINDOW = Window(markers=40, seconds=60.0)

@@ -6,7 +6,7 @@ import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES
-from connector.source.position import MAX_LIMIT
+from connector.source.reading.paging import MAX_LIMIT
 from tests.source.rig import eventually, only, reading, truth
 
 Semantics = Literal["records", "records-before-filter", "window"]

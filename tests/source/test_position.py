@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.source.position import MAX_LIMIT, Advance, Ask, Stuck, Widen, advance
+from connector.source.reading.paging import MAX_LIMIT, Advance, Ask, Stuck, Widen, advance
 
 
 def ask(position: int, limit: int, head: int) -> Ask:

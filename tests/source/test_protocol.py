@@ -170,7 +170,7 @@ async def test_small_events_leave_in_batches_that_their_topic_takes(bootstrap: s
     import secrets
 
     async with Sandbox(only("relation", 60)) as pos:
-        from connector.sandbox.writing import item_xml
+        from connector.sandbox.soap.writing import item_xml
 
         for item in pos.shop.sequences["relation"]:
             xml = item_xml(pos.shop, item, "whole")

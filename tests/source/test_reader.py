@@ -9,11 +9,11 @@ from aiohttp import web
 from connector.errors import Refused, Unreadable
 from connector.mplus.arrivals import ITEM_BYTES
 from connector.mplus.client import Arrived, Page
-from connector.mplus.pages import Item, PageSpec
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
+from connector.mplus.responses.pages import Item, PageSpec
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import Choices, named
-from connector.source.reader import NEWER_AGAIN_S, Reader
+from connector.source.reading.reader import NEWER_AGAIN_S, Reader
 from tests.source.interposed import Time, client_of, interpose, refusal
 
 (PURCHASE,) = named(["purchaseOrder"])

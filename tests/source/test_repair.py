@@ -13,9 +13,9 @@ from connector.source.budget import MemoryBudget
 from connector.source.bundles import Publisher
 from connector.source.entities import ENTITIES, Choices, named
 from connector.source.heads import Heads
-from connector.source.lists import content_hash
+from connector.source.list_poller import content_hash
 from connector.source.positions import Position
-from connector.source.reader import Reader
+from connector.source.reading.reader import Reader
 from connector.source.repair import Repair, RepairParts, joined
 from connector.source.wanted import Named, Wanted
 from tests.audit.holes import vanish

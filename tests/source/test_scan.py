@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from connector.errors import Retry, Unreadable
 from connector.mplus.client import Arrived, Page
-from connector.mplus.pages import Item, Undecodable
+from connector.mplus.responses.pages import Item, Undecodable
 from connector.sandbox import Sandbox
 from connector.source.budget import MemoryBudget
 from connector.source.entities import Choices, Entity, named
-from connector.source.reader import Reader
-from connector.source.scan import BAD_PLACES_MAX, Scan
+from connector.source.reading.reader import Reader
+from connector.source.reading.scan import BAD_PLACES_MAX, Scan
 from tests.source.interposed import client_of, cut, interpose
 from tests.source.rig import only, truth
 from tests.source.test_pages import SEMANTICS, Semantics

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.events import DeadLettered, PageLimited
-from connector.mplus.pages import Item, Undecodable
+from connector.events.base import DeadLettered, PageLimited
+from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.bundles import portions
 from connector.source.gaps import Window
-from connector.source.page_size import STEADY, PageSize
-from connector.source.portion import TRIES, Portion
+from connector.source.reading.page_size import STEADY, PageSize
+from connector.source.reading.portion import TRIES, Portion
 from tests.source.model_pos import Limit, ModelPos, Reading
 
 LIMITS: tuple[Limit, ...] = ("records", "window")

@@ -8,12 +8,12 @@ import pytest
 
 from connector.clock import Clock
 from connector.errors import Refused
-from connector.events import Event, HeadSeen, StateChanged
+from connector.events.base import Event, HeadSeen, StateChanged
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.source import silence
 from connector.source.positions import Position
+from connector.source.reading import silence
 from connector.source.schedule import REFUSED_AGAIN, State
-from connector.source.standing import Standing
+from connector.source.state import Standing
 from tests.source.rig import eventually, only, reading, truth
 
 

@@ -9,11 +9,11 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from connector.client.commands import OrderCommands
+from connector.client.order_commands import OrderCommands
 from connector.errors import Misconfigured
 from connector.mplus.transport import headers as request_headers
-from connector.ops import tracing
-from connector.ops.spans import Delivery, Spans, exported
+from connector.ops import otel_setup as tracing
+from connector.ops.otel import Delivery, Spans, exported
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.tracing import Headers, carried, continued, outgoing, request_id, span, traced_by
 from tests.brokers import read_all

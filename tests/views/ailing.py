@@ -14,7 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from faust.tables.recovery import Recovery, ServiceStopped
 
 from connector.views import app, worker
-from connector.views.transport import CarefulConsumer, CommittedThread
+from connector.views.consumer import CarefulConsumer, CommittedThread
 
 DROP, FAIL, GIVE_UP = "DROP_EACH", "FAIL_AFTER", "GIVE_UP"
 """Environment: every how many offsets one is dropped when it is first fetched; after how many records reading fails; whether

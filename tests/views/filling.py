@@ -10,7 +10,7 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from connector.config import Config, load
+from connector.config.load import Config, load
 from connector.kafka.connection import client_arguments
 from connector.kafka.topics import ensure
 from connector.source.entities import ENTITIES

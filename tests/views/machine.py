@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.kafka.records import partition_of
-from connector.views.arrivals import Arrival
 from connector.views.batches import carried, figures
+from connector.views.records import Arrival
 from connector.views.stages import Stage, Topics, entity_topics, stages
 from tests.views.histories import Made
 

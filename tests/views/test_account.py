@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.views.account import Account, Stall
+from connector.views.offsets import Account, Stall
 
 
 def test_nothing_is_committed_of_what_was_only_fetched() -> None:

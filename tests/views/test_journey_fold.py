@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.views.arrivals import Arrival, milliseconds
 from connector.views.facts import command_fact, invoice_facts, order_fact, result_fact, slip_facts
-from connector.views.journey import folded
-from connector.views.steps import journey
+from connector.views.fold import folded
+from connector.views.projection import journey
+from connector.views.records import Arrival, milliseconds
 from tests.views.histories import DEPOSIT, TOTAL, Made, at, command, complete, invoice, order, result, slip
 
 FACTS: Mapping[str, Callable[[Arrival], list[Any]]] = {

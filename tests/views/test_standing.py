@@ -2,7 +2,7 @@
 
 import pytest
 
-from connector.views.standing import LATE, Standing
+from connector.views.progress import LATE, Standing
 
 
 @pytest.mark.parametrize(

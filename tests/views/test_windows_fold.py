@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.views.arrivals import Observation
+from connector.views.records import Observation
 from connector.views.windows import KEPT, Window, counted, moved, windows
 
 NOW = 1_795_255_200.0

@@ -1,6 +1,7 @@
 """cancelOrder: never V2, which on a cancelled order would undo the cancellation. Pure."""
 
-from connector.mplus.soap import Fields
+from connector.messages.command import Command
+from connector.mplus.request import Fields
 from connector.sink.commands.spec import (
     DONE,
     NO_ORDER,
@@ -15,9 +16,8 @@ from connector.sink.commands.spec import (
     stood,
     unclear,
 )
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent
-from connector.sink.orders import Order
+from connector.sink.ledger.ledger import Intent
+from connector.sink.pos.orders import Order
 
 COMPLETE, PARTIAL = "ORDER-CANCEL-STATE-COMPLETE", "ORDER-CANCEL-STATE-PARTIAL"
 NO_STATE = "the order does not show how far it is cancelled"

@@ -1,7 +1,8 @@
 """createOrder: an order of a name that there was none of, perhaps paid at once. Pure."""
 
+from connector.messages.command import Command
 from connector.mplus.encode import fields
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
 from connector.sink.commands.payments import automatic, booked, payments_of
 from connector.sink.commands.spec import (
     DONE,
@@ -20,9 +21,8 @@ from connector.sink.commands.spec import (
     whole_order,
     without,
 )
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent
-from connector.sink.orders import GIVEN_BY_THE_POS, Order, as_asked, ids
+from connector.sink.ledger.ledger import Intent
+from connector.sink.pos.orders import GIVEN_BY_THE_POS, Order, as_asked, ids
 
 EXISTS, FAILED = "CREATE-ORDER-RESULT-EXT-ORDER-ID-ALREADY-EXISTS", "CREATE-ORDER-RESULT-FAILED"
 QUEUED = "the POS says that the name is taken and shows no such order: it may have accepted it and not booked it yet"

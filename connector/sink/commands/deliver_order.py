@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
 
+from connector.messages.command import Command
 from connector.mplus.encode import fields
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
 from connector.sink.commands.spec import (
     NO_ORDER,
     NOT_DONE,
@@ -24,9 +25,8 @@ from connector.sink.commands.spec import (
     turnover,
     unclear,
 )
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent
-from connector.sink.orders import Order, asked_lines, delivered, ids, is_shown, slip_lines
+from connector.sink.ledger.ledger import Intent
+from connector.sink.pos.orders import Order, asked_lines, delivered, ids, is_shown, slip_lines
 
 Amounts = Mapping[str, Decimal]
 NONE = Decimal(0)

@@ -3,8 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from connector.messages.command import Command
 from connector.mplus.encode import fields
-from connector.mplus.soap import Fields
+from connector.mplus.request import Fields
 from connector.sink.commands.payments import (
     Payment,
     asked_payments,
@@ -32,9 +33,8 @@ from connector.sink.commands.spec import (
     stood,
     unclear,
 )
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent
-from connector.sink.orders import Order, ids
+from connector.sink.ledger.ledger import Intent
+from connector.sink.pos.orders import Order, ids
 
 FAILED = "PAY-ORDER-RESULT-FAILED"
 INVOICED, CHANGED = "PAY-ORDER-RESULT-ORDER-ALREADY-INVOICED", "PAY-ORDER-RESULT-ORDER-HAS-CHANGED"

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from connector.sink.intake import Command
-from connector.sink.orders import Order, is_shown
+from connector.messages.command import Command
+from connector.sink.pos.orders import Order, is_shown
 
 PLAIN = re.compile(r"[A-Za-z0-9._-]{1,20}")
 REFERENCE_CHARS_MAX = 20

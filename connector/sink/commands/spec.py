@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
+from connector.messages.command import Command
 from connector.mplus.encode import fields
-from connector.mplus.soap import Fields
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent
-from connector.sink.orders import Order, ids, is_shown
+from connector.mplus.request import Fields
+from connector.sink.ledger.ledger import Intent
+from connector.sink.pos.orders import Order, ids, is_shown
 
 KEY_CHARS_MAX = 64
 FLAGS = ("applySalesAndActions", "applySalesPrices", "applyPriceGroups")

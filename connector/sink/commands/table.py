@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from connector.messages.command import Command
 from connector.sink.commands import cancel_order, create_order, deliver_order, pay_order, update_order
 from connector.sink.commands.spec import NOT_DONE, CommandSpec, Evidence, Reconciled, unclear
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent
+from connector.sink.ledger.ledger import Intent
 
 STRANGER = "the POS shows another order under this name: look which one this command was for"
 NAMELESS = "the POS shows an order without a name where this one's was: look whether it is the same"

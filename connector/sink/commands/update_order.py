@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from connector.mplus.soap import Fields
+from connector.messages.command import Command
+from connector.mplus.request import Fields
 from connector.sink.commands.spec import (
     DONE,
     FLAGS,
@@ -22,9 +23,8 @@ from connector.sink.commands.spec import (
     whole_order,
     without,
 )
-from connector.sink.intake import Command
-from connector.sink.ledger import Intent
-from connector.sink.orders import GIVEN_BY_THE_POS, NOTHING, Order, as_asked, digest
+from connector.sink.ledger.ledger import Intent
+from connector.sink.pos.orders import GIVEN_BY_THE_POS, NOTHING, Order, as_asked, digest
 
 COUNTER, CHANGED = "changeCounter", "UPDATE-ORDER-RESULT-ORDER-HAS-CHANGED"
 NO_COUNTER = "the order does not show its changeCounter"

@@ -1,0 +1,1 @@
+"""What operators do: check, status, control requests, dead letters, seek."""

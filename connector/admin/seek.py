@@ -1,0 +1,54 @@
+"""From a sync marker to offsets, and a consumer group that is moved there."""
+
+from collections.abc import Callable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from connector.kafka import groups
+from connector.kafka.cluster import Brokers
+from connector.kafka.reading.topic_readers import Spans, committed, extent
+from connector.kafka.records import header, number
+
+STEP = 1000
+"""Offsets between two signs of progress."""
+
+
+Tell = Callable[[int, int, int], None]
+"""Hears of progress: the partition, the offset that was looked at, and where it ends."""
+
+
+async def seek(kafka: str | Mapping[str, Any], topic: str, marker: int, tell: Tell) -> dict[int, int]:
+    """By partition, the lowest offset from which on nothing of this sync marker or a higher one is missed.
+
+    Every record before it is looked at: after a late marker, a resync or a repair, markers do not only rise. Where there
+    is none yet, it is the end as of now. Raises Fatal.
+    """
+    brokers = Brokers(kafka)
+    spans = await extent(brokers, topic)
+    return {partition: await _first(brokers, topic, {partition: span}, marker, tell) for partition, span in spans.items()}
+
+
+async def _first(brokers: Brokers, topic: str, span: Spans, marker: int, tell: Tell) -> int:
+    ((_, end),) = span.values()
+    async with aclosing(committed(brokers, topic, span)) as records:
+        async for record in records:
+            if _marker(record) >= marker:
+                return int(record.offset)
+            if record.offset % STEP == 0:
+                tell(record.partition, record.offset, end)
+    return end
+
+
+def _marker(record: ConsumerRecord) -> int:
+    """Below all others where it is no event: then nothing is missed without it."""
+    return number(header(record.headers, "ce_syncmarker"), -1)
+
+
+async def move(kafka: str | Mapping[str, Any], group: str, topic: str, offsets: Mapping[int, int]) -> None:
+    """Commit a group's offsets, all or none. Raises Reject while the group has members, Fatal."""
+    brokers = Brokers(kafka)
+    places = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
+    with brokers.reaching():
+        await groups.move(brokers.arguments, group, places)

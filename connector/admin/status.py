@@ -1,0 +1,106 @@
+"""The state of the whole fleet, read from the topics: what the workers publish, and the positions."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from connector.config.load import Config
+from connector.errors import Fatal, TransactionLost
+from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.reading.readers import read_back_all
+from connector.kafka.records import Place
+from connector.kafka.topics import existing
+from connector.source.entities import ENTITIES, named
+from connector.topics import positions_topic, status_topic
+
+SILENT = 20.0
+"""Seconds after which a row that no worker renewed is called silent: workers publish at least every 5 s."""
+
+NUMBER = int | float | None
+KEYS = frozenset(entity.name.encode() for entity in ENTITIES)
+"""Of positions: what stands under another key is nobody's."""
+
+KINDS = {
+    "head": int | None,
+    "backlog": int | None,
+    "age": NUMBER,
+    "unknownSince": str | None,
+    "rate": NUMBER,
+    "state": str,
+    "reason": str,
+}
+"""What is shown of a report."""
+
+
+async def rows(config: Config, now: datetime) -> dict[tuple[str, str], dict[str, Any]]:
+    """A row per administration and entity. Raises Fatal when Kafka cannot be reached."""
+    names = [row.administration for row in config.administrations]
+    latest = await _read(config, [topic(name) for name in names for topic in (status_topic, positions_topic)])
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for name in names:
+        statuses, positions = latest[status_topic(name)], latest[positions_topic(name)]
+        for entity in named(config.connector.entities):
+            key = entity.name.encode()
+            found[name, entity.name] = _row(statuses.get(key), positions.get(key), now)
+    return found
+
+
+async def _read(config: Config, topics: Sequence[str]) -> Mapping[str, Mapping[bytes, bytes]]:
+    """The latest values of each topic, none where there is no such topic."""
+    arguments = client_arguments(config.kafka)
+    with reaching(config.kafka):
+        there = await existing(arguments)
+    places = [Place(topic, partition) for topic in topics for partition in range(there.get(topic, 0))]
+    latest: dict[str, dict[bytes, bytes]] = {topic: {} for topic in topics}
+    try:
+        for place, found in (await read_back_all(arguments, places)).items():
+            latest[place.topic] |= found
+    except TransactionLost as error:
+        raise Fatal(f"what the workers tell cannot be read: {error}") from error
+    return latest
+
+
+def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(("head", "position", "backlog", "age", "unknownSince", "rate"))
+    row |= {"state": "unowned", "reason": "", "position": _position(position)}
+    told, at = _told(status)
+    if at is None:
+        return row
+    row |= told
+    silent = (now - at).total_seconds()
+    if silent > SILENT:
+        row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": None}
+        row |= {"unknownSince": row["unknownSince"] or row["at"], "age": (row["age"] or 0.0) + round(silent, 3), "backlog": None}
+    if row["unknownSince"] is None and row["head"] is not None and row["position"] is not None:
+        if row["state"] != "head-regressed":
+            row["head"] = max(row["head"], row["position"])  # the position is newer than the published head
+        row["backlog"] = max(0, row["head"] - row["position"])
+    return row
+
+
+def _position(written: bytes | None) -> int | None:
+    marker = _object(written).get("syncMarker")
+    return max(0, marker) if isinstance(marker, int) else None
+
+
+def _told(status: bytes | None) -> tuple[dict[str, Any], datetime | None]:
+    """What a worker reported, and when; nothing where the record is not a worker's."""
+    row = _object(status)
+    try:
+        at = datetime.fromisoformat(row["at"])
+    except (KeyError, TypeError, ValueError):
+        return {}, None
+    if at.tzinfo is None or not all(isinstance(row.get(name), kind) for name, kind in KINDS.items()):
+        return {}, None
+    return {name: value for name, value in row.items() if name not in ("administration", "entity", "position")}, at
+
+
+def _object(value: bytes | None) -> dict[str, Any]:
+    """Of a record that anybody may have written; empty where it is no JSON object."""
+    try:
+        found = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}

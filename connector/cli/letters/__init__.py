@@ -1,0 +1,1 @@
+"""What `dead-letters` says, in words."""

@@ -1,0 +1,58 @@
+"""What a dead letter of an unknown outcome had sent to the POS, in words, and what to look at. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from connector.cli.letters.text import words
+
+SHOWN_CHARACTERS_MAX = 300
+"""Of each fact: the bytes may be anybody's."""
+
+LOOK_AT: Mapping[str, str] = {
+    "createOrder": "whether there is an order of this extOrderId, and whether it has the lines and payments below",
+    "payOrder": "whether the order has a payment with the reference or amount below, or an invoice that it had not before",
+    "deliverOrder": "whether the order has a packing slip that it had not before, and what of its lines is delivered",
+    "cancelOrder": "whether the order is cancelled",
+    "updateOrder": "whether the order is as the command below says: its changeCounter tells that somebody changed it",
+}
+
+
+def intended(value: bytes | None) -> list[str]:
+    """Lines about the header mplus_intent; none where it is not there, or cannot be read."""
+    entry = _entry(value)
+    if not entry.get("operation"):
+        return []
+    lines = [f"sent to the POS: {_call(entry)}"]
+    if before := _told(entry, "before"):
+        lines.append(f"how it stood before: {before}")
+    what = LOOK_AT.get(str(entry.get("command")))
+    return [*lines, f"look at: {what}"] if what else lines
+
+
+def _call(entry: Mapping[str, Any]) -> str:
+    """Which operation, when, how often, and for which order."""
+    at, attempt = _told(entry, "at") or "an unknown time", _told(entry, "attempt") or "?"
+    names = (("orderId", _told(entry, "order_id")), ("extOrderId", _told(entry, "ext_order_id")))
+    named = ", ".join(f"{field} {text}" for field, text in names if text)
+    return f"{_told(entry, 'operation')} at {at}, call {attempt}" + (f", for the order with {named}" if named else "")
+
+
+def _entry(value: bytes | None) -> Mapping[str, Any]:
+    """The intent, alone or as the ledger has it."""
+    try:
+        row = orjson.loads(value or b"")
+    except orjson.JSONDecodeError:
+        return {}
+    inner = row.get("entry", row) if isinstance(row, dict) else {}
+    return inner if isinstance(inner, dict) else {}
+
+
+def _told(entry: Mapping[str, Any], field: str) -> str:
+    """A fact on one line; "" where there is none."""
+    fact = entry.get(field)
+    if fact in (None, "", {}):
+        return ""
+    text = words(fact.encode() if isinstance(fact, str) else orjson.dumps(fact))
+    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"

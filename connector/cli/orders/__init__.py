@@ -1,0 +1,1 @@
+"""What the `order` verbs share: drafts, options, sending, reading."""

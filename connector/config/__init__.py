@@ -1,0 +1,1 @@
+"""The configuration: one frozen tree, read once, from the environment and an optional TOML file."""

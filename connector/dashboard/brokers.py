@@ -1,0 +1,56 @@
+"""Whether the brokers answer, since when not, and which topics there are."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from connector.clock import Clock
+from connector.config.load import Kafka
+from connector.dashboard.parts import Shown
+from connector.errors import Fatal, Retry
+from connector.kafka.connection import begin, client_arguments, only_we_cancel, reaching
+from connector.kafka.topics import existing
+
+EVERY = 2.0
+"""Seconds between looks."""
+PATIENCE = 5.0
+"""Seconds that the brokers have to answer."""
+
+
+class Cluster:
+    """Shows part `kafka`. `outages` grows by one with each: who follows a topic begins anew, an old connection may be dead."""
+
+    def __init__(self, kafka: Kafka, clock: Clock) -> None:
+        """Raises Fatal for certificates that cannot be read."""
+        self.arguments: Mapping[str, Any] = client_arguments(kafka)
+        self.topics: Mapping[str, int] = {}
+        self.outages = 0
+        self._kafka = kafka
+        self._clock = clock
+        self._since: float | None = None
+
+    @contextmanager
+    def reaching(self) -> Iterator[None]:
+        """aiokafka's errors in our words. Raises Fatal and Retry."""
+        with reaching(self._kafka), only_we_cancel():
+            yield
+
+    async def run(self, shown: Shown) -> None:
+        """Look until cancelled."""
+        while True:
+            shown.put("kafka", await self._look())
+            await self._clock.sleep(EVERY)
+
+    async def _look(self) -> dict[str, Any]:
+        try:
+            with self.reaching():
+                await begin(self._ask, PATIENCE)  # as a start: cancelled half way it would leak its connection
+        except (Fatal, Retry) as error:
+            self.outages += self._since is None
+            self._since = self._since or self._clock.wall().timestamp()
+            return {"since": self._since, "reason": str(error)}
+        self._since = None
+        return {"since": None, "reason": ""}
+
+    async def _ask(self) -> None:
+        self.topics = await existing(self.arguments)

@@ -1,0 +1,1 @@
+"""What the page shows, folded from records, a file per topic. Pure."""

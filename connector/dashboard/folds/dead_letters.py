@@ -1,0 +1,51 @@
+"""The newest dead letters, and how many came within a day, without their bodies: those may hold personal data. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from connector.admin.dead_letters import SINK_STAGES, Letter
+from connector.dashboard.parts import LONGEST, Shown, text
+
+DAY = 24
+"""Hours that are counted."""
+MOST = 20
+"""Letters shown per administration."""
+
+
+class Letters:
+    """Parts `letters/{administration}`."""
+
+    def __init__(self, shown: Shown, administrations: Iterable[str]) -> None:
+        self._shown = shown
+        self._hours: dict[str, Counter[int]] = {name: Counter() for name in administrations}
+        self._latest: dict[str, list[dict[str, Any]]] = {name: [] for name in self._hours}
+        self._several = len(self._hours) > 1
+
+    def take(self, administration: str, letter: Letter) -> None:
+        """A letter, in the order of its partition."""
+        self._hours[administration][letter.timestamp // 3_600_000] += 1
+        latest = [*self._latest[administration], self._row(administration, letter)]
+        self._latest[administration] = sorted(latest, key=lambda row: -row["at"])[:MOST]
+
+    def tick(self, now: float) -> None:
+        """Show those up to now (epoch seconds)."""
+        oldest = int(now // 3600) - DAY
+        for name, hours in self._hours.items():
+            for hour in [hour for hour in hours if hour <= oldest]:
+                del hours[hour]
+            self._shown.put(f"letters/{name}", {"day": hours.total(), "latest": self._latest[name]})
+
+    def _row(self, administration: str, letter: Letter) -> dict[str, Any]:
+        which = f" --administration {administration}" if self._several else ""
+        verb = f"mplus-connector dead-letters {{}} {letter.coordinate}{which}"
+        return {
+            "at": letter.timestamp / 1000,
+            "coordinate": letter.coordinate,
+            "stage": text(letter.stage),
+            "key": text(letter.key),
+            "topic": text(letter.origin.topic),
+            "reason": text(letter.message, LONGEST),
+            "show": verb.format("show"),
+            "redrive": verb.format("redrive") if letter.stage in SINK_STAGES else None,
+        }

@@ -1,0 +1,93 @@
+"""Where each order's journey lies, and the orders that moved last. Pure; a journey itself is read when it is asked for."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import orjson
+
+from connector.dashboard.parts import LONGEST_NAME, Shown, text
+
+MOST = 500_000
+"""Orders of an administration that can be found: the last that moved. About 250 bytes each."""
+LATEST = 10
+"""Orders shown per administration."""
+SHOWN = ("key", "orderId", "extOrderId", "state", "total", "updatedAt")
+OFFSET_BITS = 48
+LONGEST_KEY = 4 * LONGEST_NAME
+"""Bytes: no order is called anything longer."""
+
+
+class Spot(NamedTuple):
+    """Where a record lies in its topic."""
+
+    partition: int
+    offset: int
+
+
+class Index:
+    """Of one administration. A spot is packed into one integer: there may be many."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._by_key: dict[bytes, int] = {}
+        self._keys: dict[bytes, bytes] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_key)
+
+    def put(self, key: bytes, order_id: str | None, spot: Spot) -> None:
+        """The latest record of a key."""
+        self._by_key.pop(key, None)  # moves it to the end: the first is the one that moved longest ago
+        self._by_key[key] = spot.partition << OFFSET_BITS | spot.offset
+        if order_id and order_id.encode() != key:
+            self._keys.pop(order_id.encode(), None)
+            self._keys[order_id.encode()] = key
+        for crowded in (self._by_key, self._keys):
+            while len(crowded) > self._most:
+                del crowded[next(iter(crowded))]
+
+    def drop(self, key: bytes) -> None:
+        """A tombstone came."""
+        self._by_key.pop(key, None)
+
+    def find(self, name: str) -> tuple[bytes, Spot] | None:
+        """The key and spot of an order, by its extOrderId or orderId."""
+        key = name.encode()
+        now = self._keys.get(key)  # an order that was given its extOrderId later has an old journey under its orderId
+        key = now if now in self._by_key else key
+        packed = self._by_key.get(key)
+        return None if packed is None else (key, Spot(packed >> OFFSET_BITS, packed & (1 << OFFSET_BITS) - 1))
+
+
+class Journeys:
+    """Parts `orders/{administration}`: how many there are, and those that moved last."""
+
+    def __init__(self, shown: Shown, administrations: Iterable[str]) -> None:
+        self._shown = shown
+        self.indexes = {name: Index() for name in administrations}
+        self._latest: dict[str, dict[bytes, dict[str, Any]]] = {name: {} for name in self.indexes}
+
+    def take(self, administration: str, key: bytes | None, value: bytes | None, spot: Spot) -> None:
+        """A record of the journeys' topic. Raises ValueError, AttributeError."""
+        if key is None or len(key) > LONGEST_KEY:
+            return
+        if value is None:
+            self.indexes[administration].drop(key)
+            self._latest[administration].pop(key, None)
+            return
+        journey = orjson.loads(value)
+        self.indexes[administration].put(key, journey.get("orderId"), spot)
+        latest = self._latest[administration]
+        latest[key] = {name: _shown(journey.get(name)) for name in SHOWN}
+        if len(latest) > LATEST:
+            del latest[min(latest, key=lambda each: str(latest[each]["updatedAt"]))]
+
+    def tick(self) -> None:
+        """Show how it stands."""
+        for name, index in self.indexes.items():
+            latest = sorted(self._latest[name].values(), key=lambda row: str(row["updatedAt"]), reverse=True)
+            self._shown.put(f"orders/{name}", {"count": len(index), "latest": latest})
+
+
+def _shown(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else text(value)

@@ -1,0 +1,66 @@
+"""Commands by outcome over the last hour, and the last that failed, from result records. Pure."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from connector.client.result import Result, decoded
+from connector.dashboard.folds.advice import for_result
+from connector.dashboard.parts import LONGEST, Shown, text
+
+HOUR = 60
+"""Minutes that are counted."""
+MOST = 20
+"""Failures shown per administration."""
+Counts = Counter[tuple[str, str]]
+
+
+class Outcomes:
+    """Parts `commands/{administration}` and `failures/{administration}`."""
+
+    def __init__(self, shown: Shown, administrations: Iterable[str]) -> None:
+        self._shown = shown
+        self._minutes: dict[str, dict[int, Counts]] = {name: defaultdict(Counter) for name in administrations}
+        self._failures: dict[str, list[dict[str, Any]]] = {name: [] for name in administrations}
+
+    def take(self, administration: str, timestamp: int, key: bytes | None, value: bytes | None) -> None:
+        """A result, with its record's time in milliseconds. One that only repeats an earlier one is passed over."""
+        result = decoded(value)
+        if result is None or result.duplicate:
+            return
+        self._minutes[administration][timestamp // 60_000][text(str(result.command)), text(result.outcome)] += 1
+        if not result.succeeded:
+            failures = [*self._failures[administration], _failure(result, timestamp, key)]
+            self._failures[administration] = sorted(failures, key=lambda row: -row["at"])[:MOST]
+
+    def tick(self, now: float) -> None:
+        """Show what happened up to now (epoch seconds)."""
+        oldest = int(now // 60) - HOUR
+        for name, minutes in self._minutes.items():
+            for minute in [minute for minute in minutes if minute <= oldest]:
+                del minutes[minute]
+            self._shown.put(f"commands/{name}", _by_command(minutes.values()))
+            self._shown.put(f"failures/{name}", self._failures[name])
+
+
+def _by_command(minutes: Iterable[Counts]) -> dict[str, dict[str, int]]:
+    total: Counts = Counter()
+    for counts in minutes:
+        total.update(counts)
+    found: dict[str, dict[str, int]] = {}
+    for (command, outcome), count in sorted(total.items()):
+        found.setdefault(command, {})[outcome] = count
+    return found
+
+
+def _failure(result: Result, timestamp: int, key: bytes | None) -> dict[str, Any]:
+    return {
+        "at": timestamp / 1000,
+        "commandId": text(result.command_id),
+        "command": text(result.command),
+        "order": text(key),
+        "outcome": text(result.outcome),
+        "reason": text(result.reason),
+        "message": text(result.message, LONGEST),
+        "advice": for_result(text(result.outcome), text(result.reason)),
+    }

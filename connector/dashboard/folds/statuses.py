@@ -1,0 +1,71 @@
+"""The entities' rows, and how their rate and backlog went, from status records. Pure."""
+
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from connector.dashboard.parts import LONGEST, Shown, text, whole
+
+STEP = 10
+"""Seconds per point of a chart."""
+POINTS = 60
+FIELDS = ("head", "position", "backlog", "age", "rate", "state", "reason", "owner", "digest")
+Point = tuple[int, float, int | None]
+"""Step, rate, backlog; None where it is not known."""
+
+
+class Statuses:
+    """Parts `row/{administration}/{entity}` and `trend/…`; an entity that nobody reports is `unowned`."""
+
+    def __init__(self, shown: Shown, administrations: Iterable[str], entities: Iterable[str]) -> None:
+        self._shown = shown
+        self._entities = list(entities)
+        self._points: dict[str, deque[Point]] = defaultdict(lambda: deque(maxlen=POINTS))
+        for administration in administrations:
+            for entity in self._entities:
+                shown.put(f"row/{administration}/{entity}", {"state": "unowned", "reason": "", "at": None})
+
+    def take(self, administration: str, key: bytes | None, value: bytes | None) -> None:
+        """A record of the status topic; of entities that are not configured, none. Raises ValueError, KeyError, TypeError."""
+        entity = (key or b"").decode()
+        if value is None or entity not in self._entities:
+            return
+        row = orjson.loads(value)
+        where, at = f"{administration}/{entity}", _epoch(row["at"])
+        since, backlog = row.get("unknownSince"), row["backlog"]
+        point = (int(at // STEP), float(row["rate"] or 0), None if backlog is None else whole(backlog))
+        times = {"at": at, "unknownSince": None if since is None else _epoch(since)}
+        self._shown.put(f"row/{where}", {**{name: _shown(row.get(name)) for name in FIELDS}, **times})
+        self._drawn(where, point)
+
+    def _drawn(self, where: str, point: Point) -> None:
+        """One point a step: the last that was reported in it."""
+        points = self._points[where]
+        if points and points[-1][0] >= point[0]:
+            points[-1] = point
+            return
+        points.append(point)
+        self._shown.put(f"trend/{where}", _trend(points))
+
+
+def _epoch(written: str) -> float:
+    return datetime.fromisoformat(written).timestamp()
+
+
+def _shown(value: object) -> object:
+    return value if value is None or isinstance(value, int | float) else text(value, LONGEST)
+
+
+def _trend(points: Iterable[Point]) -> dict[str, Any]:
+    """The steps up to the last one, with null where nothing was reported."""
+    known = {step: (rate, backlog) for step, rate, backlog in points}
+    last = max(known)
+    steps = range(max(min(known), last - POINTS + 1), last + 1)
+    return {
+        "until": (last + 1) * STEP,
+        "rate": [known[step][0] if step in known else None for step in steps],
+        "backlog": [known[step][1] if step in known else None for step in steps],
+    }

@@ -1,0 +1,53 @@
+"""An order's journey, read from its topic when somebody asks for it."""
+
+from typing import Any
+
+import orjson
+
+from connector.dashboard.brokers import Cluster
+from connector.dashboard.folds.journeys import Journeys, Spot
+from connector.kafka.reading.record_reader import Picker
+from connector.kafka.records import Place
+from connector.topics import journeys_topic
+
+PATIENCE = 10.0
+"""Seconds for reading one, waiting for others' turns included."""
+SHOWN = (
+    *("key", "orderId", "extOrderId", "state", "steps", "commands", "commandsLeftOut", "documentsLeftOut", "total", "paid"),
+    *("syncMarker", "relationNumber", "relationName", "updatedAt"),
+)
+"""What a viewer gets of a journey: `views` keeps more in it."""
+
+
+class Finder:
+    """Finds orders in all administrations."""
+
+    def __init__(self, cluster: Cluster, journeys: Journeys) -> None:
+        self._cluster = cluster
+        self._journeys = journeys
+        self._picker = Picker(cluster.arguments)
+
+    def spots(self, name: str) -> dict[str, tuple[bytes, Spot]]:
+        """Where the journey of the order with this extOrderId or orderId lies, by administration."""
+        found = {administration: index.find(name) for administration, index in self._journeys.indexes.items()}
+        return {administration: spot for administration, spot in found.items() if spot is not None}
+
+    async def read(self, administration: str, key: bytes, spot: Spot) -> Any:
+        """The journey, or None where it is there no more. Raises Fatal and Retry, also where it takes too long."""
+        place = Place(journeys_topic(administration), spot.partition)
+        with self._cluster.reaching():
+            record = await self._picker.pick(place, spot.offset, self._cluster.outages, PATIENCE)
+        if record.key != key or not record.value:
+            return None
+        return _shown(record.value)
+
+    async def aclose(self) -> None:
+        await self._picker.aclose()
+
+
+def _shown(value: bytes) -> dict[str, Any] | None:
+    try:
+        journey = orjson.loads(value)
+    except orjson.JSONDecodeError:
+        return None
+    return {name: journey.get(name) for name in SHOWN} if isinstance(journey, dict) else None

@@ -1,0 +1,101 @@
+"""Everything that the page shows, folded from the records of the topics."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from connector.admin.dead_letters import Letter
+from connector.dashboard.folds.dead_letters import Letters
+from connector.dashboard.folds.journeys import Journeys, Spot
+from connector.dashboard.folds.outcomes import Outcomes
+from connector.dashboard.folds.statuses import Statuses
+from connector.dashboard.folds.windows import Windows
+from connector.dashboard.parts import Shown
+from connector.kafka.records import Place
+from connector.topics import dead_letters_topic, journeys_topic, results_topic, status_topic, windows_topic
+
+HOUR, DAY = 3600.0, 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """A kind of topic: how far back it is read (seconds; None: all of it), and at most how many records of a partition.
+
+    Kinds that are followed together have the same isolation.
+    """
+
+    name: str
+    topic: Callable[[str], str]
+    back: float | None = None
+    most: int = 0
+    isolation: str = "read_committed"
+
+
+KINDS = (
+    # As written: else the open transaction of one worker that died would hide all others for up to 30 s. What a report tells
+    # was committed before it was written.
+    (Topics("statuses", status_topic, isolation="read_uncommitted"),),
+    (Topics("results", results_topic, HOUR, 20_000), Topics("letters", dead_letters_topic, 7 * DAY, 500)),
+    (Topics("windows", windows_topic, DAY + HOUR, 1_000_000),),
+    (Topics("journeys", journeys_topic),),
+)
+"""Those of a row are followed together: what is long does not hold up what is short."""
+
+
+class Board:
+    """Takes records in and shows them. `unreadable` counts those that make no sense."""
+
+    def __init__(self, administrations: list[str], entities: list[str]) -> None:
+        self.shown = Shown()
+        self.journeys = Journeys(self.shown, administrations)
+        self._statuses = Statuses(self.shown, administrations, entities)
+        self._outcomes = Outcomes(self.shown, administrations)
+        self._letters = Letters(self.shown, administrations)
+        self._windows = Windows(self.shown, administrations, midnight)
+        self._where = {topic: (kind.name, name) for kind in _kinds() for name in administrations for topic in [kind.topic(name)]}
+        self._unreadable = 0
+
+    def take(self, record: Any) -> None:
+        """A record of any of the topics. One that makes no sense is counted, and passed over."""
+        kind, administration = self._where[record.topic]
+        try:
+            self._fold(kind, administration, record)
+        except Exception:  # whatever a record does to us: it must not stop those behind it
+            self._unreadable += 1
+            self.shown.put("unreadable", self._unreadable)
+
+    def _fold(self, kind: str, administration: str, record: Any) -> None:
+        if kind == "statuses":
+            self._statuses.take(administration, record.key, record.value)
+        elif kind == "results":
+            self._outcomes.take(administration, record.timestamp, record.key, record.value)
+        elif kind == "letters":
+            self._letters.take(administration, letter(record))
+        elif kind == "windows":
+            self._windows.take(administration, record.key, record.value)
+        else:
+            self.journeys.take(administration, record.key, record.value, Spot(record.partition, record.offset))
+
+    def tick(self, now: float) -> None:
+        """Show what is counted, as of now (epoch seconds)."""
+        self._outcomes.tick(now)
+        self._letters.tick(now)
+        self._windows.tick(now)
+        self.journeys.tick()
+
+
+def _kinds() -> Iterator[Topics]:
+    for row in KINDS:
+        yield from row
+
+
+def letter(record: Any) -> Letter:
+    """A dead letter without its body."""
+    headers: Mapping[str, Any] = dict(record.headers)
+    return Letter(Place(record.topic, record.partition), record.offset, record.timestamp, record.key, None, headers)
+
+
+def midnight(now: float) -> float:
+    """The beginning of today where this process runs. Epoch seconds."""
+    return datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()

@@ -1,0 +1,1 @@
+"""The page over HTTP: routes, live parts, what every answer carries."""

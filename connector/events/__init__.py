@@ -1,0 +1,1 @@
+"""What happens inside the connector, said once. Log, metrics and status listen."""

@@ -1,0 +1,1 @@
+"""Reading topics: up to now, for ever, a record by its offset; and the consumer that no record stops."""

@@ -1,0 +1,43 @@
+"""A look at the last records of a topic, without waiting for more."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from aiokafka import ConsumerRecord, TopicPartition
+
+from connector.kafka.connection import begin, close
+from connector.kafka.reading.consumer import Consumer
+from connector.kafka.reading.readers import PATIENCE
+
+WITHIN = 15.0
+"""Seconds for all of it."""
+
+
+async def last_records(arguments: Mapping[str, Any], topic: str, partitions: int, most: int) -> list[ConsumerRecord]:
+    """The last of each partition, at most so many, also those that are not decided yet.
+
+    Raises aiokafka's errors, also where there is nothing to read and reading is denied, and TimeoutError.
+    """
+    places = [TopicPartition(topic, partition) for partition in range(partitions)]
+    consumer = Consumer(**arguments, isolation_level="read_uncommitted", enable_auto_commit=False)
+    try:
+        async with asyncio.timeout(WITHIN):
+            await begin(consumer.start, WITHIN)
+            return await _last(consumer, places, most)
+    finally:
+        await close(consumer, PATIENCE)
+
+
+async def _last(consumer: Consumer, places: list[TopicPartition], most: int) -> list[ConsumerRecord]:
+    await consumer.take(places)
+    starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
+    for place in places:
+        consumer.seek(place, max(starts[place], ends[place] - most))
+    found: list[ConsumerRecord] = []
+    while True:
+        for place, records in (await consumer.getmany(timeout_ms=200)).items():
+            found += [record for record in records if record.offset < ends[place]]
+        reached = all([await consumer.position(place) >= ends[place] for place in places])
+        if reached and all(consumer.highwater(place) is not None for place in places):  # a fetch was answered: reading is allowed
+            return found

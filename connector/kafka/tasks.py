@@ -1,0 +1,86 @@
+"""A tenure: an owned partition with its fenced producer, and the work that is done on it.
+
+The order is what makes it safe: prove membership, start the producer (which fences the one before and ends its
+transaction), prove membership again, and only then read back and work.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.backoff import backoff
+from connector.clock import Clock
+from connector.errors import TransactionLost
+from connector.events.base import Listener, PartitionLost, PartitionOwned
+from connector.kafka.ownership import Membership
+from connector.kafka.reading.slices import READERS
+from connector.kafka.records import Place
+from connector.kafka.transactions import FencedProducer, Tuning, fenced_producer
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What all tenures of a worker share. `turns`: of those that read back at the same time, a slice each."""
+
+    arguments: Mapping[str, Any]
+    tell: Listener
+    clock: Clock
+    tuning: Tuning
+    watch_interval: float = 2.0
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
+
+
+Settled = Callable[[], None]
+Work = Callable[[Place, FencedProducer, Membership, Settled], Awaitable[None]]
+"""Reads back, says that it has settled, and works until cancelled. Raises Fenced, TransactionLost or Fatal.
+
+Anything else it raises ends this tenure only: kafka.ownership tells it, and begins another one.
+"""
+
+
+class Tenures:
+    """Tenures of partitions; see kafka.ownership.Tenure. `name` makes a partition's transactional id."""
+
+    def __init__(self, office: Office, name: Callable[[Place], str], work: Work) -> None:
+        self._office = office
+        self._name = name
+        self._work = work
+
+    async def __call__(self, place: Place, membership: Membership) -> None:
+        """Work on a partition until cancelled, replacing the producer whenever a transaction is lost."""
+        clock, failures = self._office.clock, 0
+        while True:
+            started = clock.monotonic()
+            try:
+                await self._tenure(place, membership)
+            except TransactionLost as error:
+                failures = failures + 1 if clock.monotonic() - started < 60 else 1
+                self._office.tell(PartitionLost(*place, str(error)))
+            await clock.sleep(backoff(failures, clock.chance()))
+
+    async def _tenure(self, place: Place, membership: Membership) -> None:
+        office, started = self._office, self._office.clock.monotonic()
+        await membership.prove(place)
+        async with fenced_producer(office.arguments, self._name(place), place.partition, office.tuning) as producer:
+            await membership.prove(place)
+            settled = lambda: office.tell(PartitionOwned(*place, office.clock.monotonic() - started))  # noqa: E731
+            await self._work(place, producer, membership, settled)
+
+
+async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all until one ends; cancel the others; raise its error, and only that one."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.wait(tasks)
+
+
+async def joined(task: "asyncio.Task[None]") -> None:
+    """Wait for a task that goes on when the wait is cancelled. Raises its error."""
+    await asyncio.shield(task)

@@ -1,0 +1,1 @@
+"""What is said on Kafka: the form of each record, in one place."""

@@ -1,0 +1,1 @@
+"""What a sandbox does wrong when it is told to."""

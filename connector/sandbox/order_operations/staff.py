@@ -1,0 +1,54 @@
+"""A shop with cashiers: they act on orders too, without asking the connector."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from connector.sandbox.order_operations.delivering import deliver_order
+from connector.sandbox.order_operations.orders import cancel_order
+from connector.sandbox.order_operations.outcomes import Outcome, Refused
+from connector.sandbox.order_operations.paying import pay_order
+from connector.sandbox.shop.desk import Job
+from connector.sandbox.shop.item import Item
+from connector.sandbox.shop.shop import Shop
+
+CASHIER = Job("cashier")
+Act = Callable[[Item], Outcome]
+
+
+class StaffedShop(Shop):
+    """Each act returns the order's new marker. KeyError: no such order; ValueError: it is refused, as at the till."""
+
+    def cashier_pays(self, order_id: str, amount: int, *, method: str = "CASH", prepay: bool = True) -> int:
+        """A deposit, or with `prepay` false the rest, with packing slip and invoice. `amount` is in cents."""
+        payments = [{"method": method, "amount": amount}]
+        return self._act(order_id, lambda item: pay_order(self, item, CASHIER, payments, prepay=prepay))
+
+    def cashier_delivers(self, order_id: str, lines: Mapping[str, int | Decimal] | None = None) -> int:
+        """So much of these lines, by lineId, or all that is open."""
+        rows = None if lines is None else [(line, Decimal(quantity)) for line, quantity in lines.items()]
+        return self._act(order_id, lambda item: deliver_order(self, item, CASHIER, rows))
+
+    def cashier_cancels(self, order_id: str) -> int:
+        return self._act(order_id, lambda item: cancel_order(self, item, CASHIER))
+
+    def cashier_changes(self, order_id: str, reference: str | None = None) -> int:
+        """Another reference; without one, some text that was not there before."""
+        return self._act(order_id, lambda item: self._refer(item, reference or f"kassa, wijziging {item.revision + 1}"))
+
+    def book_queued(self) -> int:
+        """Book all orders that were accepted and are still queued; how many there were."""
+        return self.desk.book_queued(due_only=False)
+
+    def _refer(self, item: Item, reference: str) -> Outcome:
+        order = self.document(item)
+        self.revise(item, order | {"reference": reference})
+        self.desk.book(CASHIER, "updated", order, amount=order["totalInclAmount"])
+        return Outcome(item=item)
+
+    def _act(self, order_id: str, act: Act) -> int:
+        item = self.sequences["order"].by_identity[order_id]
+        try:
+            act(item)
+        except Refused as refused:
+            raise ValueError(f"{refused.code}: {refused.text}") from refused
+        return item.marker

@@ -1,0 +1,1 @@
+"""The simulated shop: its items, their sync markers, and life in it."""

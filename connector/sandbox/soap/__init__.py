@@ -1,0 +1,1 @@
+"""SOAP as the sandbox reads and writes it."""

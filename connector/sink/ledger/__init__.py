@@ -1,0 +1,1 @@
+"""What is known of every command of a partition."""

@@ -1,0 +1,1 @@
+"""What the sink asks of the POS: calls, their replies, and orders as the POS shows them."""

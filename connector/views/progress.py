@@ -1,0 +1,81 @@
+"""How far a worker is: what it has to do before it is up to date, and for how long."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from faust.types import TP
+
+from connector.views.app import ViewsApp
+from connector.views.consumer import CarefulConsumer
+
+LATE, MANY = 10, 1_000
+"""Looks, two seconds apart, at each of which more records were to do than a second's work: that is no longer what just came."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """`lag`: records to do by topic. `restoring`: table entries to read back. `caught_up`: whether it ever was up to date.
+    `late`: looks at which much was to do, without a break."""
+
+    working: bool = False
+    restoring: int = 0
+    lag: Mapping[str, int] = field(default_factory=dict)
+    caught_up: bool = False
+    late: int = 0
+
+    @property
+    def to_do(self) -> int:
+        """Records in all."""
+        return sum(self.lag.values())
+
+    def reasons(self) -> list[str]:
+        """Why the worker is not ready, in words."""
+        if not self.working:
+            return ["Kafka has not handed out the partitions (yet)"]
+        if self.restoring:
+            return [f"{self.restoring:,} table entries are still to be read back"]
+        return [] if self.caught_up else [self._behind()]
+
+    def doubts(self) -> list[str]:
+        """Why what it has folded may be old, in words."""
+        return self.reasons() or ([self._behind()] if self.late > LATE else [])
+
+    def _behind(self) -> str:
+        return f"{self.to_do:,} records are still to be read"
+
+
+async def look(app: ViewsApp, standing: Standing) -> None:
+    """Bring it up to date. Raises Kafka's errors."""
+    consumer = app.careful
+    places = {place for place in consumer.assignment() if not consumer._is_changelog_tp(place)}
+    standing.working = app._assignment is not None and not app.rebalancing
+    standing.restoring = app.restoring() if app.in_recovery else 0
+    if not standing.working or app.in_recovery:
+        return
+    standing.lag = await lag(consumer, places)
+    standing.caught_up = standing.caught_up or not standing.to_do
+    standing.late = standing.late + 1 if standing.to_do > MANY else 0
+
+
+async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:
+    """Records that were written and not carried out, by topic.
+
+    What is done is noted before the ends are asked for: else a stage could end meanwhile, and what it sent on be overlooked.
+    """
+    done = {place: consumer.following(place) or consumer._committed_offset[place] or 0 for place in places}
+    ends: Mapping[TP, Any] = await consumer.highwaters(*places) if places else {}
+    firsts = await consumer.earliest_offsets(*places) if places else {}
+    found: Counter[str] = Counter({place.topic: 0 for place in places})
+    for place in places:
+        found[place.topic] += await _behind(consumer, place, max(done[place], firsts.get(place) or 0), ends.get(place) or 0)
+    return dict(found)
+
+
+async def _behind(consumer: CarefulConsumer, place: TP, done: int, end: int) -> int:
+    if done >= end:
+        return 0
+    if (await consumer.position(place) or 0) >= end and consumer.accounts[place].lowest is None:
+        return 0  # what follows are markers of transactions, or what compaction removed
+    return end - done
