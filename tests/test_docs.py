@@ -25,7 +25,7 @@ from connector.kafka.records import CloudEvents, dead_letter_headers
 from connector.messages.command import COMMANDS
 from connector.ops.metrics import Metrics
 from connector.ops.series import COUNTERS, GAUGES, HISTOGRAMS
-from connector.ops.status import Board
+from connector.ops.status import WorkerStatus
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.ledger.ledger import Done, Intent
 from connector.sink.ledger.ledger import encode as encode_entry
@@ -153,7 +153,7 @@ TABLES = (GAUGES, COUNTERS, HISTOGRAMS, of_views.GAUGES, of_views.COUNTERS, of_v
 
 def metrics() -> Sequence[tuple[str, Metric]]:
     """Every metric that `/metrics` shows, of `run` and of `views`, with the page that explains it."""
-    run, views = Metrics(Board(Clock(), "", "")).registry, ViewsMetrics().registry
+    run, views = Metrics(WorkerStatus(Clock(), "", "")).registry, ViewsMetrics().registry
     return [*(("operations.md", metric) for metric in run.collect()), *(("views.md", metric) for metric in views.collect())]
 
 
@@ -264,7 +264,7 @@ def test_the_example_records_have_the_fields_that_are_written() -> None:
     """Position and status records, and the tables that explain them."""
     text = page("topics.md")
     position, status = (json.loads(block) for block in code_blocks(text, "json")[1:3])
-    board = Board(Clock(), "", "")
+    board = WorkerStatus(Clock(), "", "")
     board(ShardStarted("a", "order", 1, "running"))
     (row,) = board.rows().values()
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from connector.admin.control import _told
-from connector.admin.dead_letters import Letter, _letter
+from connector.admin.dead_letters import DeadLetter, _letter
 from connector.admin.seek import _marker
 from connector.admin.status import _row
 from connector.audit.topic import TopicReading
@@ -19,7 +19,7 @@ from connector.cli import tail
 from connector.cli.letters.text import row as letter_row
 from connector.cli.tables import shards_table
 from connector.errors import Fatal
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place
 from connector.messages.command import Command, Invalid, read
@@ -55,7 +55,7 @@ ROWS = [
 def test_seek_and_audit() -> None:
     """Markers are numbers or none; what no item can be called is no item."""
     versions = Versions()
-    reading = TopicReading(Brokers("nowhere"), "a.orders", ORDER, versions)
+    reading = TopicReading(Cluster("nowhere"), "a.orders", ORDER, versions)
     for row in ROWS:
         reading._take(row)
 
@@ -106,7 +106,7 @@ def test_letters() -> None:
         letter = _letter(row)
         assert orjson.dumps(letter_row(letter))
         assert -1 <= letter.origin.offset
-    assert 1970 == Letter(Place("a", 0), 0, -(1 << 62), None, None, {}).at.year
+    assert 1970 == DeadLetter(Place("a", 0), 0, -(1 << 62), None, None, {}).at.year
 
 
 def test_commands() -> None:

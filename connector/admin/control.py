@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import consuming
 from connector.kafka.records import Place, Record
@@ -19,7 +19,7 @@ ANSWERED = ("action", "entity", "status", "reason", "owner")
 """What every answer says, in words."""
 
 
-class Wish(NamedTuple):
+class ControlRequest(NamedTuple):
     """What shall be done: pause, resume or resync, from a marker on (None: as the entity's state says); or repair.
 
     A repair names `items` to read again, and what is `gone`, by identity and sync marker (of what is gone, the last one).
@@ -33,7 +33,7 @@ class Wish(NamedTuple):
     gone: Sequence[tuple[str, int]] = ()
 
 
-class News(NamedTuple):
+class ControlUpdate(NamedTuple):
     """What was heard: an answer, as published; or else where the entity's position stands now."""
 
     answer: Mapping[str, Any] | None
@@ -41,9 +41,11 @@ class News(NamedTuple):
 
 
 @asynccontextmanager
-async def asked(kafka: str | Mapping[str, Any], administration: str, wish: Wish) -> AsyncIterator[AsyncIterator[News]]:
-    """Ask, and hear all news from then on. Raises Fatal, Unanswered."""
-    brokers = Brokers(kafka)
+async def asked(
+    kafka: str | Mapping[str, Any], administration: str, request: ControlRequest
+) -> AsyncIterator[AsyncIterator[ControlUpdate]]:
+    """Ask, and hear all updates from then on. Raises Fatal, Unanswered."""
+    brokers = Cluster(kafka)
     control, *heard = (f"{administration}.{word}" for word in ("connector-control", "connector-control-results", "sync-markers"))
     _, *counts = await brokers.partitions(control, *heard, made_by="run --roles source")
     places = [TopicPartition(topic, each) for topic, count in zip(heard, counts, strict=True) for each in range(count)]
@@ -51,41 +53,40 @@ async def asked(kafka: str | Mapping[str, Any], administration: str, wish: Wish)
         consumer.assign(places)
         for place, end in (await consumer.end_offsets(places)).items():  # before asking: no answer is missed
             consumer.seek(place, end)
-        request = await _ask(brokers, control, wish)
-        yield _news(consumer, request, wish.entity)
+        yield _updates(consumer, await _ask(brokers, control, request), request.entity)
 
 
-async def _ask(brokers: Brokers, topic: str, wish: Wish) -> str:
-    request, producing = str(uuid.uuid4()), Producing(brokers)
-    row: dict[str, Any] = {"id": request, "action": wish.action, "entity": wish.entity}
-    row |= {} if wish.start is None else {"from": wish.start}
-    row |= {name: rows for name, rows in (("items", wish.items), ("gone", wish.gone)) if rows}
-    row |= {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "by": wish.by}
+async def _ask(brokers: Cluster, topic: str, request: ControlRequest) -> str:
+    request_id, producing = str(uuid.uuid4()), Producing(brokers)
+    row: dict[str, Any] = {"id": request_id, "action": request.action, "entity": request.entity}
+    row |= {} if request.start is None else {"from": request.start}
+    row |= {name: rows for name, rows in (("items", request.items), ("gone", request.gone)) if rows}
+    row |= {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "by": request.by}
     try:
-        await producing.write(Place(topic, 0), Record(topic, wish.entity.encode(), orjson.dumps(row)), f"request {request}")
+        await producing.write(Place(topic, 0), Record(topic, request.entity.encode(), orjson.dumps(row)), f"request {request_id}")
     finally:
         await producing.close()
-    return request
+    return request_id
 
 
-async def _news(consumer: AIOKafkaConsumer, request: str, entity: str) -> AsyncIterator[News]:
+async def _updates(consumer: AIOKafkaConsumer, request_id: str, entity: str) -> AsyncIterator[ControlUpdate]:
     while True:
         batches = await consumer.getmany(timeout_ms=1000)
         for record in chain.from_iterable(batches.values()):
-            news = _told(record, request, entity)
-            if news is not None:
-                yield news
+            update = _told(record, request_id, entity)
+            if update is not None:
+                yield update
 
 
-def _told(record: ConsumerRecord, request: str, entity: str) -> News | None:
+def _told(record: ConsumerRecord, request_id: str, entity: str) -> ControlUpdate | None:
     """None for what is about something else, or no record of the connector's."""
     row = _object(record.value) if record.key == entity.encode() else {}
     if record.topic.endswith(".sync-markers"):
         marker = row.get("syncMarker")
-        return News(None, marker) if isinstance(marker, int) else None
-    if row.get("id") != request or not isinstance(row.get("status"), str):
+        return ControlUpdate(None, marker) if isinstance(marker, int) else None
+    if row.get("id") != request_id or not isinstance(row.get("status"), str):
         return None
-    return News({**row, **{name: str(row.get(name) or "") for name in ANSWERED}}, -1)
+    return ControlUpdate({**row, **{name: str(row.get(name) or "") for name in ANSWERED}}, -1)
 
 
 def _object(value: bytes | None) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from connector.admin.redriving import LEFT_OUT, REDRIVE, again
 from connector.client.order_commands import commands_topic
 from connector.errors import Reject
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import Place, number
@@ -29,7 +29,7 @@ class Origin(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class DeadLetter:
     """One dead letter. Its headers may be anything: what cannot be read is empty, or -1."""
 
     place: Place
@@ -94,16 +94,16 @@ class DeadLetters:
     """The dead letters of an administration."""
 
     def __init__(self, kafka: str | Mapping[str, Any], administration: str) -> None:
-        self._brokers = Brokers(kafka)
+        self._brokers = Cluster(kafka)
         self.topic = f"{administration}.dead-letters"
         self._commands = commands_topic(administration)
 
-    async def all(self) -> AsyncIterator[Letter]:
+    async def all(self) -> AsyncIterator[DeadLetter]:
         """Those that there are now, in order per partition. Raises Fatal."""
         async for record in committed(self._brokers, self.topic, await extent(self._brokers, self.topic)):
             yield _letter(record)
 
-    async def at(self, coordinates: Sequence[tuple[int, int]]) -> dict[tuple[int, int], Letter]:
+    async def at(self, coordinates: Sequence[tuple[int, int]]) -> dict[tuple[int, int], DeadLetter]:
         """Those at (partition, offset); one that is not there is left out. Raises Fatal."""
         there, spans = await extent(self._brokers, self.topic), dict[int, tuple[int, int]]()
         for partition, (start, end) in there.items():
@@ -115,7 +115,7 @@ class DeadLetters:
         }
         return {coordinate: found[coordinate] for coordinate in coordinates if coordinate in found}
 
-    def problem(self, letter: Letter) -> str:
+    def problem(self, letter: DeadLetter) -> str:
         """Why a letter cannot be sent again; empty where it can."""
         if letter.stage not in SINK_STAGES:
             kind = f"of stage {letter.stage}" if letter.stage else "without a stage"
@@ -130,9 +130,9 @@ class DeadLetters:
             return f"letter {letter.coordinate} holds no command (Kafka may have deleted it): send the command itself again"
         return ""
 
-    async def later(self, letters: Iterable[Letter]) -> dict[str, Later]:
+    async def later(self, letters: Iterable[DeadLetter]) -> dict[str, Later]:
         """What happened since, by the letters' coordinates. Raises Fatal, and Reject for a partition that does not exist."""
-        there, waiting = await extent(self._brokers, self._commands), defaultdict[int, list[Letter]](list)
+        there, waiting = await extent(self._brokers, self._commands), defaultdict[int, list[DeadLetter]](list)
         for letter in letters:
             if letter.origin.partition not in there:
                 raise Reject(f"letter {letter.coordinate}: {self._commands} has no partition {letter.origin.partition}")
@@ -143,7 +143,7 @@ class DeadLetters:
             counts.add(record)
         return counts.found
 
-    async def redrive(self, letters: Sequence[Letter]) -> AsyncIterator[tuple[Letter, int]]:
+    async def redrive(self, letters: Sequence[DeadLetter]) -> AsyncIterator[tuple[DeadLetter, int]]:
         """Send letters again, one after the other, each with its new offset: bytes, key and headers as they were.
 
         A worker carries out what it has not carried out, as long as its ledger remembers; of what is older it only looks
@@ -156,7 +156,7 @@ class DeadLetters:
         finally:
             await producing.close()
 
-    async def _sent(self, producing: Producing, letter: Letter) -> int:
+    async def _sent(self, producing: Producing, letter: DeadLetter) -> int:
         place, refusal = Place(self._commands, letter.origin.partition), Reject("")
         what = letter.key, letter.value, letter.pairs or tuple(letter.headers.items())
         for record in again(place.topic, what, letter.coordinate, letter.timestamp):
@@ -167,25 +167,25 @@ class DeadLetters:
         raise refusal
 
 
-def in_order(letters: Iterable[Letter]) -> list[Letter]:
+def in_order(letters: Iterable[DeadLetter]) -> list[DeadLetter]:
     """As their commands first lay in their partitions. Pure."""
     return sorted(letters, key=lambda letter: (letter.origin, letter.place, letter.offset))
 
 
-def _letter(record: Any) -> Letter:
+def _letter(record: Any) -> DeadLetter:
     place = Place(record.topic, record.partition)
     pairs = tuple(record.headers)
-    return Letter(place, record.offset, record.timestamp, record.key, record.value, dict(pairs), pairs)
+    return DeadLetter(place, record.offset, record.timestamp, record.key, record.value, dict(pairs), pairs)
 
 
-def _first(span: tuple[int, int], letters: Iterable[Letter]) -> int:
+def _first(span: tuple[int, int], letters: Iterable[DeadLetter]) -> int:
     return max(span[0], min(letter.origin.offset for letter in letters) + 1)
 
 
 class _Counts:
-    def __init__(self, letters: Iterable[Letter]) -> None:
+    def __init__(self, letters: Iterable[DeadLetter]) -> None:
         self.found: dict[str, Later] = {}
-        self._of_key: dict[tuple[int, bytes | None], list[Letter]] = defaultdict(list)
+        self._of_key: dict[tuple[int, bytes | None], list[DeadLetter]] = defaultdict(list)
         for letter in letters:
             self.found[letter.coordinate] = Later()
             self._of_key[letter.origin.partition, letter.key].append(letter)

@@ -7,7 +7,7 @@ from typing import Any
 from aiokafka import ConsumerRecord, TopicPartition
 
 from connector.kafka import groups
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.topic_readers import Spans, committed, extent
 from connector.kafka.records import header, number
 
@@ -25,12 +25,12 @@ async def seek(kafka: str | Mapping[str, Any], topic: str, marker: int, tell: Te
     Every record before it is looked at: after a late marker, a resync or a repair, markers do not only rise. Where there
     is none yet, it is the end as of now. Raises Fatal.
     """
-    brokers = Brokers(kafka)
+    brokers = Cluster(kafka)
     spans = await extent(brokers, topic)
     return {partition: await _first(brokers, topic, {partition: span}, marker, tell) for partition, span in spans.items()}
 
 
-async def _first(brokers: Brokers, topic: str, span: Spans, marker: int, tell: Tell) -> int:
+async def _first(brokers: Cluster, topic: str, span: Spans, marker: int, tell: Tell) -> int:
     ((_, end),) = span.values()
     async with aclosing(committed(brokers, topic, span)) as records:
         async for record in records:
@@ -48,7 +48,7 @@ def _marker(record: ConsumerRecord) -> int:
 
 async def move(kafka: str | Mapping[str, Any], group: str, topic: str, offsets: Mapping[int, int]) -> None:
     """Commit a group's offsets, all or none. Raises Reject while the group has members, Fatal."""
-    brokers = Brokers(kafka)
+    brokers = Cluster(kafka)
     places = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
     with brokers.reaching():
         await groups.move(brokers.arguments, group, places)

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from connector.audit.reached import Reached, reached
 from connector.audit.source import UNNAMED, Source, Suspect
-from connector.audit.topic import Letters, TopicReading
+from connector.audit.topic import DeadLetters, TopicReading
 from connector.audit.verdict import Finding, Kind, Reach, judge
 from connector.audit.versions import NONE, Target, Versions
 from connector.clock import Clock
 from connector.errors import Reject
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import read_back
 from connector.kafka.records import Place
 from connector.source.entities import Entity
@@ -25,10 +25,10 @@ PAUSE = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class AuditParts:
+class AuditContext:
     """What an audit works with. `wait`: seconds that the connector is given to read what the source already shows."""
 
-    brokers: Brokers
+    brokers: Cluster
     topic: str
     dead_letters: str
     positions: Place
@@ -42,7 +42,7 @@ class AuditParts:
 class Audit:
     """Of one entity."""
 
-    def __init__(self, parts: AuditParts, source: Source, versions: Versions) -> None:
+    def __init__(self, parts: AuditContext, source: Source, versions: Versions) -> None:
         self._parts = parts
         self._source = source
         self._versions = versions
@@ -150,8 +150,8 @@ class Audit:
         asked = None if where is None else where.asked
         return Finding(kind, identity, None if listed else _marker(target.version), _marker(topic), asked)
 
-    async def _letters(self) -> Letters:
-        found = Letters(self._parts.entity, (await self._reached()).position.epoch)
+    async def _letters(self) -> DeadLetters:
+        found = DeadLetters(self._parts.entity, (await self._reached()).position.epoch)
         await found.read(self._parts.brokers, self._parts.dead_letters, [self._parts.topic])
         return found
 
@@ -174,7 +174,7 @@ class Audit:
         found, named = await self._letters(), _without_doubles(findings)
         return [self._excused(finding, found) for finding in sorted(named, key=_order)]
 
-    def _excused(self, finding: Finding, found: Letters) -> Finding:
+    def _excused(self, finding: Finding, found: DeadLetters) -> Finding:
         kind, marker = finding.kind, finding.marker
         if kind is Kind.GONE:
             kind = Kind.UNPROVEN if self._source.nameless or self._source.places else kind
@@ -185,7 +185,7 @@ class Audit:
         return replace(finding, kind=kind)
 
 
-async def position_of(parts: AuditParts) -> Reached:
+async def position_of(parts: AuditContext) -> Reached:
     """How far the connector has read. Raises Reject where that cannot be compared with anything."""
     written = (await read_back(parts.brokers.arguments, *parts.positions)).get(parts.entity.name.encode())
     if written is None:

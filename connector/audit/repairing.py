@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from connector.admin.control import News, Wish, asked
+from connector.admin.control import ControlRequest, ControlUpdate, asked
 from connector.audit.verdict import Finding, Kind
 from connector.errors import ConnectorError, Reject, Unanswered
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.source.wanted import MOST_GONE, MOST_ITEMS, Named
 
 ACCEPTED_WITHIN = 60.0
@@ -24,7 +24,7 @@ UNSEEN = "no worker took it: is one running (`status`)?"
 UNENDED = "accepted, and not done in time: it goes on; audit again later"
 
 
-def wishes(entity: str, findings: Sequence[Finding], by: str) -> Iterator[Wish]:
+def requests(entity: str, findings: Sequence[Finding], by: str) -> Iterator[ControlRequest]:
     """Requests that name them all, each no larger than a worker takes. A list's item has no marker: 0 stands for it.
 
     The marker says where to look: an item that the POS does not show at its own is named where it does.
@@ -39,9 +39,9 @@ def wishes(entity: str, findings: Sequence[Finding], by: str) -> Iterator[Wish]:
     )
     gone = sorted(((each.identity, each.topic_marker or 0) for each in findings if each.kind is Kind.GONE), key=_marker)
     for part in _parts(items, MOST_ITEMS):
-        yield Wish("repair", entity, by=by, items=part)
+        yield ControlRequest("repair", entity, by=by, items=part)
     for part in _parts(gone, MOST_GONE):
-        yield Wish("repair", entity, by=by, gone=part)
+        yield ControlRequest("repair", entity, by=by, gone=part)
 
 
 def _marker(row: Named) -> tuple[int, str]:
@@ -52,22 +52,22 @@ def _parts(rows: Sequence[Named], most: int) -> Iterator[Sequence[Named]]:
     return (rows[at : at + most] for at in range(0, len(rows), most))
 
 
-async def repair_all(brokers: Brokers, administration: str, requests: Sequence[Wish], tell: Tell) -> None:
+async def repair_all(brokers: Cluster, administration: str, requests: Sequence[ControlRequest], tell: Tell) -> None:
     """Ask one after the other, and wait for each. Raises Reject where one is not done, Unanswered, Fatal."""
-    for number, wish in enumerate(requests, 1):
-        said = await _answered(brokers, administration, wish, partial(tell, number, len(requests)))
+    for number, request in enumerate(requests, 1):
+        said = await _answered(brokers, administration, request, partial(tell, number, len(requests)))
         if said["status"] != "done":
             raise Reject(f"a repair was {said['status']} by {said['owner']}: {said['reason']}")
 
 
 async def _answered(
-    brokers: Brokers, administration: str, wish: Wish, tell: Callable[[Mapping[str, Any]], None]
+    brokers: Cluster, administration: str, request: ControlRequest, tell: Callable[[Mapping[str, Any]], None]
 ) -> Mapping[str, Any]:
     said: dict[str, Any] = {}
     deadline = asyncio.timeout(ACCEPTED_WITHIN)
     try:
-        async with deadline, asked(brokers.arguments, administration, wish) as news:
-            async for answer in _answers(news):
+        async with deadline, asked(brokers.arguments, administration, request) as update:
+            async for answer in _answers(update):
                 said.update(answer)
                 tell(answer)
                 deadline.reschedule(asyncio.get_running_loop().time() + DONE_WITHIN)
@@ -78,9 +78,9 @@ async def _answered(
     return said
 
 
-async def _answers(news: AsyncIterator[News]) -> AsyncIterator[Mapping[str, Any]]:
+async def _answers(update: AsyncIterator[ControlUpdate]) -> AsyncIterator[Mapping[str, Any]]:
     """Up to the one that ends it."""
-    async for each in news:
+    async for each in update:
         if each.answer is not None:
             yield each.answer
         if each.answer is not None and each.answer["status"] != "accepted":

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from connector.audit.asking import Asking
-from connector.audit.auditing import Audit, AuditParts, closing, position_of
+from connector.audit.auditing import Audit, AuditContext, closing, position_of
 from connector.audit.journal import ELSEWHERE, Journal, journal
 from connector.audit.report import Report
-from connector.audit.source import ListSource, MarkedSource, Source, SourceParts
+from connector.audit.source import AuditSourceContext, ListSource, MarkedSource, Source
 from connector.audit.verdict import Finding
 from connector.audit.versions import Versions
 from connector.audit.walk import other_limit
 from connector.clock import Clock
 from connector.config.load import Config
 from connector.errors import ConnectorError
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.connection import client_arguments
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, shard_partition
@@ -41,7 +41,7 @@ Tell = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class Assignment:
     """What is asked: `state` is a folder for what was read so far, if there is one; `restart` forgets it; `wait` in seconds."""
 
     config: Config
@@ -51,12 +51,12 @@ class Order:
     restart: bool = False
 
     @property
-    def brokers(self) -> Brokers:
+    def brokers(self) -> Cluster:
         """Where the topics are."""
-        return Brokers(client_arguments(self.config.kafka))
+        return Cluster(client_arguments(self.config.kafka))
 
 
-async def ready(order: Order, entities: Sequence[Entity]) -> None:
+async def ready(order: Assignment, entities: Sequence[Entity]) -> None:
     """Raises Fatal, before anything is read, for topics that are not there."""
     name = order.administration
     own = (audits_topic(name), control_topic(name), control_results_topic(name), positions_topic(name), dead_letters_topic(name))
@@ -67,7 +67,7 @@ async def ready(order: Order, entities: Sequence[Entity]) -> None:
 class EntityAudit:
     """Of one entity. `client` has a request rate of its own: pollers are not starved."""
 
-    def __init__(self, order: Order, entity: Entity, client: PosClient, clock: Clock, tell: Tell) -> None:
+    def __init__(self, order: Assignment, entity: Entity, client: PosClient, clock: Clock, tell: Tell) -> None:
         self._order = order
         self._entity = entity
         self._clock = clock
@@ -117,7 +117,7 @@ class EntityAudit:
 
     def _source(self, kept: Journal, epoch: int) -> Source:
         limit = other_limit(self._order.config.connector.page_size)
-        parts = SourceParts(self._asking, self._entity, self._clock, limit)
+        parts = AuditSourceContext(self._asking, self._entity, self._clock, limit)
         if self._entity.listed:
             return ListSource(parts, self._versions)
         source = MarkedSource(parts, self._versions, kept)
@@ -153,10 +153,10 @@ class EntityAudit:
         names = (self._order.config.connector.group, self._order.administration, self._entity.name)
         return self._order.state / f"{'.'.join(names)}.jsonl"
 
-    def _parts(self) -> AuditParts:
+    def _parts(self) -> AuditContext:
         name, settings, entity = self._order.administration, self._order.config.connector, self._entity
         partition = shard_partition(name, entity.number, settings.work_partitions)
-        return AuditParts(
+        return AuditContext(
             brokers=self._order.brokers,
             topic=f"{name}.{entity.topic}",
             dead_letters=dead_letters_topic(name),
@@ -188,7 +188,7 @@ class EntityAudit:
         )
 
 
-async def publish(order: Order, report: Report) -> None:
+async def publish(order: Assignment, report: Report) -> None:
     """Write the report's event. Raises Unanswered, Reject, Fatal."""
     producing, topic = Producing(order.brokers), audits_topic(order.administration)
     try:

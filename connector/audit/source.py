@@ -38,7 +38,7 @@ class Where(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class SourceParts:
+class AuditSourceContext:
     """How an entity is read. `limit` is that of a page."""
 
     asking: Asking
@@ -73,7 +73,7 @@ class Source(Protocol):
 class MarkedSource:
     """An entity with sync markers."""
 
-    def __init__(self, parts: SourceParts, versions: Versions, journal: Journal) -> None:
+    def __init__(self, parts: AuditSourceContext, versions: Versions, journal: Journal) -> None:
         self.places: list[Place] = []
         self.below: dict[bytes, Where] = {}
         self._unnamed: set[str] = set()
@@ -189,7 +189,7 @@ class ListSource:
 
     scanned = ENDLESS
 
-    def __init__(self, parts: SourceParts, versions: Versions) -> None:
+    def __init__(self, parts: AuditSourceContext, versions: Versions) -> None:
         self.nameless = 0
         self.places: list[Place] = []
         self.below: dict[bytes, Where] = {}

@@ -12,7 +12,7 @@ from connector.audit.asking import shape_of
 from connector.audit.raw import item
 from connector.audit.versions import NONE, UNKNOWN, Versions
 from connector.audit.walk import Tell
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import header, header_text, number, partition_of
 from connector.source.entities import Entity
@@ -31,7 +31,7 @@ STEP = 5000
 class TopicReading:
     """Reads an entity's topic, and later what came since; the last record of an item stands."""
 
-    def __init__(self, brokers: Brokers, topic: str, entity: Entity, versions: Versions) -> None:
+    def __init__(self, brokers: Cluster, topic: str, entity: Entity, versions: Versions) -> None:
         self._brokers = brokers
         self._topic = topic
         self._entity = entity
@@ -95,7 +95,7 @@ def _identity(key: bytes | None) -> str | None:
     return found if 0 < len(found) <= LONGEST_IDENTITY else None
 
 
-class Letters:
+class DeadLetters:
     """Dead letters of an entity that are of this epoch: after a restore of the POS the same markers are of other items.
 
     They are told by the item's version: its sync marker, or a hash of what stands in the row of a slow list.
@@ -107,7 +107,7 @@ class Letters:
         self._found: Counter[int] = Counter()
         self._ranges: list[tuple[int, int]] = []
 
-    async def read(self, brokers: Brokers, topic: str, of: Sequence[str]) -> None:
+    async def read(self, brokers: Cluster, topic: str, of: Sequence[str]) -> None:
         """All of them that are of these topics. Raises Fatal."""
         async with aclosing(committed(brokers, topic, await extent(brokers, topic))) as records:
             async for record in records:

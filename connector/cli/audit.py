@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from connector.audit.repairing import repair_all, wishes
+from connector.audit.repairing import repair_all, requests
 from connector.audit.report import CLEAN, HOLES, Report, words
-from connector.audit.run import EntityAudit, Mend, Order, ready
+from connector.audit.run import Assignment, EntityAudit, Mend, ready
 from connector.audit.verdict import Finding
 from connector.cli.administrations import chosen
 from connector.cli.control import somebody
@@ -41,7 +41,7 @@ def audit(
 ) -> None:
     """Compare everything at the source with the topics: what is missing, stale, or gone at the source."""
     settings = load(config)
-    order = Order(settings, chosen(settings, administration).administration, _state(), wait, restart)
+    order = Assignment(settings, chosen(settings, administration).administration, _state(), wait, restart)
     until_signalled(_audit(order, named(entities or settings.connector.entities), repair=repair, as_json=as_json))
 
 
@@ -54,7 +54,7 @@ def _state() -> Path | None:
     return Path(base) / "mplus-connector" / "audit"
 
 
-async def _audit(order: Order, entities: Sequence[Entity], *, repair: bool, as_json: bool) -> None:
+async def _audit(order: Assignment, entities: Sequence[Entity], *, repair: bool, as_json: bool) -> None:
     """Exit code 0 when all are clean."""
     row = chosen(order.config, order.administration)
     client = PosClient(access(row, order.config.connector.audit_requests_per_second), InlineDecoder(), lambda _: None)
@@ -112,13 +112,13 @@ def _lasting(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _mending(order: Order, entity: Entity, text: str, show: Show) -> Mend:
+def _mending(order: Assignment, entity: Entity, text: str, show: Show) -> Mend:
     def tell(number: int, count: int, said: Mapping[str, Any]) -> None:
         reason = f": {said['reason']}" if said["reason"] else ""
         show(f"{text}: repair {number} of {count}: {said['status']} by {said['owner']}{reason}")
 
     async def mend(findings: Sequence[Finding]) -> None:
         show(f"{text}: repairing {len(findings)} items")
-        await repair_all(order.brokers, order.administration, list(wishes(entity.name, findings, somebody())), tell)
+        await repair_all(order.brokers, order.administration, list(requests(entity.name, findings, somebody())), tell)
 
     return mend

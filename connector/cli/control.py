@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from connector.admin.control import News, Wish, asked
+from connector.admin.control import ControlRequest, ControlUpdate, asked
 from connector.admin.status import rows
 from connector.cli.administrations import chosen
 from connector.cli.options import ConfigFile, Json
@@ -22,7 +22,7 @@ from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
 from connector.config.load import Config, load
 from connector.errors import ConnectorError, Unanswered
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.connection import client_arguments
 from connector.kafka.reading.topic_readers import extent
 from connector.source.entities import Entity, named
@@ -90,27 +90,27 @@ def _whom(entity: str, config: Path | None, administration: str | None, timeout:
 
 async def _ask(whom: Whom, action: str, start: int | None = None) -> None:
     """Exit code 0 done, 1 anything else."""
-    wish = Wish(action, whom.entity.name, start, somebody())
+    request = ControlRequest(action, whom.entity.name, start, somebody())
     said: dict[str, Any] = {}
     deadline = asyncio.timeout(whom.timeout)
     try:
-        async with deadline, asked(client_arguments(whom.config.kafka), whom.administration, wish) as news:
-            await _hear(whom, wish, news, said)
+        async with deadline, asked(client_arguments(whom.config.kafka), whom.administration, request) as update:
+            await _hear(whom, request, update, said)
     except (TimeoutError, ConnectorError) as error:  # the client calls our deadline a broker that is silent
         if not deadline.expired():
             raise
         raise Unanswered((UNENDED if said else UNSEEN).format(whom.timeout, said.get("owner"))) from error
     except asyncio.CancelledError as error:  # Ctrl-C: nothing is undone by it
-        raise Unanswered(f"no longer waiting: {action} {wish.entity} stands, and {SEE}") from error
+        raise Unanswered(f"no longer waiting: {action} {request.entity} stands, and {SEE}") from error
     if said["status"] != "done":
         raise typer.Exit(1)
 
 
-async def _hear(whom: Whom, wish: Wish, news: AsyncIterator[News], said: dict[str, Any]) -> None:
+async def _hear(whom: Whom, request: ControlRequest, update: AsyncIterator[ControlUpdate], said: dict[str, Any]) -> None:
     """Until the answer that ends it; each is shown, and kept in `said`, as it comes."""
-    text = f"{wish.action} {whom.administration} {wish.entity}"
+    text = f"{request.action} {whom.administration} {request.entity}"
     with progress(f"{text}: asked") as tell:
-        async for each in news:
+        async for each in update:
             if each.answer is None:
                 tell(f"{text}: {said.get('status', 'asked')}, position {max(0, each.marker)}")
                 continue
@@ -143,7 +143,7 @@ async def _estimate(whom: Whom, start: int | None) -> dict[str, Any]:
     name, topic = whom.entity.name, f"{whom.administration}.{whom.entity.topic}"
     known = (await rows(whom.config, datetime.now(UTC))).get((whom.administration, name), {})
     position, head, state = (known.get(field) for field in ("position", "head", "state"))
-    spans = await extent(Brokers(client_arguments(whom.config.kafka)), topic)
+    spans = await extent(Cluster(client_arguments(whom.config.kafka)), topic)
     records = sum(end - begin for begin, end in spans.values())
     first = 0 if start is None and state == "head-regressed" else start
     upto = head if state == "head-regressed" else position

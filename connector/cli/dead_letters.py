@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connector.admin.dead_letters import SINK_STAGES, DeadLetters, Letter, in_order
+from connector.admin.dead_letters import SINK_STAGES, DeadLetter, DeadLetters, in_order
 from connector.admin.redriving import INTENT
 from connector.cli.administrations import chosen
 from connector.cli.letters import plan as redrive_plan
@@ -64,8 +64,8 @@ def list_letters(
     until_signalled(_list(settings, [each.administration for each in rows], lambda letter: _wanted(letter, stage, span), as_json))
 
 
-async def _list(config: Config, administrations: Sequence[str], wanted: Callable[[Letter], bool], as_json: bool) -> None:
-    found: list[Letter] = []
+async def _list(config: Config, administrations: Sequence[str], wanted: Callable[[DeadLetter], bool], as_json: bool) -> None:
+    found: list[DeadLetter] = []
     for name in administrations:
         found += await _all(_letters(config, name), wanted)
     found.sort(key=lambda letter: (letter.timestamp, letter.place, letter.offset))
@@ -125,7 +125,7 @@ def redrive(
     until_signalled(_redrive(letters, found, settings.connector.ledger_retention, apply=apply))
 
 
-async def _redrive(letters: DeadLetters, finding: Awaitable[list[Letter]], ledger_days: int, *, apply: bool) -> None:
+async def _redrive(letters: DeadLetters, finding: Awaitable[list[DeadLetter]], ledger_days: int, *, apply: bool) -> None:
     found = await finding
     if problems := [problem for letter in found if (problem := letters.problem(letter))]:
         raise Reject("; ".join(problems))
@@ -146,14 +146,14 @@ async def _redrive(letters: DeadLetters, finding: Awaitable[list[Letter]], ledge
     typer.echo(redrive_plan.sent(done, ledger_days))
 
 
-async def _at(letters: DeadLetters, wanted: Sequence[tuple[int, int]]) -> list[Letter]:
+async def _at(letters: DeadLetters, wanted: Sequence[tuple[int, int]]) -> list[DeadLetter]:
     found = await letters.at(wanted)
     if missing := [f"{partition}:{offset}" for partition, offset in wanted if (partition, offset) not in found]:
         raise Reject("; ".join(f"there is no letter {name} in {letters.topic}" for name in missing))
     return list(found.values())
 
 
-async def _all(letters: DeadLetters, wanted: Callable[[Letter], bool]) -> list[Letter]:
+async def _all(letters: DeadLetters, wanted: Callable[[DeadLetter], bool]) -> list[DeadLetter]:
     found, seen = [], 0
     with progress(f"reading {letters.topic}", quiet=QUIET) as tell:
         async for letter in letters.all():
@@ -164,7 +164,7 @@ async def _all(letters: DeadLetters, wanted: Callable[[Letter], bool]) -> list[L
     return found
 
 
-def _table(letters: Sequence[Letter]) -> Table:
+def _table(letters: Sequence[DeadLetter]) -> Table:
     table = Table("letter", "time", "stage", "key", "origin", "message", header_style="bold")
     for letter in letters:
         origin = letter.origin
@@ -179,11 +179,11 @@ def _letters(config: Config, administration: str) -> DeadLetters:
     return DeadLetters(client_arguments(config.kafka), administration)
 
 
-def _wanted(letter: Letter, stage: str | None, span: Span) -> bool:
+def _wanted(letter: DeadLetter, stage: str | None, span: Span) -> bool:
     return stage in (None, letter.stage) and _within(letter, span)
 
 
-def _within(letter: Letter, span: Span) -> bool:
+def _within(letter: DeadLetter, span: Span) -> bool:
     after, before = span
     return (after is None or letter.at >= after) and (before is None or letter.at < before)
 

@@ -11,7 +11,7 @@ from rich.markup import escape
 from typer.exceptions import TyperException
 
 from connector.errors import ConnectorError, Misconfigured
-from connector.ops.log import hush
+from connector.ops.log import silence_loggers
 
 VERBS = {
     "run": "run",
@@ -36,7 +36,7 @@ ALL = (*VERBS, *GROUPS)
 
 def main() -> None:
     """Run a verb; errors become lines and the exit code."""
-    hush()
+    silence_loggers()
     try:
         wanted = [word for word in sys.argv[1:2] if word in VERBS or word in GROUPS]
         sys.exit(application(wanted or ALL)(standalone_mode=False) or 0)

@@ -14,7 +14,7 @@ from connector.cli.tables import commands_table, shards_report
 from connector.config.load import Config, load
 from connector.errors import Misconfigured
 from connector.ops import log
-from connector.ops.status import Board
+from connector.ops.status import WorkerStatus
 from connector.ops.stream import log_stream
 from connector.wiring import ROLES, Worker
 from connector.wiring import run as run_worker
@@ -54,11 +54,11 @@ async def _announce(started: "asyncio.Future[Worker]") -> None:
         return
     with Live(console=Console(stderr=True), refresh_per_second=2, transient=True) as live:
         while True:
-            live.update(summary(worker.board))
+            live.update(summary(worker.status))
             await asyncio.sleep(0.5)
 
 
-def summary(board: Board) -> Group:
+def summary(board: WorkerStatus) -> Group:
     """What this worker does: its entities, and the order commands since there were any."""
     shards, commands = board.rows(), board.commands
     tables = [shards_report(shards)] if shards or not commands else []

@@ -13,7 +13,7 @@ from connector.cli.signals import until_signalled
 from connector.config.load import Config, load
 from connector.ops import log
 from connector.ops.stream import log_stream
-from connector.views.progress import Standing
+from connector.views.progress import Progress
 from connector.wiring.views import forget, run_views
 
 
@@ -58,7 +58,7 @@ class Telling:
         self._most = 0
         self._told = False
 
-    def __call__(self, standing: Standing) -> None:
+    def __call__(self, standing: Progress) -> None:
         """Take in how far it is."""
         if self._told or not standing.working:
             return
@@ -69,7 +69,7 @@ class Telling:
         else:
             self._say(self._words(standing))
 
-    def _words(self, standing: Standing) -> str:
+    def _words(self, standing: Progress) -> str:
         if standing.restoring:
             return f"reading tables back: {standing.restoring:,} entries to go"
         self._most = max(self._most, standing.to_do)

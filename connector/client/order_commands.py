@@ -11,7 +11,7 @@ from connector.client.drafts import Ready, must_be_answerable, ready
 from connector.client.result import Result
 from connector.client.results import Results, Waiter
 from connector.errors import Fatal, Reject, Unanswered
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, partition_of
 from connector.tracing import outgoing
@@ -43,7 +43,7 @@ class OrderCommands:
 
     def __init__(self, kafka: str | Mapping[str, Any], administration: str) -> None:
         """`kafka`: bootstrap servers, or the arguments that aiokafka's clients take (security, login)."""
-        self._brokers = Brokers(kafka)
+        self._brokers = Cluster(kafka)
         self._topics = commands_topic(administration), results_topic(administration)
         self._results = Results(self._brokers, self._topics[1])
         self._producing = Producing(self._brokers)

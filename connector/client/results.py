@@ -11,7 +11,7 @@ from aiokafka import ConsumerRecord
 
 from connector.client.result import Result, decoded
 from connector.errors import ConnectorError, Fatal
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.connection import retrieved
 from connector.kafka.reading.topic_followers import following
 from connector.kafka.reading.topic_readers import committed, extent
@@ -77,7 +77,7 @@ class Results:
     All partitions, without a group: nothing is remembered anywhere, and any number can follow.
     """
 
-    def __init__(self, brokers: Brokers, topic: str) -> None:
+    def __init__(self, brokers: Cluster, topic: str) -> None:
         self._brokers = brokers
         self._topic = topic
         self._waiting: dict[str, list[Waiter]] = defaultdict(list)

@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.clock import Clock
 from connector.config.load import Kafka
-from connector.dashboard.parts import Shown
+from connector.dashboard.parts import PageParts
 from connector.errors import Fatal, Retry
 from connector.kafka.connection import begin, client_arguments, only_we_cancel, reaching
 from connector.kafka.topics import existing
@@ -17,7 +17,7 @@ PATIENCE = 5.0
 """Seconds that the brokers have to answer."""
 
 
-class Cluster:
+class BrokerWatch:
     """Shows part `kafka`. `outages` grows by one with each: who follows a topic begins anew, an old connection may be dead."""
 
     def __init__(self, kafka: Kafka, clock: Clock) -> None:
@@ -35,7 +35,7 @@ class Cluster:
         with reaching(self._kafka), only_we_cancel():
             yield
 
-    async def run(self, shown: Shown) -> None:
+    async def run(self, shown: PageParts) -> None:
         """Look until cancelled."""
         while True:
             shown.put("kafka", await self._look())

@@ -5,8 +5,8 @@ from typing import Any
 
 from connector.backoff import backoff
 from connector.clock import Clock
-from connector.dashboard.brokers import Cluster
-from connector.dashboard.parts import Shown
+from connector.dashboard.brokers import BrokerWatch
+from connector.dashboard.parts import PageParts
 from connector.dashboard.read_model import Topics
 from connector.errors import Fatal, Retry
 from connector.kafka.reading.followers import Follower, following
@@ -28,7 +28,7 @@ class Feed:
     Shows parts `reading/{kind}` while it is behind, and `trouble/{kind}` while it cannot read.
     """
 
-    def __init__(self, kinds: Iterable[Topics], administrations: Iterable[str], cluster: Cluster, clock: Clock) -> None:
+    def __init__(self, kinds: Iterable[Topics], administrations: Iterable[str], cluster: BrokerWatch, clock: Clock) -> None:
         names = list(administrations)
         self._kinds = {kind.topic(name): kind for kind in kinds for name in names}
         self._name = "/".join(sorted({kind.name for kind in self._kinds.values()}))
@@ -37,7 +37,7 @@ class Feed:
         self._clock = clock
         self._next: dict[Place, int] = {}
 
-    async def run(self, take: Take, shown: Shown) -> None:
+    async def run(self, take: Take, shown: PageParts) -> None:
         """Until cancelled."""
         failures = 0
         while True:
@@ -50,7 +50,7 @@ class Feed:
                 shown.put(f"trouble/{self._name}", str(error))
                 await self._clock.sleep(min(LONGEST, backoff(failures, self._clock.chance())))
 
-    async def _follow(self, take: Take, shown: Shown) -> None:
+    async def _follow(self, take: Take, shown: PageParts) -> None:
         """Until the brokers were away, or there are more partitions than before."""
         while not (places := self._places()):
             await self._clock.sleep(WAIT)

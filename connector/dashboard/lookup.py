@@ -4,9 +4,9 @@ from typing import Any
 
 import orjson
 
-from connector.dashboard.brokers import Cluster
-from connector.dashboard.folds.journeys import Journeys, Spot
-from connector.kafka.reading.record_reader import Picker
+from connector.dashboard.brokers import BrokerWatch
+from connector.dashboard.folds.journeys import Journeys, RecordLocation
+from connector.kafka.reading.record_reader import RecordReader
 from connector.kafka.records import Place
 from connector.topics import journeys_topic
 
@@ -19,30 +19,30 @@ SHOWN = (
 """What a viewer gets of a journey: `views` keeps more in it."""
 
 
-class Finder:
+class JourneyLookup:
     """Finds orders in all administrations."""
 
-    def __init__(self, cluster: Cluster, journeys: Journeys) -> None:
+    def __init__(self, cluster: BrokerWatch, journeys: Journeys) -> None:
         self._cluster = cluster
         self._journeys = journeys
-        self._picker = Picker(cluster.arguments)
+        self._reader = RecordReader(cluster.arguments)
 
-    def spots(self, name: str) -> dict[str, tuple[bytes, Spot]]:
+    def locations(self, name: str) -> dict[str, tuple[bytes, RecordLocation]]:
         """Where the journey of the order with this extOrderId or orderId lies, by administration."""
         found = {administration: index.find(name) for administration, index in self._journeys.indexes.items()}
-        return {administration: spot for administration, spot in found.items() if spot is not None}
+        return {administration: location for administration, location in found.items() if location is not None}
 
-    async def read(self, administration: str, key: bytes, spot: Spot) -> Any:
+    async def read(self, administration: str, key: bytes, location: RecordLocation) -> Any:
         """The journey, or None where it is there no more. Raises Fatal and Retry, also where it takes too long."""
-        place = Place(journeys_topic(administration), spot.partition)
+        place = Place(journeys_topic(administration), location.partition)
         with self._cluster.reaching():
-            record = await self._picker.pick(place, spot.offset, self._cluster.outages, PATIENCE)
+            record = await self._reader.pick(place, location.offset, self._cluster.outages, PATIENCE)
         if record.key != key or not record.value:
             return None
         return _shown(record.value)
 
     async def aclose(self) -> None:
-        await self._picker.aclose()
+        await self._reader.aclose()
 
 
 def _shown(value: bytes) -> dict[str, Any] | None:

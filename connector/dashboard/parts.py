@@ -29,7 +29,7 @@ def whole(value: object) -> int:
     return value
 
 
-class Shown:
+class PageParts:
     """`version` is that of the last change of any part."""
 
     def __init__(self) -> None:

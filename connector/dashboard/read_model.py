@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from connector.admin.dead_letters import Letter
-from connector.dashboard.folds.dead_letters import Letters
-from connector.dashboard.folds.journeys import Journeys, Spot
+from connector.admin.dead_letters import DeadLetter
+from connector.dashboard.folds.dead_letters import DeadLetters
+from connector.dashboard.folds.journeys import Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
 from connector.dashboard.folds.statuses import Statuses
 from connector.dashboard.folds.windows import Windows
-from connector.dashboard.parts import Shown
+from connector.dashboard.parts import PageParts
 from connector.kafka.records import Place
 from connector.topics import dead_letters_topic, journeys_topic, results_topic, status_topic, windows_topic
 
@@ -43,15 +43,15 @@ KINDS = (
 """Those of a row are followed together: what is long does not hold up what is short."""
 
 
-class Board:
+class ReadModel:
     """Takes records in and shows them. `unreadable` counts those that make no sense."""
 
     def __init__(self, administrations: list[str], entities: list[str]) -> None:
-        self.shown = Shown()
+        self.shown = PageParts()
         self.journeys = Journeys(self.shown, administrations)
         self._statuses = Statuses(self.shown, administrations, entities)
         self._outcomes = Outcomes(self.shown, administrations)
-        self._letters = Letters(self.shown, administrations)
+        self._letters = DeadLetters(self.shown, administrations)
         self._windows = Windows(self.shown, administrations, midnight)
         self._where = {topic: (kind.name, name) for kind in _kinds() for name in administrations for topic in [kind.topic(name)]}
         self._unreadable = 0
@@ -75,7 +75,7 @@ class Board:
         elif kind == "windows":
             self._windows.take(administration, record.key, record.value)
         else:
-            self.journeys.take(administration, record.key, record.value, Spot(record.partition, record.offset))
+            self.journeys.take(administration, record.key, record.value, RecordLocation(record.partition, record.offset))
 
     def tick(self, now: float) -> None:
         """Show what is counted, as of now (epoch seconds)."""
@@ -90,10 +90,10 @@ def _kinds() -> Iterator[Topics]:
         yield from row
 
 
-def letter(record: Any) -> Letter:
+def letter(record: Any) -> DeadLetter:
     """A dead letter without its body."""
     headers: Mapping[str, Any] = dict(record.headers)
-    return Letter(Place(record.topic, record.partition), record.offset, record.timestamp, record.key, None, headers)
+    return DeadLetter(Place(record.topic, record.partition), record.offset, record.timestamp, record.key, None, headers)
 
 
 def midnight(now: float) -> float:

@@ -9,11 +9,11 @@ from aiohttp import web
 
 from connector.clock import Clock
 from connector.config.load import Config
-from connector.dashboard.brokers import Cluster
+from connector.dashboard.brokers import BrokerWatch
 from connector.dashboard.feed import Feed
-from connector.dashboard.lookup import Finder
-from connector.dashboard.parts import Shown
-from connector.dashboard.read_model import KINDS, Board
+from connector.dashboard.lookup import JourneyLookup
+from connector.dashboard.parts import PageParts
+from connector.dashboard.read_model import KINDS, ReadModel
 from connector.dashboard.web.routes import routes
 from connector.dashboard.web.sse import Stream
 from connector.source.entities import named
@@ -36,23 +36,27 @@ async def dashboard(config: Config, clock: Clock, doubts: Doubts = list) -> Asyn
     """
     administrations = [row.administration for row in config.administrations]
     entities = [entity.name for entity in named(config.connector.entities)]
-    board, cluster = Board(administrations, entities), Cluster(config.kafka, clock)
-    board.shown.put("about", _about(config, administrations, entities))
-    stream = Stream(board.shown, clock)
-    finder = Finder(cluster, board.journeys)
+    read_model, cluster = ReadModel(administrations, entities), BrokerWatch(config.kafka, clock)
+    read_model.shown.put("about", _about(config, administrations, entities))
+    stream = Stream(read_model.shown, clock)
+    lookup = JourneyLookup(cluster, read_model.journeys)
     feeds = [Feed(row, administrations, cluster, clock) for row in KINDS]
 
     def mount(app: web.Application) -> None:
-        app.add_routes(routes(stream, finder, config.connector.http_host))
+        app.add_routes(routes(stream, lookup, config.connector.http_host))
         app.on_shutdown.append(stream.close)
 
-    work = [*(feed.run(board.take, board.shown) for feed in feeds), cluster.run(board.shown), _tick(board, clock, doubts)]
-    async with aclosing(finder), _running(work, board.shown):
+    work = [
+        *(feed.run(read_model.take, read_model.shown) for feed in feeds),
+        cluster.run(read_model.shown),
+        _tick(read_model, clock, doubts),
+    ]
+    async with aclosing(lookup), _running(work, read_model.shown):
         yield mount
 
 
 @asynccontextmanager
-async def _running(work: Iterable[Coroutine[Any, Any, None]], shown: Shown) -> AsyncIterator[None]:
+async def _running(work: Iterable[Coroutine[Any, Any, None]], shown: PageParts) -> AsyncIterator[None]:
     """While inside. Should one of them fail, which is a bug, the page says so: its numbers stand still."""
 
     def ended(task: "asyncio.Task[None]") -> None:
@@ -74,8 +78,8 @@ def _about(config: Config, administrations: list[str], entities: list[str]) -> d
     return {"group": config.connector.group, "administrations": administrations, "entities": entities, "staleAfter": STALE}
 
 
-async def _tick(board: Board, clock: Clock, doubts: Doubts) -> None:
+async def _tick(read_model: ReadModel, clock: Clock, doubts: Doubts) -> None:
     while True:
-        board.shown.put("views", doubts() or None)
-        board.tick(clock.wall().timestamp())
+        read_model.shown.put("views", doubts() or None)
+        read_model.tick(clock.wall().timestamp())
         await clock.sleep(TICK)

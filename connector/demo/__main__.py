@@ -12,12 +12,12 @@ from rich.markup import escape
 from connector.demo.shop import show
 from connector.errors import ConnectorError
 from connector.local_kafka.start import start_kafka
-from connector.ops.log import hush
+from connector.ops.log import silence_loggers
 
 
 def main() -> int:
     """Run until Ctrl-C, or for DEMO_SECONDS; exit 0 if events flowed and nothing was lost."""
-    hush()
+    silence_loggers()
     console = Console()
     seconds = os.environ.get("DEMO_SECONDS")
     if seconds is not None and not seconds.isdecimal():

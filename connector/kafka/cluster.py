@@ -18,7 +18,7 @@ METADATA_AGE_MS = 10_000
 """Milliseconds after which it is seen that a topic has more partitions, or is gone, unless the caller says otherwise."""
 
 
-class Brokers:
+class Cluster:
     """The arguments of any aiokafka client, and errors in our words."""
 
     def __init__(self, kafka: str | Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """Where a consumer group goes on, set from outside of it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from connector.kafka.connection import begin, close, unattended
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.reading.readers import DEADLINE, PATIENCE
+from connector.kafka.topics import existing
 
 
 async def move(arguments: Mapping[str, Any], group: str, places: Mapping[TopicPartition, int]) -> None:
@@ -20,3 +21,10 @@ async def move(arguments: Mapping[str, Any], group: str, places: Mapping[TopicPa
             await consumer.commit(places)
     finally:
         await close(consumer, PATIENCE)
+
+
+async def reset(arguments: Mapping[str, Any], group: str, topics: Sequence[str]) -> None:
+    """Let a consumer group begin these topics again. Raises Reject while it has members, else aiokafka's errors."""
+    partitions = await existing(arguments)
+    places = {TopicPartition(topic, number): 0 for topic in topics for number in range(partitions.get(topic, 0))}
+    await move(arguments, group, places)

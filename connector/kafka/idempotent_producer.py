@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 
 from connector.errors import Fatal, Reject, Retry, Unanswered
 from connector.kafka.clients import Producer
-from connector.kafka.cluster import DEADLINE, Brokers
+from connector.kafka.cluster import DEADLINE, Cluster
 from connector.kafka.connection import begin, retrieved
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import throw_away
@@ -32,7 +32,7 @@ REFUSED = (*TOO_LARGE, 29, 87)
 class Producing:
     """Writes records; those handed in one after another keep their order in each partition."""
 
-    def __init__(self, brokers: Brokers) -> None:
+    def __init__(self, brokers: Cluster) -> None:
         self._brokers = brokers
         self._producer: Producer | None = None
         self._starting = asyncio.Lock()

@@ -45,7 +45,7 @@ class Membership(Protocol):
         """The group's offset, 0 when it has none. Raises as prove."""
 
 
-Tenure = Callable[[Place, Membership], Awaitable[None]]
+PartitionTask = Callable[[Place, Membership], Awaitable[None]]
 """Runs while a partition is owned; cancelled when it is revoked. Raises Fenced to let go of all, Fatal to stop everything.
 
 Whatever else it raises costs its own partition only; see kafka.walls.
@@ -60,7 +60,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         arguments: Mapping[str, Any],
         topics: Sequence[str],
         group: str,
-        tenure: Tenure,
+        task: PartitionTask,
         *,
         session_timeout: float,
         tell: Listener,
@@ -74,10 +74,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         self._reasons: dict[Place, str] = {}
         self._ended: asyncio.Future[Exception] | None = None
         self._consumer: AIOKafkaConsumer | None = None
-        self._tenure = tenure
+        self._task = task
 
     async def run(self) -> None:
-        """Own partitions until cancelled. Raises Fatal when a tenure does."""
+        """Own partitions until cancelled. Raises Fatal when a task does."""
         failures = 0
         while True:
             started = time.monotonic()
@@ -154,10 +154,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
             await asyncio.sleep(pause)
 
     async def _worked(self, place: Place) -> Exception:
-        """The error that ended a tenure."""
+        """The error that ended a task."""
         try:
             with only_we_cancel():
-                await self._tenure(place, self)
+                await self._task(place, self)
         except asyncio.CancelledError:
             self._tell(PartitionLost(*place, self._reasons.get(place, "the connector ends")))
             raise

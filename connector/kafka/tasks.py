@@ -1,4 +1,4 @@
-"""A tenure: an owned partition with its fenced producer, and the work that is done on it.
+"""A session: an owned partition with its fenced producer, and the work that is done on it.
 
 The order is what makes it safe: prove membership, start the producer (which fences the one before and ends its
 transaction), prove membership again, and only then read back and work.
@@ -21,8 +21,8 @@ from connector.kafka.transactions import FencedProducer, Tuning, fenced_producer
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
-    """What all tenures of a worker share. `turns`: of those that read back at the same time, a slice each."""
+class TaskContext:
+    """What all partition tasks of a worker share. `turns`: of those that read back at the same time, a slice each."""
 
     arguments: Mapping[str, Any]
     tell: Listener
@@ -32,44 +32,44 @@ class Office:
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(READERS))
 
 
-Settled = Callable[[], None]
-Work = Callable[[Place, FencedProducer, Membership, Settled], Awaitable[None]]
+OnReady = Callable[[], None]
+TaskBody = Callable[[Place, FencedProducer, Membership, OnReady], Awaitable[None]]
 """Reads back, says that it has settled, and works until cancelled. Raises Fenced, TransactionLost or Fatal.
 
-Anything else it raises ends this tenure only: kafka.ownership tells it, and begins another one.
+Anything else it raises ends this session only: kafka.ownership tells it, and begins another one.
 """
 
 
-class Tenures:
-    """Tenures of partitions; see kafka.ownership.Tenure. `name` makes a partition's transactional id."""
+class TransactionalTasks:
+    """Tasks of partitions; see kafka.ownership.PartitionTask. `name` makes a partition's transactional id."""
 
-    def __init__(self, office: Office, name: Callable[[Place], str], work: Work) -> None:
-        self._office = office
+    def __init__(self, task_context: TaskContext, name: Callable[[Place], str], work: TaskBody) -> None:
+        self._task_context = task_context
         self._name = name
         self._work = work
 
     async def __call__(self, place: Place, membership: Membership) -> None:
-        """Work on a partition until cancelled, replacing the producer whenever a transaction is lost."""
-        clock, failures = self._office.clock, 0
+        """TaskBody on a partition until cancelled, replacing the producer whenever a transaction is lost."""
+        clock, failures = self._task_context.clock, 0
         while True:
             started = clock.monotonic()
             try:
-                await self._tenure(place, membership)
+                await self._session(place, membership)
             except TransactionLost as error:
                 failures = failures + 1 if clock.monotonic() - started < 60 else 1
-                self._office.tell(PartitionLost(*place, str(error)))
+                self._task_context.tell(PartitionLost(*place, str(error)))
             await clock.sleep(backoff(failures, clock.chance()))
 
-    async def _tenure(self, place: Place, membership: Membership) -> None:
-        office, started = self._office, self._office.clock.monotonic()
+    async def _session(self, place: Place, membership: Membership) -> None:
+        task_context, started = self._task_context, self._task_context.clock.monotonic()
         await membership.prove(place)
-        async with fenced_producer(office.arguments, self._name(place), place.partition, office.tuning) as producer:
+        async with fenced_producer(task_context.arguments, self._name(place), place.partition, task_context.tuning) as producer:
             await membership.prove(place)
-            settled = lambda: office.tell(PartitionOwned(*place, office.clock.monotonic() - started))  # noqa: E731
+            settled = lambda: task_context.tell(PartitionOwned(*place, task_context.clock.monotonic() - started))  # noqa: E731
             await self._work(place, producer, membership, settled)
 
 
-async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
+async def run_together(*coroutines: Coroutine[Any, Any, None]) -> None:
     """Run all until one ends; cancel the others; raise its error, and only that one."""
     tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
@@ -81,6 +81,6 @@ async def together(*coroutines: Coroutine[Any, Any, None]) -> None:
             await asyncio.wait(tasks)
 
 
-async def joined(task: "asyncio.Task[None]") -> None:
+async def wait_for(task: "asyncio.Task[None]") -> None:
     """Wait for a task that goes on when the wait is cancelled. Raises its error."""
     await asyncio.shield(task)

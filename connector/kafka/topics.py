@@ -1,19 +1,24 @@
 """Topics: what must be there, what is created, and which settings would lose data."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import for_code
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 
+from connector.errors import Fatal
 from connector.kafka.clients import Admin, administering
 from connector.kafka.creating import DESCRIBED_MAX, Topic, create
 from connector.kafka.reading.extents import Extent, extents
 
-__all__ = ["Extent", "Topic", "ensure", "existing", "extents", "judge", "problems"]
+__all__ = ["Extent", "Topic", "delete", "ensure", "existing", "extents", "judge", "problems"]
 
 CONFIGS_MAX = 100
 """Topics whose settings are asked for in one request: each answers some forty."""
+
+DELETED_S = 60.0
+"""Within which a topic is gone that was deleted."""
 
 UNSEEN = "the settings of topic {name} cannot be seen, and some would lose data ({why}): grant this user DescribeConfigs on it"
 
@@ -97,3 +102,15 @@ def _enough(name: str, wanted: str, actual: str) -> bool:
     if name.startswith("retention."):
         return int(actual) == -1 or (int(wanted) != -1 and int(actual) >= int(wanted))
     return int(actual) >= int(wanted)
+
+
+async def delete(arguments: Mapping[str, Any], topics: Sequence[str]) -> None:
+    """Delete topics, and wait until they are gone. Raises Fatal where that is not allowed, else aiokafka's errors."""
+    async with administering(arguments) as admin:
+        answer = await admin.delete_topics(list(topics))
+        for name, code in answer.topic_error_codes:
+            if code and for_code(code) is not UnknownTopicOrPartitionError:
+                raise Fatal(f"topic {name} cannot be deleted: {for_code(code).__name__}")
+        async with asyncio.timeout(DELETED_S):
+            while set(topics) & set(await admin.list_topics()):  # noqa: ASYNC110 - brokers tell nobody when it is gone
+                await asyncio.sleep(0.1)

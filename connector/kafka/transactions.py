@@ -44,7 +44,7 @@ LOOK_S = 2.0
 METADATA_AGE_MS = 60_000
 """Milliseconds after which it is seen that a topic has more partitions, or is gone, while all is well."""
 
-ANEW = "topic {topic} was made anew, or has lost records: partition {partition} goes on at offset {offset} again"
+MADE_AGAIN = "topic {topic} was made anew, or has lost records: partition {partition} goes on at offset {offset} again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,9 @@ class FencedProducer:
         """Raises TransactionLost where a partition ends before where it ended before: it was made anew, or has lost records."""
         place, offset = Place(written.topic, written.partition), written.offset
         if 0 <= offset < self._ends.get(place, 0):  # -1: written before, and where is not told
-            raise TransactionLost(ANEW.format(topic=place.topic, partition=place.partition, offset=offset), topic=place.topic)
+            raise TransactionLost(
+                MADE_AGAIN.format(topic=place.topic, partition=place.partition, offset=offset), topic=place.topic
+            )
         self._ends[place] = offset + 1
 
     async def _by_partition(self, records: Iterable[Record]) -> Mapping[tuple[str, int], list[Record]]:

@@ -10,14 +10,14 @@ from prometheus_client import exposition
 
 from connector.errors import Fatal
 from connector.ops.metrics import Metrics
-from connector.ops.status import Board
+from connector.ops.status import WorkerStatus
 
 Readiness = Callable[[], list[str]]
 """Reasons why the worker is not ready; none when it is."""
 
 
 @asynccontextmanager
-async def serving(board: Board, metrics: Metrics, not_ready: Readiness, *, host: str, port: int) -> AsyncIterator[int]:
+async def serving(board: WorkerStatus, metrics: Metrics, not_ready: Readiness, *, host: str, port: int) -> AsyncIterator[int]:
     """Serve while inside; yields the port. Raises Fatal when the port is taken."""
     runner = web.AppRunner(_application(board, metrics, not_ready), access_log=None)
     await runner.setup()
@@ -34,7 +34,7 @@ async def serving(board: Board, metrics: Metrics, not_ready: Readiness, *, host:
         await runner.cleanup()
 
 
-def _application(board: Board, metrics: Metrics, not_ready: Readiness) -> web.Application:
+def _application(board: WorkerStatus, metrics: Metrics, not_ready: Readiness) -> web.Application:
     async def live(_: web.Request) -> web.Response:
         return web.json_response({"status": "live"})
 
@@ -65,7 +65,7 @@ def _application(board: Board, metrics: Metrics, not_ready: Readiness) -> web.Ap
     return app
 
 
-def _status(board: Board) -> dict[str, Any]:
+def _status(board: WorkerStatus) -> dict[str, Any]:
     entities, commands = board.rows().items(), board.commands.items()
     return {
         "partitions": [{"topic": topic, "partition": partition} for topic, partition in sorted(board.partitions)],

@@ -35,7 +35,7 @@ from connector.events.base import (
 from connector.ops.libraries import LibraryLog
 from connector.ops.stream import Line, LogStream, write
 
-__all__ = ["Line", "configure", "hush", "line_of", "log_event", "write"]
+__all__ = ["Line", "configure", "line_of", "log_event", "silence_loggers", "write"]
 
 URL_PRINTERS = ("httpx", "httpcore")
 """Loggers that print request URLs, and so the POS secret."""
@@ -43,7 +43,7 @@ URL_PRINTERS = ("httpx", "httpcore")
 LOUDNESS = {"succeeded": "info", "rejected": "warning", "unknown": "error"}
 
 
-def hush() -> None:
+def silence_loggers() -> None:
     """Silence the libraries: those that print URLs, and those whose news come as events or errors of ours."""
     for name in URL_PRINTERS:
         logging.getLogger(name).disabled = True
@@ -54,7 +54,7 @@ def hush() -> None:
 
 def configure(style: str, level: str) -> None:
     """Set up logging for the process, that of libraries too. `style`: console or json."""
-    hush()
+    silence_loggers()
     renderer: Any = structlog.processors.JSONRenderer() if style == "json" else structlog.dev.ConsoleRenderer(colors=_coloured())
     structlog.configure(
         processors=[structlog.processors.add_log_level, structlog.processors.TimeStamper(fmt="iso", utc=True), renderer],

@@ -41,7 +41,7 @@ from connector.ops.series import (
     SECONDS,
     SHOWN,
 )
-from connector.ops.status import Board
+from connector.ops.status import WorkerStatus
 from connector.ops.stream import log_stream
 
 
@@ -63,7 +63,7 @@ class Share:
 class Metrics(Watch):
     """Listens to events; `registry` is what `/metrics` shows."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: WorkerStatus) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call]  # twice the series, and nothing reads them
         self.registry = registry = CollectorRegistry()
         self._board = board

@@ -94,7 +94,7 @@ OF_A_SHARD = ("head", "position", "backlog", "age", "unknown", "gaps", "limit", 
 BEGUN_OF_A_SHARD = ("late", "expired", "below")
 """Counters that begin at 0: an increase to the first one would not be seen."""
 
-LISTENERS = ("Board", "Metrics", "FloodLog", "WaitingLog")
+LISTENERS = ("WorkerStatus", "Metrics", "FloodLog", "WaitingLog")
 COUNTED: Mapping[type[Event], Sequence[tuple[str, str]]] = {
     PageRead: (("pages", ""), ("items read", "items")),
     PageCommitted: (("items", "items"),),

@@ -27,7 +27,7 @@ RECENT = 300.0
 """Seconds for which a call tells whether the POS answers, where this worker has nothing to ask it now."""
 
 
-class Board:
+class WorkerStatus:
     """Listens to events; answers with rows. `owner` names this worker, `digest` its configuration."""
 
     def __init__(self, clock: Clock, owner: str, digest: str) -> None:

@@ -30,7 +30,7 @@ class Control:
             "heads": self._shop.heads,
             "faults": self._faults.as_json,
             "requests": self._log.as_json,
-            "effects": lambda: self._shop.desk.effects,
+            "effects": lambda: self._shop.memory.effects,
         }
         write = {
             "faults": self._switch,

@@ -145,5 +145,5 @@ def carry_out(shop: Shop, call: Call, faults: Faults) -> list[bytes]:
         raise client(f"Method '{call.operation}' not implemented")
     if call.operation in faults.unlicensed_operations:
         raise client(f"No licence for '{call.operation}'")
-    shop.desk.book_queued()
+    shop.memory.book_queued()
     return OPERATIONS[call.operation].carry_out(shop, call)

@@ -18,7 +18,7 @@ from connector.sandbox.options import SandboxOptions
 from connector.sandbox.order_operations.staff import StaffedShop
 from connector.sandbox.requests_seen import RequestLog
 from connector.sandbox.shop.activity import Activity
-from connector.sandbox.shop.desk import Desk, Effect
+from connector.sandbox.shop.memory import Effect, OrderMemory
 from connector.sandbox.shop.selection import LIMIT_SEMANTICS
 
 LARGEST_REQUEST = 16 * 1024 * 1024  # bytes
@@ -50,7 +50,7 @@ class Sandbox:
     @property
     def effects(self) -> list[Effect]:
         """What commands and cashiers really did to orders, one row per effect, in order."""
-        return self.shop.desk.effects
+        return self.shop.memory.effects
 
     def truth(self) -> dict[str, dict[str, int]]:
         """Per entity, identity -> marker of everything that a reader with the default filter must find."""
@@ -82,8 +82,8 @@ class Sandbox:
 
 
 def open_shop(options: SandboxOptions, faults: Faults, clock: Callable[[], float]) -> StaffedShop:
-    desk = Desk(faults, forget_keys=options.forget_keys, clock=clock)
-    shop = StaffedShop(options.seed, options.items, options.per_entity, desk=desk, clock=clock)
+    memory = OrderMemory(faults, forget_keys=options.forget_keys, clock=clock)
+    shop = StaffedShop(options.seed, options.items, options.per_entity, memory=memory, clock=clock)
     shop.limits = LIMIT_SEMANTICS[options.limit_semantics]
     shop.stock_inclusive = options.stock_inclusive
     shop.late.share, shop.late.seconds, shop.late.counted = options.late, options.late_seconds, options.late_counted

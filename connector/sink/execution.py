@@ -10,7 +10,7 @@ from connector.sink.commands.table import is_stranger, names_another, spec_of
 from connector.sink.ledger.ledger import Intent
 from connector.sink.pos.orders import Order
 from connector.sink.pos.replies import Kind, Reply
-from connector.sink.results import Ending, Outcome
+from connector.sink.results import CommandEnd, Outcome
 
 
 @dataclass(slots=True)
@@ -135,13 +135,13 @@ class Execution:
         self.unsent = self.unsent or self.redriven
         self.redriven = False
 
-    def ends(self, outcome: Outcome, reason: str, message: str = "", *, reconciled: bool = False, **documents: str) -> Ending:
+    def ends(self, outcome: Outcome, reason: str, message: str = "", *, reconciled: bool = False, **documents: str) -> CommandEnd:
         """How it ends, with the order as far as it is known; never another order than its key's."""
         stranger = self.order is not None and is_stranger(self.command, self.intent, self.order)
         order = {} if stranger or self.order is None else self.order
         answer = self.answer
         planned = self.intent.order_id if self.intent else ""
-        return Ending(
+        return CommandEnd(
             outcome,
             reason,
             message,

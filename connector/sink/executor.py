@@ -16,7 +16,7 @@ from connector.sink.execution import Execution
 from connector.sink.pos.order_lookup import Expired, Hopeless, OrderLookup
 from connector.sink.pos.replies import SILENCE, Kind
 from connector.sink.preconditions import ruled_out
-from connector.sink.results import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, Ending, Outcome
+from connector.sink.results import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, CommandEnd, Outcome
 
 SENDING_S = 10.0
 """Within which a call leaves after its INTENT, or never does."""
@@ -33,13 +33,13 @@ ALONE = "it alone fails again and again: {}"
 
 
 class Executor:
-    """Carries commands out, each until its ending."""
+    """Carries commands out, each until its end."""
 
     def __init__(self, context: SinkContext) -> None:
         self._context = context
         self._lookup = OrderLookup(context)
 
-    async def carry_out(self, execution: Execution) -> Ending:
+    async def carry_out(self, execution: Execution) -> CommandEnd:
         """Work on a command until it has ended. Raises Fenced and TransactionLost."""
         try:
             step: Step = await self._first(execution)
@@ -52,9 +52,9 @@ class Executor:
             step = End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, ALONE.format(execution.reason))
         finally:
             self._context.calls.ended(execution.command.id)
-        return await self._ending(execution, step)
+        return await self._end(execution, step)
 
-    async def judge(self, execution: Execution) -> Ending:
+    async def judge(self, execution: Execution) -> CommandEnd:
         """A redriven command that the ledger has forgotten: never sent, only looked for. Raises Fenced and TransactionLost."""
         execution.unsent, execution.attempts = False, execution.intent.attempt if execution.intent else 0
         try:
@@ -63,7 +63,7 @@ class Executor:
         except (Refused, Hopeless) as error:
             return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, f"{FORGOTTEN} ({error or execution.reason})")
         outcome, reason, message = (Outcome.SUCCEEDED, "", "") if done else (Outcome.UNKNOWN, OUTCOME_UNKNOWN, FORGOTTEN)
-        return await self._ending(execution, End(outcome, reason, message, reconciled=True))
+        return await self._end(execution, End(outcome, reason, message, reconciled=True))
 
     async def _first(self, execution: Execution) -> Step:
         if execution.intent is None:
@@ -196,7 +196,7 @@ class Executor:
                 self._lookup.failed(execution, reply.text)
         return None
 
-    async def _ending(self, execution: Execution, end: End) -> Ending:
+    async def _end(self, execution: Execution, end: End) -> CommandEnd:
         """The result, with the order's marker after the command: it may cost one more look."""
         answer = None if end.reconciled else execution.answer
         if answer is not None:
@@ -209,8 +209,8 @@ class Executor:
         found = execution.found if end.outcome is Outcome.SUCCEEDED and end.reconciled else None
         documents = {"invoice_id": found.invoice_id, "packing_slip_id": found.packing_slip_id} if found else {}
         reason = end.reason or execution.spec.good(execution.spec.variants[0].operation)
-        ending = execution.ends(end.outcome, reason, end.message, reconciled=end.reconciled, **documents)
-        return replace(ending, sync_marker=None) if queued else ending
+        ended = execution.ends(end.outcome, reason, end.message, reconciled=end.reconciled, **documents)
+        return replace(ended, sync_marker=None) if queued else ended
 
 
 def _may_race_again(execution: Execution) -> bool:

@@ -17,7 +17,7 @@ from connector.sink.ledger.ledger import Done, Intent
 from connector.sink.outbox import TooLarge
 from connector.sink.records import Message, Topics, dead_letter, result_record
 from connector.sink.redrive import intent_header, redriven_letter
-from connector.sink.results import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, Ending, Outcome, again, refusal, result_of
+from connector.sink.results import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, CommandEnd, Outcome, as_duplicate, rejected, result_of
 from connector.tracing import continued, note
 
 PROBLEM_CHARS_MAX = 1000
@@ -28,7 +28,7 @@ UNEXPECTED = "unexpected"
 REPEATED = "this commandId was used before, for something else"
 
 
-class Desk:
+class CommandHandler:
     """Serves messages of one partition. `finish` notes that an offset is finished, right before its records are submitted."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Desk:
     async def _refuse(self, message: Message, what: Invalid) -> None:
         records = [dead_letter(self._topics, message, what.stage, INVALID, what.problem)]
         records += self._context.ledger.redrive(message.coordinates)
-        result = refusal(what, self._context.clock.stamp())
+        result = rejected(what, self._context.clock.stamp())
         if result is not None:
             records.append(result_record(self._topics, message, result))
         await self._commit(message, records)
@@ -69,8 +69,8 @@ class Desk:
         why = _failed(error)
         records = [dead_letter(self._topics, message, UNEXPECTED, OUTCOME_UNKNOWN, why)]
         if isinstance(taken, Command):
-            ending = Ending(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why)
-            records.append(result_record(self._topics, message, result_of(taken, ending, self._context.clock.stamp())))
+            end = CommandEnd(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why)
+            records.append(result_record(self._topics, message, result_of(taken, end, self._context.clock.stamp())))
         await self._commit(message, records)
         self._refused(message, UNEXPECTED, why)
 
@@ -114,51 +114,49 @@ class Desk:
         started = context.clock.monotonic()
         context.tell(CommandTaken(context.administration, command.name))
         try:
-            ending, stage = await self._ending(execution, forgotten=forgotten)
-            await self._end(message, command, ending, stage, forgotten=forgotten)
+            end, stage = await self._outcome(execution, forgotten=forgotten)
+            await self._publish_end(message, command, end, stage, forgotten=forgotten)
             context.calls.told(command.id)
         except BaseException:
             context.tell(CommandDropped(context.administration, command.name, command.id))
             raise
-        self._told(command, ending, started)
+        self._told(command, end, started)
 
-    async def _ending(self, execution: Execution, *, forgotten: bool) -> tuple[Ending, str]:
+    async def _outcome(self, execution: Execution, *, forgotten: bool) -> tuple[CommandEnd, str]:
         """How the command ends, and the stage of its dead letter, empty for none."""
         work = self._executor.judge if forgotten else self._executor.carry_out
         try:
-            ending = await work(execution)
+            end = await work(execution)
         except (Fenced, TransactionLost, Retry):
             raise
         except TooLarge:
             return _too_large(execution), "" if execution.unsent else "outcome"
         except Exception as error:  # as in serve: here the INTENT is known
             return execution.ends(Outcome.UNKNOWN, OUTCOME_UNKNOWN, _failed(error)), UNEXPECTED
-        stage = "outcome" if ending.outcome is Outcome.UNKNOWN else "validate" if ending.reason == INVALID else ""
-        return ending, stage
+        stage = "outcome" if end.outcome is Outcome.UNKNOWN else "validate" if end.reason == INVALID else ""
+        return end, stage
 
-    async def _end(self, message: Message, command: Command, ending: Ending, stage: str, *, forgotten: bool) -> None:
-        result = result_of(command, ending, self._context.clock.stamp())
-        done = Done(command.id, message.offset, command.digest, result, ending.intent, forgotten)
+    async def _publish_end(self, message: Message, command: Command, end: CommandEnd, stage: str, *, forgotten: bool) -> None:
+        result = result_of(command, end, self._context.clock.stamp())
+        done = Done(command.id, message.offset, command.digest, result, end.intent, forgotten)
         records = [*self._context.ledger.write(done, message.coordinates), result_record(self._topics, message, result)]
         if stage:
-            intent = intent_header(ending.intent)
-            records.append(dead_letter(self._topics, message, stage, ending.reason, ending.message, intent=intent))
+            intent = intent_header(end.intent)
+            records.append(dead_letter(self._topics, message, stage, end.reason, end.message, intent=intent))
         await self._commit(message, records)
         if stage:
-            self._refused(message, stage, ending.message)
+            self._refused(message, stage, end.message)
 
     async def _reject_repeated(self, message: Message, command: Command) -> None:
-        ending = Ending(Outcome.REJECTED, INVALID, REPEATED)
-        await self._commit(
-            message, [result_record(self._topics, message, result_of(command, ending, self._context.clock.stamp()))]
-        )
-        self._told_at_once(command, ending)
+        end = CommandEnd(Outcome.REJECTED, INVALID, REPEATED)
+        await self._commit(message, [result_record(self._topics, message, result_of(command, end, self._context.clock.stamp()))])
+        self._told_at_once(command, end)
 
     async def _repeat(self, message: Message, command: Command, done: Done) -> None:
-        result = again(done.result, self._context.clock.stamp())
+        result = as_duplicate(done.result, self._context.clock.stamp())
         await self._commit(message, [result_record(self._topics, message, result)])
-        ending = Ending(Outcome(result["outcome"]), result["reason"], result["message"], attempts=result["attempts"])
-        self._told_at_once(command, ending, duplicate=True)
+        end = CommandEnd(Outcome(result["outcome"]), result["reason"], result["message"], attempts=result["attempts"])
+        self._told_at_once(command, end, duplicate=True)
 
     async def _commit(self, message: Message, records: Sequence[Record]) -> None:
         self._finish(message.offset)
@@ -167,23 +165,23 @@ class Desk:
     def _refused(self, message: Message, stage: str, reason: str) -> None:
         self._context.tell(MessageRefused(self._context.administration, stage, message.partition, message.offset, reason))
 
-    def _told_at_once(self, command: Command, ending: Ending, *, duplicate: bool = False) -> None:
+    def _told_at_once(self, command: Command, end: CommandEnd, *, duplicate: bool = False) -> None:
         self._context.tell(CommandTaken(self._context.administration, command.name))
-        self._told(command, ending, self._context.clock.monotonic(), duplicate=duplicate)
+        self._told(command, end, self._context.clock.monotonic(), duplicate=duplicate)
 
-    def _told(self, command: Command, ending: Ending, started: float, *, duplicate: bool = False) -> None:
+    def _told(self, command: Command, end: CommandEnd, started: float, *, duplicate: bool = False) -> None:
         context = self._context
-        note(outcome=ending.outcome.value, reason=ending.reason, attempts=ending.attempts, duplicate=duplicate)
+        note(outcome=end.outcome.value, reason=end.reason, attempts=end.attempts, duplicate=duplicate)
         context.tell(
             CommandEnded(
                 context.administration,
                 command.name,
                 command.id,
-                ending.outcome.value,
-                ending.reason,
-                ending.message,
-                ending.attempts,
-                ending.reconciled,
+                end.outcome.value,
+                end.reason,
+                end.message,
+                end.attempts,
+                end.reconciled,
                 duplicate,
                 context.clock.monotonic() - started,
             )
@@ -194,7 +192,7 @@ def _failed(error: Exception) -> str:
     return f"the connector failed on this command: {type(error).__name__}: {error}"[:PROBLEM_CHARS_MAX]
 
 
-def _too_large(execution: Execution) -> Ending:
+def _too_large(execution: Execution) -> CommandEnd:
     """How the order stands cannot be noted, so that nothing may be sent for it."""
     outcome, reason = (Outcome.REJECTED, CLIENT_FAULT) if execution.unsent else (Outcome.UNKNOWN, OUTCOME_UNKNOWN)
     return replace(execution.ends(outcome, reason, ORDER_TOO_LARGE), intent=None)

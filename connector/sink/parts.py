@@ -1,9 +1,9 @@
-"""What all command lanes of an administration in a worker share."""
+"""What all command tasks of an administration in a worker share."""
 
 from dataclasses import dataclass, field
 
 from connector.kafka.records import Place
-from connector.kafka.tasks import Office
+from connector.kafka.tasks import TaskContext
 from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.intake.feeding import Post
 from connector.sink.intake.window import Window
@@ -16,15 +16,15 @@ WINDOW_BYTES = 12 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class SinkParts:
+class SinkTaskContext:
     """Durations in seconds; `in_flight`: calls of one partition at once; `proof`: how long a proof of membership is good;
     `linger`: for calls under way when the partition is left.
 
     `partitions`: of the command topic; None: a command may lie in any. `group`: the deployment whose commands they are; empty:
-    whose they are is not judged. `window`: of all lanes of the worker.
+    whose they are is not judged. `window`: of all tasks of the worker.
     """
 
-    office: Office
+    task_context: TaskContext
     administration: str
     topics: Topics
     calls: Calls
@@ -42,4 +42,4 @@ class SinkParts:
 
     def post(self, place: Place) -> Post:
         """Where it is told what happens to the commands of a partition."""
-        return Post(self.administration, place.partition, self.office.tell, self.office.clock.monotonic)
+        return Post(self.administration, place.partition, self.task_context.tell, self.task_context.clock.monotonic)

@@ -23,7 +23,7 @@ INVALID, EXPIRED, CLIENT_FAULT, OUTCOME_UNKNOWN = "INVALID-COMMAND", "EXPIRED", 
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class CommandEnd:
     """`attempts`: calls sent to change something; `intent`: the last of them, of an unknown outcome."""
 
     outcome: Outcome
@@ -39,32 +39,32 @@ class Ending:
     intent: Intent | None = None
 
 
-def result_of(command: Command, ending: Ending, at: str) -> dict[str, Any]:
+def result_of(command: Command, end: CommandEnd, at: str) -> dict[str, Any]:
     """The result's fields, as the contract names them; `at` is RFC 3339."""
     return {
         "commandId": command.id,
         "command": command.name,
-        "outcome": ending.outcome.value,
-        "reason": ending.reason,
-        "message": cut(ending.message, MESSAGE_CHARS_MAX),
-        "orderId": ending.order_id or command.order_id or None,
-        "extOrderId": ending.ext_order_id or command.ext_order_id or None,
-        "invoiceId": ending.invoice_id or None,
-        "packingSlipId": ending.packing_slip_id or None,
-        "syncMarker": ending.sync_marker,
-        "attempts": ending.attempts,
-        "reconciled": ending.reconciled,
+        "outcome": end.outcome.value,
+        "reason": end.reason,
+        "message": cut(end.message, MESSAGE_CHARS_MAX),
+        "orderId": end.order_id or command.order_id or None,
+        "extOrderId": end.ext_order_id or command.ext_order_id or None,
+        "invoiceId": end.invoice_id or None,
+        "packingSlipId": end.packing_slip_id or None,
+        "syncMarker": end.sync_marker,
+        "attempts": end.attempts,
+        "reconciled": end.reconciled,
         "duplicate": False,
         "at": at,
     }
 
 
-def again(result: Mapping[str, Any], at: str) -> dict[str, Any]:
+def as_duplicate(result: Mapping[str, Any], at: str) -> dict[str, Any]:
     """The original result once more, for a repeated command."""
     return {**result, "duplicate": True, "at": at}
 
 
-def refusal(message: Invalid, at: str) -> dict[str, Any] | None:
+def rejected(message: Invalid, at: str) -> dict[str, Any] | None:
     """The result of a message that is no command; None where it does not say whose."""
     if message.command_id is None:
         return None

@@ -16,7 +16,7 @@ EXPIRES = 600.0
 """Seconds after which a request that nobody saw surprises more than it helps."""
 
 LONGEST = 200
-"""Characters of a name: an answer repeats them, and one that the broker refuses would stop the lane."""
+"""Characters of a name: an answer repeats them, and one that the broker refuses would stop the task."""
 
 ACCEPTED, DONE, REJECTED, FAILED = "accepted", "done", "rejected", "failed"
 RESYNC, RESUME, REPAIR = "resync", "resume", "repair"

@@ -11,7 +11,7 @@ from connector.source.positions import Position
 from connector.source.reading.scan import Scan
 from connector.source.reading.silence import Pages
 from connector.source.schedule import Head, Lag, State, fell_below
-from connector.source.state import Standing
+from connector.source.state import ShardState
 
 LOOKUPS = 3
 """Times that the item at the position is looked for where the POS cannot show that place."""
@@ -37,7 +37,7 @@ class WatchParts:
     entity: Entity
     reader: Pages
     heads: Heads
-    standing: Standing
+    shard_state: ShardState
     clock: Clock
     lag: Lag
     confirmation: Confirmation
@@ -70,8 +70,8 @@ class HeadWatch:
             self._doubt = Doubt(at, at) if self._doubt is None else self._doubt.again(at)
             if self._doubt.confirmed(self._parts.confirmation):
                 return Restored(wrong)
-            self._parts.standing.head_unknown()
-            self._parts.standing.change(State.HEAD_DOUBTED, f"{wrong}: looked at again before it is believed")
+            self._parts.shard_state.head_unknown()
+            self._parts.shard_state.change(State.HEAD_DOUBTED, f"{wrong}: looked at again before it is believed")
             await self._parts.clock.sleep(self._pause())
             head = await self._at_once(position)
         self._well(position, head)
@@ -88,7 +88,7 @@ class HeadWatch:
             head = await self._parts.heads.newer(self._parts.entity, max(after, self._away_at))
         except (Retry, Reject):
             self.outage()
-            self._parts.standing.head_unknown(self._parts.heads.unknown_since)
+            self._parts.shard_state.head_unknown(self._parts.heads.unknown_since)
             raise
         return self._saw(position, head)
 
@@ -107,21 +107,21 @@ class HeadWatch:
             self.confirmed = max(self.confirmed, min(head.marker, self.head.marker))
         self.head = head
         self._parts.lag.saw(head.marker, head.asked_at)
-        if self._parts.standing.state.stopped or (head.marker >= position.highest and self._doubt is None):
-            self._parts.standing.head(head.marker, self.committed, self._parts.lag.since(self.committed))
+        if self._parts.shard_state.state.stopped or (head.marker >= position.highest and self._doubt is None):
+            self._parts.shard_state.head(head.marker, self.committed, self._parts.lag.since(self.committed))
         return head
 
     def _well(self, position: Position, head: Head) -> None:
         if self._doubt is not None:
             self._doubt = None
             self._saw(position, head)
-            self._parts.standing.recovered()
+            self._parts.shard_state.recovered()
         elif head.marker <= position.marker:  # else the page tells whether the entity can be read
-            self._parts.standing.recovered()
+            self._parts.shard_state.recovered()
 
     async def _contradiction(self, position: Position, since: float, head: Head) -> str:
         """What speaks against going on from this position; empty when nothing does."""
-        state = self._parts.standing.state
+        state = self._parts.shard_state.state
         if state is State.HEAD_REGRESSED:
             return ""
         if fell_below(position.highest, since, head):

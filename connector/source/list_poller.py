@@ -16,7 +16,7 @@ from connector.mplus.client import Page
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.budget import Reservation
 from connector.source.bundles import origin
-from connector.source.poller import Parts
+from connector.source.poller import PollerContext
 from connector.source.positions import NEVER_READ, Position
 from connector.source.reading.reader import Reader
 from connector.source.schedule import State
@@ -105,14 +105,14 @@ class Missed(NamedTuple):
 class ListPoller:
     """Looks at a slow list at an interval."""
 
-    def __init__(self, parts: Parts, reader: Reader, position: Position, interval: float) -> None:
+    def __init__(self, parts: PollerContext, reader: Reader, position: Position, interval: float) -> None:
         self._parts = parts
         self._reader = reader
         self._position = position
         self._interval = interval
         self._missed: Missed | None = None
         self._administration = parts.publisher.administration
-        self._standing = parts.standing
+        self._shard_state = parts.shard_state
 
     async def run(self) -> None:
         """Look until cancelled."""
@@ -120,13 +120,13 @@ class ListPoller:
             try:
                 wait = await self.poll_once()
             except (Retry, Reject) as error:
-                wait = self._standing.failed(error)
-                self._standing.head_unknown()
+                wait = self._shard_state.failed(error)
+                self._shard_state.head_unknown()
             await self._parts.clock.sleep(wait)
 
     async def poll_once(self) -> float:
         """Read the list, and commit what changed; nothing while it is stopped. Seconds until the next look."""
-        if self._standing.state.stopped:
+        if self._shard_state.state.stopped:
             return self._interval
         started = self._parts.clock.monotonic()
         async with self._parts.budget.reserve(self._administration) as room:
@@ -134,14 +134,14 @@ class ListPoller:
             if not self._believed(look):
                 return self._doubt(look)
             await self._publish(look, started)
-        self._standing.recovered()
-        self._standing.head(self._position.marker, self._position.marker, None)
+        self._shard_state.recovered()
+        self._shard_state.head(self._position.marker, self._position.marker, None)
         return self._interval
 
     async def _read(self, room: Reservation) -> Page:
         started = self._parts.clock.monotonic()
         page = await self._reader.page(0, 0, room.grow)
-        self._standing.read(0, len(page), self._parts.clock.monotonic() - started)
+        self._shard_state.read(0, len(page), self._parts.clock.monotonic() - started)
         return page
 
     def _believed(self, look: Look) -> bool:
@@ -156,8 +156,8 @@ class ListPoller:
         return self._missed is None
 
     def _doubt(self, look: Look) -> float:
-        self._standing.change(State.HEAD_DOUBTED, f"{len(look.gone)} of {look.known} rows vanished: looking again")
-        self._standing.head_unknown()
+        self._shard_state.change(State.HEAD_DOUBTED, f"{len(look.gone)} of {look.known} rows vanished: looking again")
+        self._shard_state.head_unknown()
         return min(self._interval, CONFIRMED_AFTER_S)
 
     async def _publish(self, look: Look, started: float) -> None:
@@ -167,4 +167,4 @@ class ListPoller:
         bundle = self._parts.publisher.bundle(look.changed, position, self._parts.clock.stamp(), origin(position))
         await asyncio.shield(self._parts.commit(bundle))
         self._position, self._missed = replace(position, resync=None), None
-        self._standing.committed(bundle, self._parts.clock.monotonic() - started, None)
+        self._shard_state.committed(bundle, self._parts.clock.monotonic() - started, None)

@@ -18,11 +18,11 @@ from connector.source.reading.impasse import Impasse
 from connector.source.reading.late import LateLook
 from connector.source.reading.moving import Items, Reach, below, moved, shows_more, without_known_letters
 from connector.source.reading.page_size import PageSize
-from connector.source.reading.paging import Advance, Ask, Stuck, Widen, advance, alone
+from connector.source.reading.paging import Advance, PageRequest, Stuck, Widen, alone, judge_page
 from connector.source.reading.portion import Portion
 from connector.source.reading.silence import Pages, ToldReader
 from connector.source.schedule import Head, Lag, State
-from connector.source.state import Standing
+from connector.source.state import ShardState
 from connector.tracing import past, span
 
 REFRESH_S = 5.0
@@ -33,15 +33,15 @@ Commit = Callable[[Bundle], "asyncio.Future[None]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
-    """What a poller works with. `standing`, `lag` and `portion` outlive it: another poller of the shard goes on with them."""
+class PollerContext:
+    """What a poller works with. `shard_state`, `lag` and `portion` outlive it: another poller of the shard goes on with them."""
 
     heads: Heads
     budget: MemoryBudget
     publisher: Publisher
     commit: Commit
     clock: Clock
-    standing: Standing
+    shard_state: ShardState
     lag: Lag = field(default_factory=Lag)
     portion: Portion = field(default_factory=Portion)
     window: Window = field(default_factory=Window)
@@ -51,31 +51,31 @@ class Parts:
 class Poller:
     """Reads a shard for ever from a position on."""
 
-    def __init__(self, parts: Parts, reader: Pages, position: Position, limit: int) -> None:
+    def __init__(self, parts: PollerContext, reader: Pages, position: Position, limit: int) -> None:
         self._parts = parts
-        self._reader = reader = ToldReader(reader, parts.standing)
+        self._reader = reader = ToldReader(reader, parts.shard_state)
         self._position = position
         self._size = PageSize(limit)
         self._entity = entity = parts.publisher.entity
         self._administration = parts.publisher.administration
-        self._standing = parts.standing
+        self._shard_state = parts.shard_state
         self._since = parts.clock.monotonic()
         self._stuck_at: int | None = None
         self._committing: asyncio.Future[None] | None = None
-        watch = WatchParts(entity, reader, parts.heads, parts.standing, parts.clock, parts.lag, parts.confirmation, limit)
+        watch = WatchParts(entity, reader, parts.heads, parts.shard_state, parts.clock, parts.lag, parts.confirmation, limit)
         self._watch = HeadWatch(watch, position.marker)
         self._late = LateLook(reader, entity, parts.clock, parts.window, limit)
         self._impasse = Impasse(reader, entity)
 
     async def run(self) -> None:
-        """Poll until cancelled; errors of the POS are waited out here, errors of Kafka end the lane."""
+        """Poll until cancelled; errors of the POS are waited out here, errors of Kafka end the task."""
         while True:
             try:
                 await self.poll_once()
             except (Retry, Reject) as error:
                 if isinstance(error, NotSent):
                     self._watch.outage()
-                await self._rest(self._standing.failed(error))
+                await self._rest(self._shard_state.failed(error))
 
     async def _rest(self, seconds: float) -> None:
         """Wait before asking again; the head goes on being looked at, so that the backlog is seen to grow."""
@@ -94,7 +94,7 @@ class Poller:
         if head.marker > self._position.marker:
             async with self._parts.budget.reserve(self._administration) as room:
                 await self._read_on(head, room)
-        if due and not self._standing.state.stopped:
+        if due and not self._shard_state.state.stopped:
             async with self._parts.budget.reserve(self._administration) as room:
                 await self._look_for_late(head, room)
 
@@ -105,7 +105,7 @@ class Poller:
             head = await self._watch.believed(self._position, self._since)
             if isinstance(head, Restored):
                 await self._stop(State.HEAD_REGRESSED, head.reason)
-            elif self._standing.state.stopped:
+            elif self._shard_state.state.stopped:
                 await self._watch.look(self._position, head.asked_at)
             elif head.marker > self._position.marker or self._late.due(self._position, head):
                 return head
@@ -117,13 +117,13 @@ class Poller:
         if found is None:
             return
         self._position = replace(self._position, gaps=found.gaps)
-        self._standing.gaps(found.gaps.open, found.expired)
+        self._shard_state.gaps(found.gaps.open, found.expired)
         if found.items:
             bundle = self._parts.publisher.bundle(found.items, self._position, self._parts.clock.stamp(), LATE)
             await self._hand_over([bundle], room)
 
     async def _read_on(self, head: Head, room: Reservation) -> None:
-        ask = Ask(
+        ask = PageRequest(
             self._entity.first_after(self._position.marker),
             self._size.within(self._parts.budget.share(self._administration)),
             head.marker,
@@ -141,31 +141,31 @@ class Poller:
                 target = self._position.at(marker).marker
                 await self._publish(publishable(page, self._position.marker, target), target, head, room)
 
-    async def _page(self, ask: Ask, room: Reservation) -> Page:
+    async def _page(self, ask: PageRequest, room: Reservation) -> Page:
         started = self._parts.clock.monotonic()
         try:
             page = await self._reader.page(ask.marker, ask.limit, room.grow)
         except Retry as error:
             self._impasse.error = error
             if not isinstance(error, NotSent) and error.after is None and self._size.failed():
-                self._standing.limited(self._size.limit, str(error))
+                self._shard_state.limited(self._size.limit, str(error))
             raise
         self._size.had()
-        self._standing.recovered()
-        self._standing.read(ask.marker, len(page), self._parts.clock.monotonic() - started)
-        self._standing.below(ask.marker, below(ask, page))
+        self._shard_state.recovered()
+        self._shard_state.read(ask.marker, len(page), self._parts.clock.monotonic() - started)
+        self._shard_state.below(ask.marker, below(ask, page))
         return page
 
-    async def _judged(self, ask: Ask, page: Page) -> int | None:
+    async def _judged(self, ask: PageRequest, page: Page) -> int | None:
         """Where the page leads; None if it must be asked again."""
-        verdict: Advance | Widen | Stuck | None = advance(self._position.marker, ask, [item.marker for item in page])
+        verdict: Advance | Widen | Stuck | None = judge_page(self._position.marker, ask, [item.marker for item in page])
         if isinstance(verdict, Widen) and self._size.narrow:
             verdict = alone(self._position.marker, [item.marker for item in page])
         if verdict is None:
             self._size.hidden()
         if isinstance(verdict, Advance):
             if self._size.moved():
-                self._standing.limited(self._size.limit, "pages can be had again")
+                self._shard_state.limited(self._size.limit, "pages can be had again")
             return verdict.marker
         if isinstance(verdict, Widen):
             self._size.widened(ask.limit, verdict.limit)
@@ -223,7 +223,7 @@ class Poller:
             self._parts.portion.sent()
             self._watch.committed, took = bundle.position.marker, self._parts.clock.monotonic() - started
             past("transaction", took, items=bundle.items, marker=bundle.position.marker)
-            self._standing.committed(bundle, took, self._parts.lag.since(bundle.position.marker))
+            self._shard_state.committed(bundle, took, self._parts.lag.since(bundle.position.marker))
 
         return report
 
@@ -233,4 +233,4 @@ class Poller:
         if self._committing is not None:
             await asyncio.shield(self._committing)
         await self._parts.commit(Bundle(self._position))
-        self._standing.change(state, reason)
+        self._shard_state.change(state, reason)

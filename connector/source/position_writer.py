@@ -8,13 +8,13 @@ from connector.clock import Clock
 from connector.errors import TransactionLost
 from connector.events.base import ControlAnswered, DeadLettered, Listener
 from connector.kafka.records import Record
-from connector.source.bundles import Bundle, Letter
+from connector.source.bundles import Bundle, DeadLetter
 from connector.source.control import DONE, RESYNC, Answer
 from connector.source.positions import Position, TopicFacts
 from connector.source.reading.portion import Portion
 from connector.source.repair import Repair
 from connector.source.restarts import Polling
-from connector.source.state import Standing
+from connector.source.state import ShardState
 from connector.source.topic_facts import passed_over, written
 
 
@@ -36,14 +36,14 @@ class Shard:
     head: Callable[[], Awaitable[int]] | None
     hears: Callable[[str], bool]
     repair: Repair
-    standing: Standing
+    shard_state: ShardState
     portion: Portion
     types: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
-    """What all seats of a lane write with; `owner` is this worker's name. `topic_problem` makes a topic that is not there."""
+class WriterContext:
+    """What all runners of a task write with; `owner` is this worker's name. `topic_problem` makes a topic that is not there."""
 
     submit: Callable[[Sequence[Record]], "asyncio.Future[None]"]
     encode: Callable[[Position, float], bytes]
@@ -57,10 +57,10 @@ class Pen:
 class PositionWriter:
     """Of one shard, as long as its partition is owned. `position` is what was submitted last, `committed` what is in Kafka."""
 
-    def __init__(self, shard: Shard, position: Position, pen: Pen) -> None:
+    def __init__(self, shard: Shard, position: Position, context: WriterContext) -> None:
         self.position = self.committed = position
         self._shard = shard
-        self._pen = pen
+        self._context = context
 
     def acquaint(self, topic: TopicFacts | None) -> None:
         """What the entity's topic is, where the position does not say; and what is asked of the POS from now on."""
@@ -89,21 +89,21 @@ class PositionWriter:
 
     def submit(self, position: Position, records: Sequence[Record] = (), told: Sequence[Answer] = ()) -> "asyncio.Future[None]":
         """Hand all of it to the one writer of the partition."""
-        pen, shard = self._pen, self._shard
+        context, shard = self._context, self._shard
         self.position = position = replace(position, topic=written(position.topic, shard.topic, records))
-        stamp = pen.clock.stamp() if told else ""
-        results = [Record(shard.results, answer.entity.encode(), answer.encode(stamp, pen.owner)) for answer in told]
-        value = pen.encode(position, pen.clock.monotonic())
-        record = Record(shard.positions, shard.entity.encode(), value, partition=pen.partition)
-        committed = pen.submit([*records, *results, record])
+        stamp = context.clock.stamp() if told else ""
+        results = [Record(shard.results, answer.entity.encode(), answer.encode(stamp, context.owner)) for answer in told]
+        value = context.encode(position, context.clock.monotonic())
+        record = Record(shard.positions, shard.entity.encode(), value, partition=context.partition)
+        committed = context.submit([*records, *results, record])
         committed.add_done_callback(lambda ended: self._ended(position, ended))
         return committed
 
-    def tell_letters(self, letters: Sequence[Letter]) -> None:
+    def tell_letters(self, letters: Sequence[DeadLetter]) -> None:
         """Dead letters that were written."""
         for letter in letters:
             told = DeadLettered(self._shard.administration, self._shard.entity, letter.stage, letter.marker, letter.reason)
-            self._pen.tell(told)
+            self._context.tell(told)
 
     def _ended(self, position: Position, ended: "asyncio.Future[None]") -> None:
         if ended.cancelled():
@@ -112,10 +112,10 @@ class PositionWriter:
         if error is None:
             self.committed = position
         elif isinstance(error, TransactionLost) and (error.topic or error.slow):
-            self._shard.standing.refused(str(error))
+            self._shard.shard_state.refused(str(error))
 
     def _tell(self, answer: Answer) -> None:
         shard = self._shard
-        self._pen.tell(
+        self._context.tell(
             ControlAnswered(shard.administration, shard.entity, answer.id, answer.action, answer.status, answer.reason)
         )

@@ -31,7 +31,7 @@ PAGE_WITHIN_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class RepairParts:
+class RepairContext:
     """What a repair works with. `pause`: seconds between two pages of a long pass, so that pollers are not starved."""
 
     reader: Reader
@@ -58,7 +58,7 @@ class Search:
     then the POS must still show items where it showed most.
     """
 
-    def __init__(self, parts: RepairParts, gone: Iterable[Named]) -> None:
+    def __init__(self, parts: RepairContext, gone: Iterable[Named]) -> None:
         self._parts = parts
         self._entity = parts.publisher.entity
         self._scan = self._from(parts.page_size)
@@ -138,7 +138,7 @@ def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 class Repair:
     """Of one entity. First `look`, while the poller goes on, then `mend`, in its place."""
 
-    def __init__(self, parts: RepairParts) -> None:
+    def __init__(self, parts: RepairContext) -> None:
         self._parts = parts
         self._entity = parts.publisher.entity
 

@@ -6,7 +6,7 @@ from typing import Protocol
 from connector.clock import Clock
 from connector.errors import Fatal, Fenced, TransactionLost
 from connector.kafka.walls import in_a_line
-from connector.source.state import Standing
+from connector.source.state import ShardState
 
 
 class Polling(Protocol):
@@ -16,13 +16,13 @@ class Polling(Protocol):
         """Poll until cancelled."""
 
 
-async def polling(make: Callable[[], Polling], standing: Standing, clock: Clock) -> None:
+async def polling(make: Callable[[], Polling], shard_state: ShardState, clock: Clock) -> None:
     """Poll until cancelled, each time from where things stand. Raises what concerns more than the shard."""
-    await clock.sleep(standing.refused_for())
+    await clock.sleep(shard_state.refused_for())
     while True:
         try:
             await make().run()
         except (Fenced, TransactionLost, Fatal):
             raise
         except Exception as error:
-            await clock.sleep(standing.broken(in_a_line(error)))
+            await clock.sleep(shard_state.broken(in_a_line(error)))

@@ -1,4 +1,4 @@
-"""The seat of a shard in an owned partition: its position, its poller, and what operators ask of it.
+"""The runner of a shard in an owned partition: its position, its poller, and what operators ask of it.
 
 A request takes the poller's place: the poller ends, whatever it has read and not handed over is dropped, the position
 changes in one transaction with the answer, and a new poller begins there. So no page that was asked from the old
@@ -13,7 +13,7 @@ from connector.kafka.connection import retrieved, transacting
 from connector.kafka.walls import in_a_line
 from connector.source.bundles import cut
 from connector.source.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, Request, answers, changed, problem
-from connector.source.position_writer import Pen, PositionWriter, Shard
+from connector.source.position_writer import PositionWriter, Shard, WriterContext
 from connector.source.positions import Position, TopicFacts
 from connector.source.reading.portion import BYTES_MAX
 from connector.source.repair import Search
@@ -38,16 +38,16 @@ class Looked:
     search: "asyncio.Future[Search]"
 
 
-class Seat:
+class ShardRunner:
     """One shard, as long as its partition is owned."""
 
-    def __init__(self, shard: Shard, position: Position, pen: Pen, topic: TopicFacts | None = None) -> None:
+    def __init__(self, shard: Shard, position: Position, context: WriterContext, topic: TopicFacts | None = None) -> None:
         """`topic`: what the entity's topic is now; None where it is not there."""
         self.shard = shard
-        self._writer = PositionWriter(shard, position, pen)
+        self._writer = PositionWriter(shard, position, context)
         self._topic = topic
-        self._clock = pen.clock
-        self._partition, self._topic_of = pen.partition, pen.topic_problem
+        self._clock = context.clock
+        self._partition, self._topic_of = context.partition, context.topic_problem
         self._asked_for: asyncio.Queue[Request | Looked] = asyncio.Queue()
         self._looking: asyncio.Task[Search] | None = None
 
@@ -98,24 +98,24 @@ class Seat:
         """A position whose events are gone would go on as if nothing was missing: an operator must look."""
         if wrong := self.lost(self._topic, self.committed):
             await asyncio.shield(self._writer.submit(replace(self._position, state=State.TOPIC_LOST)))
-            self.shard.standing.explain(wrong)
+            self.shard.shard_state.explain(wrong)
         elif self._position.state is State.TOPIC_LOST:  # found by an owner before us
-            self.shard.standing.explain(lost(self.shard.topic, self.shard.entity, self._position, self._topic))
+            self.shard.shard_state.explain(lost(self.shard.topic, self.shard.entity, self._position, self._topic))
         else:
             self._writer.acquaint(self._topic)
 
     async def _poll(self) -> Request | Looked:
         """Poll until there is something to carry out; then nothing is read any more."""
-        standing, position = self.shard.standing, self._position
-        with standing.shown(position.marker, position.state):
+        shard_state, position = self.shard.shard_state, self._position
+        with shard_state.shown(position.marker, position.state):
             if passed_over(position.types, self.shard.types) and not position.state.stopped:
-                standing.advise(TYPES_WIDENED.format(marker=position.marker))
+                shard_state.advise(TYPES_WIDENED.format(marker=position.marker))
             return await self._poll_until_asked()
 
     async def _poll_until_asked(self) -> Request | Looked:
         shard = self.shard
         make = lambda: shard.poller(self._position, self._writer.commit)  # noqa: E731
-        poll = retrieved(asyncio.create_task(polling(make, shard.standing, self._clock)))
+        poll = retrieved(asyncio.create_task(polling(make, shard.shard_state, self._clock)))
         try:
             while True:
                 asked = await self._asked(poll)

@@ -40,7 +40,7 @@ BROKEN_PAUSE_MAX_S = 60.0
 """Between two tries of what fails as nobody foresaw, at most."""
 
 
-class Standing:
+class ShardState:
     """Of one entity of one administration; outlives its pollers."""
 
     def __init__(self, where: tuple[str, str], state: State, tell: Listener, clock: Clock) -> None:

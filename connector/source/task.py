@@ -1,4 +1,4 @@
-"""A lane of the source: an owned work partition, its one writer, and the pollers of its shards."""
+"""The task of the source: an owned work partition, its one writer, and the pollers of its shards."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading.followers import Follower, following
 from connector.kafka.reading.readers import read_back_all
 from connector.kafka.records import Place, Record
-from connector.kafka.tasks import Office, Settled, together
+from connector.kafka.tasks import OnReady, TaskContext, run_together
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.writer import Writer
 from connector.source.control import read
-from connector.source.position_writer import Pen, Shard
+from connector.source.position_writer import Shard, WriterContext
 from connector.source.positions import Applied, Deployment, Position, TopicFacts
 from connector.source.schedule import State
-from connector.source.shard import Seat
+from connector.source.shard import ShardRunner
 from connector.source.topic_facts import lost
 
 CONFIRM_S = 1.0
@@ -25,10 +25,10 @@ CONFIRM_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class LaneParts:
-    """What all lanes of a worker share; `owner` is its name."""
+class SourceTaskContext:
+    """What all source tasks of a worker share; `owner` is its name."""
 
-    office: Office
+    task_context: TaskContext
     owner: str
     deployment: Deployment
     shards: Callable[[int], Sequence[Shard]]
@@ -48,45 +48,51 @@ class TopicKeeper(Protocol):
         """Make those that are not there, as configured; what is wrong with the others. Raises aiokafka's errors, Fatal."""
 
 
-class Lane:
-    """The work on a partition; see kafka.tenure.Work."""
+class SourceTask:
+    """The work on a partition; see kafka.tasks.TaskBody."""
 
-    def __init__(self, parts: LaneParts) -> None:
+    def __init__(self, parts: SourceTaskContext) -> None:
         self._parts = parts
 
-    async def __call__(self, place: Place, producer: FencedProducer, membership: Membership, settled: Settled) -> None:
+    async def __call__(self, place: Place, producer: FencedProducer, membership: Membership, settled: OnReady) -> None:
         """Read the positions back and poll until cancelled."""
-        office, partition = self._parts.office, place.partition
+        task_context, partition = self._parts.task_context, place.partition
         shards = self._parts.shards(partition)
         positions = await self._positions(partition, shards)
         facts = await self._facts(shards, positions)
         settled()
-        writer = Writer(producer, place, office.tell, office.clock)
+        writer = Writer(producer, place, task_context.tell, task_context.clock)
         encode, owner = self._parts.deployment.encode, self._parts.owner
-        pen = Pen(
-            writer.submit, encode, partition, owner, office.tell, office.clock, lambda name: self._parts.topics.make([name])
+        context = WriterContext(
+            writer.submit,
+            encode,
+            partition,
+            owner,
+            task_context.tell,
+            task_context.clock,
+            lambda name: self._parts.topics.make([name]),
         )
-        seats = [Seat(shard, positions[shard], pen, facts.get(shard.topic)) for shard in shards]
-        await together(
+        runners = [ShardRunner(shard, positions[shard], context, facts.get(shard.topic)) for shard in shards]
+        await run_together(
             writer.run(),
-            watch(membership, place, office.watch_interval),
+            watch(membership, place, task_context.watch_interval),
             self._publish_status(shards, writer),
-            self._watch_topics(seats),
-            self._hear(seats, partition),
-            *(seat.run() for seat in seats),
+            self._watch_topics(runners),
+            self._hear(runners, partition),
+            *(runner.run() for runner in runners),
         )
 
     async def _positions(self, partition: int, shards: Sequence[Shard]) -> Mapping[Shard, Position]:
         places = {Place(shard.positions, partition) for shard in shards}
-        values = await read_back_all(self._parts.office.arguments, places, turns=self._parts.office.turns)
+        values = await read_back_all(self._parts.task_context.arguments, places, turns=self._parts.task_context.turns)
         return {shard: self._position(shard, values[Place(shard.positions, partition)]) for shard in shards}
 
     def _position(self, shard: Shard, values: Mapping[bytes, bytes]) -> Position:
         """What is no position stops its entity alone: an operator must say from where to read it."""
         try:
-            return self._parts.deployment.decode(values.get(shard.entity.encode()), self._parts.office.clock.monotonic())
+            return self._parts.deployment.decode(values.get(shard.entity.encode()), self._parts.task_context.clock.monotonic())
         except Blocked as error:
-            shard.standing.explain(str(error))
+            shard.shard_state.explain(str(error))
             return Position(state=State.STUCK)
 
     async def _facts(self, shards: Sequence[Shard], positions: Mapping[Shard, Position]) -> Mapping[str, TopicFacts]:
@@ -94,7 +100,7 @@ class Lane:
         topics, names = self._parts.topics, {shard.topic for shard in shards}
         facts = await topics.facts(names)
         if any(lost(shard.topic, shard.entity, positions[shard], facts.get(shard.topic)) for shard in shards):
-            await self._parts.office.clock.sleep(CONFIRM_S)  # only an operator ends it: one answer proves nothing
+            await self._parts.task_context.clock.sleep(CONFIRM_S)  # only an operator ends it: one answer proves nothing
             facts = await topics.facts(names)
         missing = [shard for shard in shards if shard.topic not in facts]
         if new := {shard.topic for shard in missing if not lost(shard.topic, shard.entity, positions[shard], None)}:
@@ -102,41 +108,41 @@ class Lane:
             return await topics.facts(names)
         return facts
 
-    async def _watch_topics(self, seats: Sequence[Seat]) -> None:
+    async def _watch_topics(self, runners: Sequence[ShardRunner]) -> None:
         """A topic may be deleted while everything runs, and come back as something else: its entity begins anew then."""
-        while seats:
-            await self._parts.office.clock.sleep(self._parts.topics_interval)
-            held = [(seat, seat.committed) for seat in seats]
-            facts = await self._parts.topics.facts({seat.shard.topic for seat in seats})
-            if wrong := [why for seat, position in held if (why := seat.lost(facts.get(seat.shard.topic), position))]:
+        while runners:
+            await self._parts.task_context.clock.sleep(self._parts.topics_interval)
+            held = [(runner, runner.committed) for runner in runners]
+            facts = await self._parts.topics.facts({runner.shard.topic for runner in runners})
+            if wrong := [why for runner, position in held if (why := runner.lost(facts.get(runner.shard.topic), position))]:
                 raise TransactionLost("; ".join(wrong))
 
-    async def _hear(self, seats: Sequence[Seat], partition: int) -> None:
-        """Tell the seats what operators ask, from what each did not apply yet."""
+    async def _hear(self, runners: Sequence[ShardRunner], partition: int) -> None:
+        """Tell the runners what operators ask, from what each did not apply yet."""
         starts: dict[Place, int] = {}
-        for seat in seats:
-            place = Place(seat.shard.control, 0)
-            starts[place] = min(seat.hears_from, starts.get(place, seat.hears_from))
+        for runner in runners:
+            place = Place(runner.shard.control, 0)
+            starts[place] = min(runner.hears_from, starts.get(place, runner.hears_from))
         if not starts:
             return
         with transacting(partition):
-            async with following(self._parts.office.arguments, starts) as follower:
-                for seat in seats:
-                    seat.settle(follower.ends[Place(seat.shard.control, 0)])
+            async with following(self._parts.task_context.arguments, starts) as follower:
+                for runner in runners:
+                    runner.settle(follower.ends[Place(runner.shard.control, 0)])
                 while True:
-                    await self._pass_on(follower, seats)
+                    await self._pass_on(follower, runners)
 
-    async def _pass_on(self, follower: Follower, seats: Sequence[Seat]) -> None:
+    async def _pass_on(self, follower: Follower, runners: Sequence[ShardRunner]) -> None:
         for record in await follower.next():
-            age = self._parts.office.clock.wall().timestamp() - record.timestamp / 1000
+            age = self._parts.task_context.clock.wall().timestamp() - record.timestamp / 1000
             request = read(record.value, Applied(record.partition, record.offset), age)
-            for seat in seats:
-                if request is not None and seat.shard.control == record.topic:
-                    seat.hear(request)
+            for runner in runners:
+                if request is not None and runner.shard.control == record.topic:
+                    runner.hear(request)
 
     async def _publish_status(self, shards: Sequence[Shard], writer: Writer) -> None:
         while shards:
-            await self._parts.office.clock.sleep(self._parts.status_interval)
+            await self._parts.task_context.clock.sleep(self._parts.status_interval)
             await writer.submit(self._parts.status(shards))
             for shard in shards:
                 shard.portion.others_sent()

@@ -19,7 +19,7 @@ from connector.events.base import Listener
 from connector.events.views import ViewsBatchDone, ViewsRecordRefused
 from connector.views.app import Event, Events, ViewsApp
 from connector.views.batches import Batch, carried, figures
-from connector.views.records import Arrival, Outgoing
+from connector.views.records import InputRecord, OutputRecord
 from connector.views.stages import Stage, Topics
 from connector.views.tables import PlainTable
 
@@ -31,7 +31,7 @@ Failed = Callable[[Exception], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class StageContext:
     """What all agents of an administration share. `largest`: bytes of a record."""
 
     app: ViewsApp
@@ -42,34 +42,36 @@ class Desk:
     largest: int
 
 
-def install(desk: Desk, stages: Sequence[Stage]) -> None:
+def install(context: StageContext, stages: Sequence[Stage]) -> None:
     """Make an agent of each stage, and the tables that they keep."""
     for stage in stages:
-        table = _table(desk, stage.table) if stage.table else None
-        worker = StageWorker(desk, stage, table)
-        name = f"{desk.topics.administration}.{stage.name}"
-        desk.app.agent(desk.app.topic(*stage.reads), name=name)(worker.run)
+        table = _table(context, stage.table) if stage.table else None
+        worker = StageWorker(context, stage, table)
+        name = f"{context.topics.administration}.{stage.name}"
+        context.app.agent(context.app.topic(*stage.reads), name=name)(worker.run)
 
 
-def _table(desk: Desk, topic: str) -> PlainTable:
-    changelog = desk.app.topic(topic, key_serializer="raw", value_serializer="raw", partitions=desk.topics.partitions, acks=False)
+def _table(context: StageContext, topic: str) -> PlainTable:
+    changelog = context.app.topic(
+        topic, key_serializer="raw", value_serializer="raw", partitions=context.topics.partitions, acks=False
+    )
     found = PlainTable(
-        desk.app,
+        context.app,
         name=topic,
         changelog_topic=changelog,
-        partitions=desk.topics.partitions,
+        partitions=context.topics.partitions,
         key_type=bytes,
         value_type=bytes,
     )
-    desk.app.tables.add(found)
+    context.app.tables.add(found)
     return found
 
 
 class StageWorker:
     """Carries the records of a stage through it."""
 
-    def __init__(self, desk: Desk, stage: Stage, table: PlainTable | None) -> None:
-        self._desk = desk
+    def __init__(self, context: StageContext, stage: Stage, table: PlainTable | None) -> None:
+        self._context = context
         self._stage = stage
         self._table = table
 
@@ -82,14 +84,14 @@ class StageWorker:
             while len(events) < MOST and not queue.empty():
                 events.append(queue.get_nowait())
             try:
-                await self._desk.app.lease.settled()
+                await self._context.app.lease.settled()
                 await self._work(stream, events)
             except Exception as error:
-                self._desk.failed(error)
+                self._context.failed(error)
                 await asyncio.Event().wait()  # until the worker has ended: nothing more is carried out or committed
 
     async def _work(self, stream: Events, events: Sequence[Event]) -> None:
-        consumer = self._desk.app.careful
+        consumer = self._context.app.careful
         current = await self._in_turn(event for event in events if consumer.current(event.message))
         messages = [event.message for event in current]
         consumer.taken(messages)
@@ -101,43 +103,43 @@ class StageWorker:
 
     async def _in_turn(self, events: Iterable[Event]) -> list[Event]:
         """Each once, in the order of its partition; what came before its turn is left alone, and read again."""
-        consumer = self._desk.app.careful
+        consumer = self._context.app.careful
         found: list[Event] = []
         for part in by_partition(events):
             place, there = part[0].message.tp, {event.message.offset: event for event in part}
-            account = consumer.accounts[place]
-            turn = account.in_turn(there)
+            tracker = consumer.trackers[place]
+            turn = tracker.in_turn(there)
             found += [there.pop(offset) for offset in turn]
-            if any(map(account.is_open, there)):
+            if any(map(tracker.is_open, there)):
                 await consumer.read_again(place)
         return found
 
     async def _carry_out(self, stream: Events, events: Sequence[Event]) -> None:
         """First all that is sent on, then all that tables hold: so that doing it again after a crash has the same outcome."""
-        started = self._desk.clock.monotonic()
+        started = self._context.clock.monotonic()
         parts = [(part[-1], self._carried(stream, part)) for part in by_partition(events)]
-        await self._send([each for last, batch in parts for each in self._outgoing(batch, last.message)])
+        await self._send([each for last, batch in parts for each in self._outputs(batch, last.message)])
         if (table := self._table) is not None:
             await asyncio.gather(*[table.write(stream, last, batch.writes) for last, batch in parts])
         for refused in (row for _, batch in parts for row in batch.refused):
-            self._desk.tell(_refusal(refused.arrival, refused.reason))
-        seconds = self._desk.clock.monotonic() - started
-        self._desk.tell(ViewsBatchDone(self._desk.topics.administration, self._stage.name, len(events), seconds))
+            self._context.tell(_refusal(refused.record, refused.reason))
+        seconds = self._context.clock.monotonic() - started
+        self._context.tell(ViewsBatchDone(self._context.topics.administration, self._stage.name, len(events), seconds))
 
     def _carried(self, stream: Events, events: Sequence[Event]) -> Batch:
         table = self._table
         read = partial(table.read, stream, events[-1]) if table else _nothing
-        return carried(self._stage.step, [arrival(event.message) for event in events], read, self._desk.largest)
+        return carried(self._stage.step, [record(event.message) for event in events], read, self._context.largest)
 
-    def _outgoing(self, batch: Batch, last: Message) -> list[Outgoing]:
-        topics = self._desk.topics
+    def _outputs(self, batch: Batch, last: Message) -> list[OutputRecord]:
+        topics = self._context.topics
         counted = figures(topics.figures, topics.partitions, (last.topic, last.partition), batch.counts)
         return [*batch.sends, *([counted] if counted else [])]
 
-    async def _send(self, outgoing: Sequence[Outgoing]) -> None:
+    async def _send(self, output: Sequence[OutputRecord]) -> None:
         """Return once Kafka has them all. Raises Kafka's errors."""
-        producer = self._desk.app.producer
-        sent = [await producer.send(each.topic, each.key, each.value, each.partition, None, None) for each in outgoing]
+        producer = self._context.app.producer
+        sent = [await producer.send(each.topic, each.key, each.value, each.partition, None, None) for each in output]
         await asyncio.gather(*sent)
 
 
@@ -153,15 +155,15 @@ def _nothing(_: bytes) -> None:
     return None
 
 
-def _refusal(arrival: Arrival, reason: str) -> ViewsRecordRefused:
-    return ViewsRecordRefused(arrival.topic, arrival.partition, arrival.offset, reason)
+def _refusal(record: InputRecord, reason: str) -> ViewsRecordRefused:
+    return ViewsRecordRefused(record.topic, record.partition, record.offset, reason)
 
 
-def arrival(message: Message) -> Arrival:
+def record(message: Message) -> InputRecord:
     """The record as the stages know it."""
     headers: Any = message.headers or ()
     pairs = headers.items() if hasattr(headers, "items") else headers
-    return Arrival(
+    return InputRecord(
         message.topic,
         message.partition,
         message.offset,

@@ -69,7 +69,7 @@ class ViewsApp(faust.App):
             super()._create_directories()
 
 
-def hush() -> None:
+def silence_loggers() -> None:
     """Silence Faust: what it has to say comes as errors, events and figures of ours."""
     for name in CHATTY:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)

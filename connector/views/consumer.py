@@ -19,7 +19,7 @@ from connector.kafka.clients import careful
 from connector.kafka.connection import retrieved
 from connector.kafka.lease import Lease, guard, watch
 from connector.kafka.reading.consumer import Consumer
-from connector.views.offsets import Account
+from connector.views.offsets import OffsetTracker
 
 
 def _lease(app: Any) -> Lease:
@@ -131,18 +131,18 @@ class CarefulConsumer(driver.Consumer):
     def on_init(self) -> None:
         """Begin with nothing."""
         super().on_init()
-        self.accounts: defaultdict[TP, Account] = defaultdict(Account)
+        self.trackers: defaultdict[TP, OffsetTracker] = defaultdict(OffsetTracker)
         self._sought: dict[TP, int] = {}
         self._handed_out = self._turns = -1
 
     def fetched(self, place: TP, records: Iterable[Any]) -> None:
         """Told by the thread that reads, before anybody can drop them. Tables are read back, and have no offset of ours."""
         if not self._is_changelog_tp(place):
-            self.accounts[place].fetched(record.offset for record in records)
+            self.trackers[place].fetched(record.offset for record in records)
 
     def following(self, place: TP) -> int | None:
         """The offset that may be committed; None where nothing was carried out."""
-        return self.accounts[place].following
+        return self.trackers[place].following
 
     def current(self, message: Message) -> bool:
         """Whether it was read since the partitions were last handed out; others are read again by who has them now.
@@ -156,12 +156,12 @@ class CarefulConsumer(driver.Consumer):
 
     async def read_again(self, place: TP) -> None:
         """What is behind the lowest open record came without it: it was dropped. Once; after that, see `Stall`."""
-        if self._sought.get(place) != self.accounts[place].lowest:
+        if self._sought.get(place) != self.trackers[place].lowest:
             await self.go_back(place)
 
     async def go_back(self, place: TP) -> None:
         """Read on from the lowest open record. A worker that may have lost its partitions gets them anew, or ends."""
-        if (lowest := self.accounts[place].lowest) is not None and _lease(self.app).valid:
+        if (lowest := self.trackers[place].lowest) is not None and _lease(self.app).valid:
             self._sought[place] = lowest
             if place in self.assignment():  # else who has it now reads it from what is committed
                 await self.seek(place, lowest)
@@ -175,7 +175,7 @@ class CarefulConsumer(driver.Consumer):
         """These are done."""
         for message in messages:
             if self.current(message):
-                self.accounts[message.tp].carried_out(message.offset)
+                self.trackers[message.tp].carried_out(message.offset)
 
     def released(self, messages: Iterable[Message]) -> None:
         """These are no longer worked on, done or not."""
@@ -187,7 +187,7 @@ class CarefulConsumer(driver.Consumer):
         """Commit what is done, then forget it: another worker may have the partition next."""
         await super().on_partitions_revoked(revoked)
         for place in revoked:
-            self.accounts.pop(place, None)
+            self.trackers.pop(place, None)
             self._sought.pop(place, None)
 
     async def _seek(self, partition: TP, offset: int) -> None:
@@ -203,7 +203,7 @@ class CarefulConsumer(driver.Consumer):
         return CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     def _filter_tps_with_pending_acks(self, topics: Any = None) -> Iterator[TP]:
-        return iter(list(self.accounts))
+        return iter(list(self.trackers))
 
     def _new_offset(self, tp: TP) -> int | None:
         """None where another worker may have the partition: aiokafka would wait for a group that left this one behind."""
@@ -224,7 +224,7 @@ class CarefulConsumer(driver.Consumer):
         await asyncio.sleep(0)
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Offsets without a record (markers of transactions, what compaction removed) need no account."""
+        """Offsets without a record (markers of transactions, what compaction removed) need no tracker."""
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's watch over its own acknowledgements, of which there are none: `Progress` tells the lag."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from connector.kafka.records import cut, number
-from connector.views.records import Arrival, Json, milliseconds
+from connector.views.records import InputRecord, Json, milliseconds
 
 CANCELLED_SLIP = "PACKING-SLIP-STATE-CANCELLED"
 CANCELLED_ORDER = "ORDER-CANCEL-STATE-COMPLETE"
@@ -24,22 +24,22 @@ WORD = re.compile("[A-Za-z]{1,40}")
 PAID_INVOICES = frozenset({"INVOICE-STATE-PAID", "INVOICE-STATE-HANDLED"})
 
 
-def rank(arrival: Arrival) -> list[int]:
+def rank(record: InputRecord) -> list[int]:
     """Epoch and sync marker. Raises ValueError for what is no event of ours."""
-    last, marker = arrival.header("ce_id").rpartition(b":")[2], number(arrival.header("ce_syncmarker"), NONE)
+    last, marker = record.header("ce_id").rpartition(b":")[2], number(record.header("ce_syncmarker"), NONE)
     if not last or marker == NONE:
         raise ValueError("no event of this connector: ce_id or ce_syncmarker is missing")
     return [max(0, number(last[1:], 0)) if last[:1] == b"e" else 0, marker]
 
 
-def order_fact(arrival: Arrival) -> Json:
+def order_fact(record: InputRecord) -> Json:
     """The order's own record: as it is at this marker."""
-    order = arrival.document()
+    order = record.document()
     payments = list(_payments(order))
     return {
         "fact": "order",
-        "rank": rank(arrival),
-        "at": arrival.at,
+        "rank": rank(record),
+        "at": record.at,
         "orderId": _text(order["orderId"]),
         "extOrderId": order.get("extOrderId") or None,
         "entered": _moment(order),
@@ -54,19 +54,19 @@ def order_fact(arrival: Arrival) -> Json:
     }
 
 
-def slip_facts(arrival: Arrival) -> Iterator[tuple[str, Json]]:
+def slip_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
     """Of a packing slip: the orderId that it delivers, and what it says."""
-    slip = arrival.document()
-    fact = {**_document(arrival, "slip", slip, "packingSlip"), "void": slip.get("state") == CANCELLED_SLIP}
+    slip = record.document()
+    fact = {**_document(record, "slip", slip, "packingSlip"), "void": slip.get("state") == CANCELLED_SLIP}
     if order_id := slip.get("orderId"):
         yield _text(order_id), fact
 
 
-def invoice_facts(arrival: Arrival) -> Iterator[tuple[str, Json]]:
+def invoice_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
     """Of an invoice: each order that it covers, and what it says."""
-    invoice = arrival.document()
+    invoice = record.document()
     fact = {
-        **_document(arrival, "invoice", invoice, "invoice"),
+        **_document(record, "invoice", invoice, "invoice"),
         "amount": _cents(invoice.get("totalInclAmount")),
         "settled": invoice.get("state") in PAID_INVOICES,
         "paidAmount": _cents(invoice.get("paidAmount")),
@@ -75,40 +75,40 @@ def invoice_facts(arrival: Arrival) -> Iterator[tuple[str, Json]]:
     return ((_text(order_id), fact) for order_id in dict.fromkeys(invoice.get("orderIds") or ()) if order_id)
 
 
-def revenue_fact(arrival: Arrival) -> Json:
+def revenue_fact(record: InputRecord) -> Json:
     """What an invoice is about, once for all its orders."""
-    invoice = arrival.document()
+    invoice = record.document()
     about = {"id": _text(invoice["invoiceId"]), "total": _cents(invoice.get("totalInclAmount")), "entered": _moment(invoice)}
-    return {"fact": "revenue", "rank": rank(arrival), "at": arrival.at, "cancelled": False, **about}
+    return {"fact": "revenue", "rank": rank(record), "at": record.at, "cancelled": False, **about}
 
 
-def command_fact(arrival: Arrival) -> Json | None:
+def command_fact(record: InputRecord) -> Json | None:
     """An order command as it was given; None for what does not say what it is, as the contract has it: it is rejected."""
-    command = arrival.document()
+    command = record.document()
     if not (_short(command.get("commandId")) and _word(command.get("command"))):
         return None
     order = command.get("order")
     relation = order.get("relationNumber") if isinstance(order, Mapping) else None
     return {
         "fact": "command",
-        "place": arrival.offset,
+        "place": record.offset,
         "commandId": command["commandId"],
         "command": command["command"],
-        "at": arrival.written,  # a producer may say any time
+        "at": record.written,  # a producer may say any time
         "relationNumber": relation if isinstance(relation, int) else None,
     }
 
 
-def result_fact(arrival: Arrival) -> Json:
+def result_fact(record: InputRecord) -> Json:
     """How a command ended. Raises ValueError for what is no result."""
-    result = arrival.document()
+    result = record.document()
     if not (_short(result.get("commandId")) and _word(result.get("outcome")) and _word(result.get("command") or "none")):
         raise ValueError("no result: commandId, command or outcome is none")
     names = {name: result[name] if _short(result.get(name)) else None for name in ("reason", "orderId", "extOrderId")}
     marker, at = result.get("syncMarker"), result.get("at")
     return {
         "fact": "result",
-        "place": arrival.offset,
+        "place": record.offset,
         "commandId": result["commandId"],
         "command": result.get("command"),
         "outcome": result["outcome"],
@@ -116,7 +116,7 @@ def result_fact(arrival: Arrival) -> Json:
         "message": cut(str(result.get("message") or ""), LONGEST_MESSAGE),
         "syncMarker": marker if isinstance(marker, int) else None,
         "duplicate": result.get("duplicate") is True,
-        "at": at if milliseconds(at) is not None else arrival.written,
+        "at": at if milliseconds(at) is not None else record.written,
     }
 
 
@@ -128,12 +128,12 @@ def _word(name: object) -> bool:
     return isinstance(name, str) and WORD.fullmatch(name) is not None
 
 
-def _document(arrival: Arrival, kind: str, document: Json, name: str) -> Json:
+def _document(record: InputRecord, kind: str, document: Json, name: str) -> Json:
     number = document.get(f"{name}Number")
     return {
         "fact": kind,
-        "rank": rank(arrival),
-        "at": arrival.at,
+        "rank": rank(record),
+        "at": record.at,
         "id": _text(document[f"{name}Id"]),
         "number": _year_number(number) if isinstance(number, Mapping) else None,
         "entered": _moment(document),

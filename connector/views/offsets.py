@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 Place = TypeVar("Place")
 
 
-class Account:
+class OffsetTracker:
     """Of one partition, from when it was handed out. Offsets.
 
     Another thread tells what was fetched: here every look at what is open is one step of the interpreter.
@@ -52,7 +52,7 @@ class Account:
         return self._next if self._next is None or lowest is None else min(lowest, self._next)
 
 
-class Stall(Generic[Place]):
+class StallDetector(Generic[Place]):
     """Notices partitions whose lowest open record stays the same for `after` seconds: it was dropped, and nobody sought back."""
 
     def __init__(self, after: float) -> None:

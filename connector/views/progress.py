@@ -15,7 +15,7 @@ LATE, MANY = 10, 1_000
 
 
 @dataclass(slots=True)
-class Standing:
+class Progress:
     """`lag`: records to do by topic. `restoring`: table entries to read back. `caught_up`: whether it ever was up to date.
     `late`: looks at which much was to do, without a break."""
 
@@ -46,17 +46,17 @@ class Standing:
         return f"{self.to_do:,} records are still to be read"
 
 
-async def look(app: ViewsApp, standing: Standing) -> None:
+async def look(app: ViewsApp, progress: Progress) -> None:
     """Bring it up to date. Raises Kafka's errors."""
     consumer = app.careful
     places = {place for place in consumer.assignment() if not consumer._is_changelog_tp(place)}
-    standing.working = app._assignment is not None and not app.rebalancing
-    standing.restoring = app.restoring() if app.in_recovery else 0
-    if not standing.working or app.in_recovery:
+    progress.working = app._assignment is not None and not app.rebalancing
+    progress.restoring = app.restoring() if app.in_recovery else 0
+    if not progress.working or app.in_recovery:
         return
-    standing.lag = await lag(consumer, places)
-    standing.caught_up = standing.caught_up or not standing.to_do
-    standing.late = standing.late + 1 if standing.to_do > MANY else 0
+    progress.lag = await lag(consumer, places)
+    progress.caught_up = progress.caught_up or not progress.to_do
+    progress.late = progress.late + 1 if progress.to_do > MANY else 0
 
 
 async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:
@@ -76,6 +76,6 @@ async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:
 async def _behind(consumer: CarefulConsumer, place: TP, done: int, end: int) -> int:
     if done >= end:
         return 0
-    if (await consumer.position(place) or 0) >= end and consumer.accounts[place].lowest is None:
+    if (await consumer.position(place) or 0) >= end and consumer.trackers[place].lowest is None:
         return 0  # what follows are markers of transactions, or what compaction removed
     return end - done

@@ -9,7 +9,7 @@ import orjson
 Json = dict[str, Any]
 
 
-class Arrival(NamedTuple):
+class InputRecord(NamedTuple):
     """A record as it was read; `timestamp` in milliseconds of the epoch."""
 
     topic: str
@@ -59,7 +59,7 @@ def object_in(value: bytes | None) -> Json:
     return found if isinstance(found, dict) else {}
 
 
-class Outgoing(NamedTuple):
+class OutputRecord(NamedTuple):
     """A record for the next stage."""
 
     topic: str
@@ -68,7 +68,7 @@ class Outgoing(NamedTuple):
     partition: int | None = None
 
 
-class Observation(NamedTuple):
+class Measurement(NamedTuple):
     """Something to be counted in the window that `ms` (epoch) falls into; `amount` in cents where it is about money."""
 
     offset: int
@@ -78,18 +78,18 @@ class Observation(NamedTuple):
     amount: int | None = None
 
 
-class Outcome(NamedTuple):
+class StageResult(NamedTuple):
     """What one record leads to: records to send, figures to count, entries of the stage's table to write (None: delete)."""
 
-    sends: tuple[Outgoing, ...] = ()
-    counts: tuple[Observation, ...] = ()
+    sends: tuple[OutputRecord, ...] = ()
+    counts: tuple[Measurement, ...] = ()
     writes: Mapping[bytes, bytes | None] = {}
 
 
 Get = Callable[[bytes], bytes | None]
 """The table's entry of a key, as the records before this one left it."""
 
-NOTHING = Outcome()
+NOTHING = StageResult()
 
 
 def rfc3339(moment: int) -> str:

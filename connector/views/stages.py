@@ -18,11 +18,21 @@ from connector.source.entities import ENTITIES
 from connector.views import facts
 from connector.views.fold import folded, highest
 from connector.views.projection import journey
-from connector.views.records import NOTHING, Arrival, Get, Json, Observation, Outcome, Outgoing, milliseconds, object_in
+from connector.views.records import (
+    NOTHING,
+    Get,
+    InputRecord,
+    Json,
+    Measurement,
+    OutputRecord,
+    StageResult,
+    milliseconds,
+    object_in,
+)
 from connector.views.windows import Booked, counted, moved
 
 ORDERED, INVOICED = "revenue.ordered", "revenue.invoiced"
-Step = Callable[[Arrival, Get], Outcome]
+Step = Callable[[InputRecord, Get], StageResult]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +72,26 @@ def stages(topics: Topics, entities: Mapping[str, str], now: Callable[[], float]
     )
 
 
-def intake(topics: Topics, entities: Mapping[str, str], arrival: Arrival, _: Get) -> Outcome:
+def intake(topics: Topics, entities: Mapping[str, str], record: InputRecord, _: Get) -> StageResult:
     """A change, a command or a result: what it says goes to where it is folded."""
-    if arrival.value is None:
+    if record.value is None:
         return NOTHING  # a tombstone: the `.deleted` event before it was counted
-    if arrival.topic == topics.commands:
-        return _sent_on(topics, arrival, facts.command_fact(arrival))
-    if arrival.topic == topics.results:
-        return _ended(topics, arrival)
-    entity = entities[arrival.topic]
-    observed = Observation(arrival.offset, arrival.timestamp, f"changes.{entity}")
-    deleted = arrival.header("ce_type").endswith(b".deleted")
-    said = () if deleted or entity not in SAID else SAID[entity](topics, arrival)
-    return Outcome(said, (observed,))
+    if record.topic == topics.commands:
+        return _sent_on(topics, record, facts.command_fact(record))
+    if record.topic == topics.results:
+        return _ended(topics, record)
+    entity = entities[record.topic]
+    observed = Measurement(record.offset, record.timestamp, f"changes.{entity}")
+    deleted = record.header("ce_type").endswith(b".deleted")
+    said = () if deleted or entity not in SAID else SAID[entity](topics, record)
+    return StageResult(said, (observed,))
 
 
-def _sent_on(topics: Topics, arrival: Arrival, fact: Json | None) -> Outcome:
+def _sent_on(topics: Topics, record: InputRecord, fact: Json | None) -> StageResult:
     """To its order. A key that no order can be called by is nobody's."""
-    if fact is None or arrival.key is None or not _a_name(arrival.key):
+    if fact is None or record.key is None or not _a_name(record.key):
         return NOTHING
-    return Outcome((Outgoing(topics.by_journey, arrival.key, orjson.dumps(fact)),))
+    return StageResult((OutputRecord(topics.by_journey, record.key, orjson.dumps(fact)),))
 
 
 def _a_name(key: bytes) -> bool:
@@ -91,49 +101,49 @@ def _a_name(key: bytes) -> bool:
         return False
 
 
-def _ended(topics: Topics, arrival: Arrival) -> Outcome:
-    fact = facts.result_fact(arrival)
+def _ended(topics: Topics, record: InputRecord) -> StageResult:
+    fact = facts.result_fact(record)
     measure = f"commands.{fact['command']}.{fact['outcome']}"
-    observed = () if fact["duplicate"] else (Observation(arrival.offset, arrival.timestamp, measure),)
-    return Outcome(_sent_on(topics, arrival, fact).sends, observed)
+    observed = () if fact["duplicate"] else (Measurement(record.offset, record.timestamp, measure),)
+    return StageResult(_sent_on(topics, record, fact).sends, observed)
 
 
-def _order(topics: Topics, arrival: Arrival) -> tuple[Outgoing, ...]:
-    fact = facts.order_fact(arrival)
+def _order(topics: Topics, record: InputRecord) -> tuple[OutputRecord, ...]:
+    fact = facts.order_fact(record)
     return (_about(topics, "order", fact["orderId"], fact),)
 
 
-def _slip(topics: Topics, arrival: Arrival) -> tuple[Outgoing, ...]:
-    return tuple(_about(topics, "order", order_id, fact) for order_id, fact in facts.slip_facts(arrival))
+def _slip(topics: Topics, record: InputRecord) -> tuple[OutputRecord, ...]:
+    return tuple(_about(topics, "order", order_id, fact) for order_id, fact in facts.slip_facts(record))
 
 
-def _invoice(topics: Topics, arrival: Arrival) -> tuple[Outgoing, ...]:
+def _invoice(topics: Topics, record: InputRecord) -> tuple[OutputRecord, ...]:
     """One for each of its orders, and one for the revenue: that counts an invoice once."""
-    revenue = facts.revenue_fact(arrival)
+    revenue = facts.revenue_fact(record)
     own = _about(topics, "invoice", revenue["id"], revenue)
-    return (own, *(_about(topics, "order", order_id, fact) for order_id, fact in facts.invoice_facts(arrival)))
+    return (own, *(_about(topics, "order", order_id, fact) for order_id, fact in facts.invoice_facts(record)))
 
 
-def _about(topics: Topics, kind: str, identity: str, fact: Json) -> Outgoing:
-    return Outgoing(topics.by_document, f"{kind}:{identity}".encode(), orjson.dumps(fact))
+def _about(topics: Topics, kind: str, identity: str, fact: Json) -> OutputRecord:
+    return OutputRecord(topics.by_document, f"{kind}:{identity}".encode(), orjson.dumps(fact))
 
 
 SAID = {"order": _order, "packingSlip": _slip, "invoice": _invoice}
 
 
-def documents(topics: Topics, arrival: Arrival, get: Get) -> Outcome:
+def documents(topics: Topics, record: InputRecord, get: Get) -> StageResult:
     """Gives facts about an order the journey's key, which only the order's own record tells; until it came they wait."""
-    fact, known = arrival.document(), _known(get(arrival.name))
+    fact, known = record.document(), _known(get(record.name))
     if fact["fact"] == "order":
-        return _keyed(topics, arrival, known, fact)
+        return _keyed(topics, record, known, fact)
     if fact["fact"] == "revenue":
-        return _booked(arrival, known, fact, INVOICED)
+        return _booked(record, known, fact, INVOICED)
     if (key := known.get("key")) is not None:
-        return Outcome((Outgoing(topics.by_journey, key.encode(), orjson.dumps(fact)),))
+        return StageResult((OutputRecord(topics.by_journey, key.encode(), orjson.dumps(fact)),))
     waiting = known.get("waiting", {})
     name = f"{fact['fact']}:{fact['id']}"
     latest = max((waiting.get(name, fact), fact), key=lambda each: each["rank"])
-    return Outcome(writes={arrival.name: orjson.dumps({**known, "waiting": highest({**waiting, name: latest})})})
+    return StageResult(writes={record.name: orjson.dumps({**known, "waiting": highest({**waiting, name: latest})})})
 
 
 def _known(stored: bytes | None) -> Json:
@@ -154,36 +164,36 @@ def _facts(rows: object) -> bool:
     return isinstance(rows, dict) and all(isinstance(each, dict) for each in rows.values())
 
 
-def _keyed(topics: Topics, arrival: Arrival, known: Json, fact: Json) -> Outcome:
+def _keyed(topics: Topics, record: InputRecord, known: Json, fact: Json) -> StageResult:
     key = fact["extOrderId"] or fact["orderId"]
     told = [fact, *known.get("waiting", {}).values()]
-    sends = tuple(Outgoing(topics.by_journey, key.encode(), orjson.dumps(each)) for each in told)
+    sends = tuple(OutputRecord(topics.by_journey, key.encode(), orjson.dumps(each)) for each in told)
     rest = {"key": key, **{name: value for name, value in known.items() if name != "waiting"}}
-    return _booked(arrival, rest, {**fact, "key": key}, ORDERED)._replace(sends=sends)
+    return _booked(record, rest, {**fact, "key": key}, ORDERED)._replace(sends=sends)
 
 
-def _booked(arrival: Arrival, known: Json, fact: Json, measure: str) -> Outcome:
+def _booked(record: InputRecord, known: Json, fact: Json, measure: str) -> StageResult:
     """The revenue as the highest record of a document has it."""
     if known.get("rank", []) >= fact["rank"]:
-        return Outcome(writes={arrival.name: orjson.dumps(known)})
+        return StageResult(writes={record.name: orjson.dumps(known)})
     moment, amount = milliseconds(fact["entered"]), fact["total"]
     booked: Booked = None if moment is None or amount is None or fact["cancelled"] else [moment, amount]
     now = {**known, "rank": fact["rank"], "booked": booked} | ({"key": fact["key"]} if "key" in fact else {})
-    observed = moved(known.get("booked"), booked, measure, arrival.offset)
-    return Outcome((), observed, {arrival.name: orjson.dumps(now)})
+    observed = moved(known.get("booked"), booked, measure, record.offset)
+    return StageResult((), observed, {record.name: orjson.dumps(now)})
 
 
-def journeys(arrival: Arrival, get: Get) -> Outcome:
+def journeys(record: InputRecord, get: Get) -> StageResult:
     """Folds a fact into its journey. One that somebody else wrote there, or that nobody can show, begins anew."""
-    fact, name = arrival.document(), arrival.name.decode()
-    before = object_in(get(arrival.name)).get("facts")
+    fact, name = record.document(), record.name.decode()
+    before = object_in(get(record.name)).get("facts")
     try:
         after = journey(name, folded(before, fact))
     except Exception:
         if before is None or _shows(name, before):
             raise
         after = journey(name, folded(None, fact))
-    return Outcome(writes={arrival.name: orjson.dumps(after)})
+    return StageResult(writes={record.name: orjson.dumps(after)})
 
 
 def _shows(name: str, kept: Any) -> bool:
@@ -193,11 +203,11 @@ def _shows(name: str, kept: Any) -> bool:
         return False
 
 
-def figures(now: Callable[[], float], arrival: Arrival, get: Get) -> Outcome:
+def figures(now: Callable[[], float], record: InputRecord, get: Get) -> StageResult:
     """Counts what a batch of an earlier stage observed."""
-    told = arrival.document()
-    observed = [Observation(*row) for row in told["rows"]]
-    return Outcome(writes=dict(counted(observed, told["partition"], get, now())))
+    told = record.document()
+    observed = [Measurement(*row) for row in told["rows"]]
+    return StageResult(writes=dict(counted(observed, told["partition"], get, now())))
 
 
 def entity_topics(administration: str, chosen: Collection[str]) -> Mapping[str, str]:

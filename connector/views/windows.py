@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import orjson
 
-from connector.views.records import Get, Json, Observation, object_in
+from connector.views.records import Get, Json, Measurement, object_in
 
 KEPT = {60: 24 * 3600, 3600: 90 * 24 * 3600}
 """Size of a window in seconds → seconds that it is kept after it began."""
@@ -52,8 +52,8 @@ def windows(ms: int, measure: str, partition: int) -> Iterator[Window]:
     return (Window(size, seconds - seconds % size, measure, partition) for size in KEPT)
 
 
-def counted(observed: Iterable[Observation], partition: int, get: Get, now: float) -> Mapping[bytes, bytes | None]:
-    """The entries after these observations of one source partition, also those that were counted before; None: no longer kept."""
+def counted(observed: Iterable[Measurement], partition: int, get: Get, now: float) -> Mapping[bytes, bytes | None]:
+    """The entries after these measurements of one source partition, also those that were counted before; None: no longer kept."""
     found: dict[bytes, Json] = {}
     ended: dict[bytes, bytes | None] = {}
     for (window, offset), (count, amount) in _together(observed, partition).items():
@@ -83,7 +83,7 @@ def _ended_by(window: Window, now: float) -> Iterator[bytes]:
                 yield window._replace(size=size, start=start).key
 
 
-def _together(observed: Iterable[Observation], partition: int) -> Mapping[tuple[Window, int], tuple[int, int | None]]:
+def _together(observed: Iterable[Measurement], partition: int) -> Mapping[tuple[Window, int], tuple[int, int | None]]:
     """What one record says about one window is counted as one: the offset does not tell its parts apart."""
     sums: dict[tuple[Window, int], tuple[int, int | None]] = defaultdict(lambda: (0, None))
     for row in sorted(observed, key=lambda row: row.offset):
@@ -105,12 +105,12 @@ Booked = Sequence[int] | None
 """Milliseconds of the epoch, and cents: what a document adds to the revenue; None: nothing."""
 
 
-def moved(before: Booked, after: Booked, measure: str, offset: int) -> tuple[Observation, ...]:
+def moved(before: Booked, after: Booked, measure: str, offset: int) -> tuple[Measurement, ...]:
     """How the revenue changes when a document does."""
     if before == after:
         return ()
     if before is not None and after is not None and before[0] == after[0]:
-        return (Observation(offset, after[0], measure, 0, after[1] - before[1]),)
-    taken = (Observation(offset, before[0], measure, -1, -before[1]),) if before else ()
-    given = (Observation(offset, after[0], measure, 1, after[1]),) if after else ()
+        return (Measurement(offset, after[0], measure, 0, after[1] - before[1]),)
+    taken = (Measurement(offset, before[0], measure, -1, -before[1]),) if before else ()
+    given = (Measurement(offset, after[0], measure, 1, after[1]),) if after else ()
     return taken + given

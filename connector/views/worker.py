@@ -11,10 +11,10 @@ from connector.errors import Fatal, Retry
 from connector.events.base import Listener
 from connector.events.views import ViewsLooked
 from connector.kafka.connection import retrieved
-from connector.views.agents import Desk, install
+from connector.views.agents import StageContext, install
 from connector.views.app import AppSettings, ViewsApp, application
-from connector.views.offsets import Stall
-from connector.views.progress import Standing, look
+from connector.views.offsets import StallDetector
+from connector.views.progress import Progress, look
 from connector.views.stages import Stage, Topics
 
 LOOKS = 2.0
@@ -32,25 +32,25 @@ STOPPING = 15.0
 ENDING = 2.0
 """Seconds that each part of it gets after that."""
 
-Shows = Callable[[Standing], None]
+Shows = Callable[[Progress], None]
 
 
 class ViewsWorker:
-    """One process of `views`. `standing` tells how far it is."""
+    """One process of `views`. `progress` tells how far it is."""
 
     def __init__(self, settings: AppSettings, tell: Listener, clock: Clock) -> None:
-        self.standing = Standing()
+        self.progress = Progress()
         self._settings = settings
         self._tell = tell
         self._clock = clock
         self._app: ViewsApp = application(settings)
-        self._dropped, self._stalled = Stall[TP](DROPPED), Stall[TP](STALLED)
-        self._recovery = Stall[str](self._app.conf.broker_rebalance_timeout + STALLED)
+        self._dropped, self._stalled = StallDetector[TP](DROPPED), StallDetector[TP](STALLED)
+        self._recovery = StallDetector[str](self._app.conf.broker_rebalance_timeout + STALLED)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, topics: Topics, stages: Sequence[Stage]) -> None:
         """Work on an administration too. To be called before it runs."""
-        install(Desk(self._app, topics, self._tell, self._clock, self._failed, self._settings.largest), stages)
+        install(StageContext(self._app, topics, self._tell, self._clock, self._failed, self._settings.largest), stages)
 
     async def run(self, shows: Shows) -> None:
         """Until cancelled. Raises Fatal when it cannot go on: what was not committed is done again at the next start."""
@@ -87,26 +87,26 @@ class ViewsWorker:
         while True:
             await self._clock.sleep(LOOKS)
             await self._look()
-            shows(self.standing)
-            lag = tuple(sorted(self.standing.lag.items()))
-            self._tell(ViewsLooked(lag, self.standing.restoring, not self.standing.reasons()))
+            shows(self.progress)
+            lag = tuple(sorted(self.progress.lag.items()))
+            self._tell(ViewsLooked(lag, self.progress.restoring, not self.progress.reasons()))
 
     async def _look(self) -> None:
         """A look that fails tells nothing new: Kafka may be away, and Faust knows that itself."""
         try:
             async with asyncio.timeout(LOOKS * 5):
-                await look(self._app, self.standing)
+                await look(self._app, self.progress)
                 await self._notice()
         except Exception:
-            self.standing.working = False
+            self.progress.working = False
         self._notice_standstill()
 
     async def _notice(self) -> None:
         """Records that Faust dropped without reading them again hold up their partition."""
         careful = self._app.careful
-        accounts = careful.accounts if self.standing.working and not self.standing.restoring else {}
-        rows = list(accounts.items())  # at once: the reading thread adds to them
-        lowest, now = {place: account.lowest for place, account in rows}, self._clock.monotonic()
+        trackers = careful.trackers if self.progress.working and not self.progress.restoring else {}
+        rows = list(trackers.items())  # at once: the reading thread adds to them
+        lowest, now = {place: tracker.lowest for place, tracker in rows}, self._clock.monotonic()
         for place in self._dropped.see(lowest, now):
             await careful.go_back(place)
         for place in self._stalled.see(lowest, now):
@@ -114,7 +114,7 @@ class ViewsWorker:
 
     def _notice_standstill(self) -> None:
         """Faust gives up a recovery that takes too long without a word: it keeps its partitions and hands out nothing more."""
-        waits = self.standing.restoring if self._app.rebalancing or self._app.in_recovery else None
+        waits = self.progress.restoring if self._app.rebalancing or self._app.in_recovery else None
         if self._recovery.see({"recovery": waits}, self._clock.monotonic()):
             self._failed(Retry("the partitions were not handed out, and no table was read back"))
 

@@ -1,4 +1,4 @@
-"""The composition root: the one place that knows all parts and puts a worker together from a configuration."""
+"""The composition root: the one place that knows all parts and puts a worker run_together from a configuration."""
 
 import asyncio
 import gc
@@ -18,7 +18,7 @@ from connector.errors import Fatal
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.ownership import Ownership
 from connector.kafka.records import Place, Record
-from connector.kafka.tasks import Office, Tenures, Work, together
+from connector.kafka.tasks import TaskBody, TaskContext, TransactionalTasks, run_together
 from connector.kafka.topics import ensure
 from connector.kafka.transactions import Tuning
 from connector.messages.command import COMMANDS
@@ -27,7 +27,7 @@ from connector.ops.http import serving
 from connector.ops.log_throttle import FloodLog
 from connector.ops.metrics import Metrics, Share
 from connector.ops.otel_setup import exporter_asked, tracing
-from connector.ops.status import Board
+from connector.ops.status import WorkerStatus
 from connector.ops.waiting import WaitingLog
 from connector.source.entities import Entity
 from connector.source.position_writer import Shard
@@ -45,9 +45,9 @@ ROLES = ("source", "commands")
 
 @dataclass(frozen=True, slots=True)
 class Worker:
-    """What `run` shows: the board, and where HTTP is served."""
+    """What `run` shows: the status, and where HTTP is served."""
 
-    board: Board
+    status: WorkerStatus
     port: int
 
 
@@ -61,42 +61,42 @@ async def run(
     arguments = client_arguments(config.kafka)
     await prepare_topics(config, chosen_entities(config))
     await settle(config, roles, adopt=adopt)
-    board = Board(clock, owner_name(), digest(config))
-    metrics = Metrics(board)
+    status = WorkerStatus(clock, owner_name(), digest(config))
+    metrics = Metrics(status)
     metrics.expect(share(config, roles))
-    tell = fan_out([board, metrics, FloodLog(clock.monotonic), WaitingLog(clock.monotonic)])
-    office = Office(arguments, tell, clock, Tuning(settings.compression, largest=settings.max_event_bytes))
+    tell = fan_out([status, metrics, FloodLog(clock.monotonic), WaitingLog(clock.monotonic)])
+    task_context = TaskContext(arguments, tell, clock, Tuning(settings.compression, largest=settings.max_event_bytes))
     gc.freeze()  # what is there now stays; pages make no cycles, so looking for them seldom is enough
     gc.set_threshold(50_000, 20, 50)
     async with AsyncExitStack() as stack:
         stack.enter_context(tracing(os.environ))
-        pos = await stack.enter_async_context(clients(config, office.tell))
+        pos = await stack.enter_async_context(clients(config, task_context.tell))
         works = []
         if "source" in roles:
-            lane = await stack.enter_async_context(
-                polling(config, pos, office, lambda owned: status_records(board, owned), owner=owner_name())
+            polled = await stack.enter_async_context(
+                polling(config, pos, task_context, lambda owned: status_records(status, owned), owner=owner_name())
             )
-            works.append(_ownership(config, office, "pollers", [work_topic(settings.group)], lane))
+            works.append(_ownership(config, task_context, "pollers", [work_topic(settings.group)], polled))
         if "commands" in roles:
-            desk = await stack.enter_async_context(commanding(config, pos, office))
-            works.append(_ownership(config, office, "commands", [commands_topic(name) for name in pos], desk))
+            commanded = await stack.enter_async_context(commanding(config, pos, task_context))
+            works.append(_ownership(config, task_context, "commands", [commands_topic(name) for name in pos], commanded))
         groups = [work.group for work in works]
         port = await stack.enter_async_context(
-            serving(board, metrics, lambda: not_ready(board, groups), host=settings.http_host, port=settings.http_port)
+            serving(status, metrics, lambda: not_ready(status, groups), host=settings.http_host, port=settings.http_port)
         )
         if started is not None:
-            started.set_result(Worker(board, port))
-        await together(*(work.run() for work in works))
+            started.set_result(Worker(status, port))
+        await run_together(*(work.run() for work in works))
 
 
-def _ownership(config: Config, office: Office, role: str, topics: Sequence[str], work: Work) -> Ownership:
+def _ownership(config: Config, task_context: TaskContext, role: str, topics: Sequence[str], work: TaskBody) -> Ownership:
     group, session = config.connector.group, config.connector.session_timeout
 
     def transactional_id(place: Place) -> str:
         return f"{group}.{place.partition}" if role == "pollers" else f"{group}.{place.topic}.{place.partition}"
 
-    tenures = Tenures(office, transactional_id, work)
-    return Ownership(office.arguments, topics, f"{group}.{role}", tenures, session_timeout=session, tell=office.tell)
+    tasks = TransactionalTasks(task_context, transactional_id, work)
+    return Ownership(task_context.arguments, topics, f"{group}.{role}", tasks, session_timeout=session, tell=task_context.tell)
 
 
 async def prepare_topics(config: Config, entities: Sequence[Entity]) -> None:
@@ -111,9 +111,9 @@ OF_A_MACHINE = {"http_host", "http_port", "views_http_port", "views_data", "log_
 """Settings in which workers may differ."""
 
 
-def status_records(board: Board, shards: Sequence[Shard]) -> list[Record]:
+def status_records(status: WorkerStatus, shards: Sequence[Shard]) -> list[Record]:
     """The status topic's records of these shards."""
-    rows = board.rows((shard.administration, shard.entity) for shard in shards)
+    rows = status.rows((shard.administration, shard.entity) for shard in shards)
     return [
         Record(
             status_topic(administration),
@@ -134,10 +134,10 @@ def share(config: Config, roles: Sequence[str]) -> Share:
     return Share(version("mplus-connector"), digest(config), shards, commands, partitions, settings.page_size)
 
 
-def not_ready(board: Board, groups: Sequence[str]) -> list[str]:
+def not_ready(status: WorkerStatus, groups: Sequence[str]) -> list[str]:
     """Why this worker is not ready, in words. One without work is: it stands by."""
-    reasons = [f"{name}: {outage}" for name, outage in board.outages.items()]
-    assigned, owned = board.assigned, len(board.partitions)
+    reasons = [f"{name}: {outage}" for name, outage in status.outages.items()]
+    assigned, owned = status.assigned, len(status.partitions)
     reasons += [f"not a member of the consumer group {group} (yet)" for group in groups if group not in assigned]
     if owned < sum(assigned.values()):
         reasons.append(f"{sum(assigned.values()) - owned} assigned partitions are not taken yet")

@@ -8,7 +8,7 @@ from connector.config.load import Config
 ALWAYS = 64
 """Of the program itself: its log, HTTP and who asks it, the decoder, the groups' connections. Measured: 40 to 60."""
 
-OF_A_LANE = 4
+OF_A_TASK = 4
 """Connections of an owned partition to one broker: its producer's two, its readers'. Measured: 3, and one while it begins."""
 
 OF_A_POS = 8
@@ -16,10 +16,10 @@ OF_A_POS = 8
 
 
 def needed(config: Config) -> int:
-    """Descriptors of a worker that has all partitions, with one broker; further ones are reached by some of the lanes."""
+    """Descriptors of a worker that has all partitions, with one broker; further ones are reached by some of the tasks."""
     settings, administrations = config.connector, len(config.administrations)
-    lanes = settings.work_partitions + administrations * settings.command_partitions
-    return ALWAYS + lanes * OF_A_LANE + administrations * OF_A_POS
+    tasks = settings.work_partitions + administrations * settings.command_partitions
+    return ALWAYS + tasks * OF_A_TASK + administrations * OF_A_POS
 
 
 def allowed() -> int | None:

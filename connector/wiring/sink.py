@@ -1,4 +1,4 @@
-"""The sink of a worker: the lanes of every administration's order commands."""
+"""The sink of a worker: the tasks of every administration's order commands."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from connector.config.load import Config
 from connector.kafka.ownership import Membership
 from connector.kafka.records import Place
-from connector.kafka.tasks import Office, Settled
+from connector.kafka.tasks import OnReady, TaskContext
 from connector.kafka.transactions import FencedProducer
 from connector.mplus.client import PosClient
 from connector.sink.context import Deadlines, MissingOperations
@@ -14,7 +14,7 @@ from connector.sink.intake.window import Window
 from connector.sink.outbox import Limits
 from connector.sink.pos.calls import Calls
 from connector.sink.records import Topics
-from connector.sink.task import CommandLane, SinkParts
+from connector.sink.task import SinkTask, SinkTaskContext
 from connector.topics import (
     DEAD_LETTER_ROOM,
     commands_topic,
@@ -32,32 +32,32 @@ GRACE = 5.0
 class Commanding:
     """What is done on a command partition, of whichever administration."""
 
-    def __init__(self, lanes: Mapping[str, CommandLane]) -> None:
-        """`lanes`: by command topic."""
-        self._lanes = lanes
+    def __init__(self, tasks: Mapping[str, SinkTask]) -> None:
+        """`tasks`: by command topic."""
+        self._tasks = tasks
 
-    async def __call__(self, place: Place, producer: FencedProducer, membership: Membership, settled: Settled) -> None:
-        """See kafka.tenure.Work."""
-        await self._lanes[place.topic](place, producer, membership, settled)
+    async def __call__(self, place: Place, producer: FencedProducer, membership: Membership, settled: OnReady) -> None:
+        """See kafka.tasks.TaskBody."""
+        await self._tasks[place.topic](place, producer, membership, settled)
 
 
 @asynccontextmanager
-async def commanding(config: Config, clients: Mapping[str, PosClient], office: Office) -> AsyncIterator[Commanding]:
+async def commanding(config: Config, clients: Mapping[str, PosClient], task_context: TaskContext) -> AsyncIterator[Commanding]:
     """Calls that are under way at the end get a moment to end."""
     calls = {name: Calls(client) for name, client in clients.items()}
     window = Window(config.connector.bytes_in_flight)
     try:
-        parts = {name: _parts(config, name, calls[name], office, window) for name in clients}
-        yield Commanding({commands_topic(name): CommandLane(parts[name]) for name in clients})
+        parts = {name: _parts(config, name, calls[name], task_context, window) for name in clients}
+        yield Commanding({commands_topic(name): SinkTask(parts[name]) for name in clients})
     finally:
         for each in calls.values():
             await each.end(GRACE)
 
 
-def _parts(config: Config, name: str, calls: Calls, office: Office, window: Window) -> SinkParts:
+def _parts(config: Config, name: str, calls: Calls, task_context: TaskContext, window: Window) -> SinkTaskContext:
     settings = config.connector
-    return SinkParts(
-        office,
+    return SinkTaskContext(
+        task_context,
         name,
         _topics(name, settings.max_event_bytes + DEAD_LETTER_ROOM),
         calls,

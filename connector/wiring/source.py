@@ -1,4 +1,4 @@
-"""The source of a worker: every entity of every administration as a shard, and the lanes that poll them."""
+"""The source of a worker: every entity of every administration as a shard, and the tasks that poll them."""
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from connector.config.load import Config
 from connector.kafka.records import Record, shard_partition
-from connector.kafka.tasks import Office
+from connector.kafka.tasks import TaskContext
 from connector.kafka.topics import ensure, extents
 from connector.mplus.client import PosClient
 from connector.source.budget import MemoryBudget
@@ -18,16 +18,16 @@ from connector.source.entities import Choices, Entity, named
 from connector.source.gaps import Window
 from connector.source.heads import Heads
 from connector.source.list_poller import ListPoller
-from connector.source.poller import Commit, Parts, Poller
+from connector.source.poller import Commit, Poller, PollerContext
 from connector.source.position_writer import Shard
 from connector.source.positions import Deployment, Position, TopicFacts
 from connector.source.reading.portion import Portion
 from connector.source.reading.reader import Reader
-from connector.source.repair import Repair, RepairParts
+from connector.source.repair import Repair, RepairContext
 from connector.source.restarts import Polling
 from connector.source.schedule import Lag, State
-from connector.source.state import Standing
-from connector.source.task import Lane, LaneParts
+from connector.source.state import ShardState
+from connector.source.task import SourceTask, SourceTaskContext
 from connector.topics import control_results_topic, control_topic, dead_letters_topic, plan, positions_topic
 
 CONFIRMATION = Confirmation()
@@ -44,12 +44,12 @@ class SourceContext:
     client: PosClient
     heads: Heads
     budget: MemoryBudget
-    office: Office
+    task_context: TaskContext
 
 
 @dataclass(frozen=True, slots=True)
 class EntityTopics:
-    """See source.lane.TopicKeeper."""
+    """See source.task.TopicKeeper."""
 
     config: Config
     arguments: Mapping[str, Any]
@@ -67,36 +67,38 @@ class EntityTopics:
 
 @asynccontextmanager
 async def polling(
-    config: Config, clients: Mapping[str, PosClient], office: Office, status: Status, *, owner: str
-) -> AsyncIterator[Lane]:
+    config: Config, clients: Mapping[str, PosClient], task_context: TaskContext, status: Status, *, owner: str
+) -> AsyncIterator[SourceTask]:
     """What is done on a work partition."""
     settings, budget = config.connector, MemoryBudget(config.connector.bytes_in_flight)
     entities = chosen_entities(config)
     shards: list[tuple[Shard, int]] = []
     async with AsyncExitStack() as stack:
         for name, client in clients.items():
-            heads = Heads(client, entities, settings.poll_interval, office.clock)
+            heads = Heads(client, entities, settings.poll_interval, task_context.clock)
             stack.push_async_callback(heads.close)
-            context = SourceContext(config, client, heads, budget, office)
+            context = SourceContext(config, client, heads, budget, task_context)
             places = {entity: shard_partition(name, entity.number, settings.work_partitions) for entity in entities}
             shards += [(_shard(context, name, entity), place) for entity, place in places.items()]
         deployment = Deployment(settings.group, settings.work_partitions)
         mine = lambda owned: [shard for shard, number in shards if number == owned]  # noqa: E731
-        yield Lane(LaneParts(office, owner, deployment, mine, status, EntityTopics(config, office.arguments)))
+        yield SourceTask(
+            SourceTaskContext(task_context, owner, deployment, mine, status, EntityTopics(config, task_context.arguments))
+        )
 
 
 def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
-    settings, heads, clock = context.config.connector, context.heads, context.office.clock
+    settings, heads, clock = context.config.connector, context.heads, context.task_context.clock
     entity = kept(entity, settings.keep)
     publisher = Publisher(name, entity, dead_letters_topic(name), settings.max_event_bytes)
     reader = Reader(context.client, entity, Choices(settings.order_types), clock.monotonic)
-    standing = Standing((name, entity.name), State.RUNNING, context.office.tell, clock)
+    shard_state = ShardState((name, entity.name), State.RUNNING, context.task_context.tell, clock)
     lags: defaultdict[int, Lag] = defaultdict(Lag)  # by epoch: heads from before a restore tell nothing
     portion, window = Portion(), Window(settings.late_markers, settings.late_window)
 
     def poller(position: Position, commit: Commit) -> Polling:
-        shared = Parts(
-            heads, context.budget, publisher, commit, clock, standing, lags[position.epoch], portion, window, CONFIRMATION
+        shared = PollerContext(
+            heads, context.budget, publisher, commit, clock, shard_state, lags[position.epoch], portion, window, CONFIRMATION
         )
         if entity.listed:
             return ListPoller(shared, reader, position, settings.lists_interval)
@@ -108,9 +110,9 @@ def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
     types = settings.order_types if entity.name == "order" else None
     topics = (publisher.topic, positions_topic(name), control_topic(name), control_results_topic(name))
     pause = 1 / settings.audit_requests_per_second
-    repair = Repair(RepairParts(reader, heads, context.budget, publisher, clock, settings.page_size, pause))
+    repair = Repair(RepairContext(reader, heads, context.budget, publisher, clock, settings.page_size, pause))
     heard = hears(entity, chosen_entities(context.config))
-    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair, standing, portion, types)
+    return Shard(name, entity.name, *topics, poller, None if entity.listed else head, heard, repair, shard_state, portion, types)
 
 
 def hears(entity: Entity, entities: Sequence[Entity]) -> Callable[[str], bool]:

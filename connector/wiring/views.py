@@ -9,9 +9,9 @@ from contextlib import AsyncExitStack
 from connector.clock import Clock
 from connector.config.load import Config
 from connector.dashboard.service import dashboard
-from connector.kafka.anew import delete, rewind
+from connector.kafka import groups
 from connector.kafka.connection import client_arguments, reaching
-from connector.kafka.topics import existing
+from connector.kafka.topics import delete, existing
 from connector.ops import fan_out
 from connector.ops.log_throttle import FloodLog
 from connector.topics import (
@@ -25,9 +25,9 @@ from connector.topics import (
     results_topic,
     windows_topic,
 )
-from connector.views.app import AppSettings, hush
+from connector.views.app import AppSettings, silence_loggers
 from connector.views.metrics import ViewsLog, ViewsMetrics
-from connector.views.progress import Standing
+from connector.views.progress import Progress
 from connector.views.serving import serving
 from connector.views.stages import Topics, entity_topics, stages
 from connector.views.worker import ViewsWorker
@@ -43,10 +43,10 @@ def views_group(config: Config) -> str:
     return f"{config.connector.group}.views"
 
 
-async def run_views(config: Config, shows: Callable[[Standing], None], started: "asyncio.Future[int] | None" = None) -> None:
+async def run_views(config: Config, shows: Callable[[Progress], None], started: "asyncio.Future[int] | None" = None) -> None:
     """Run a views worker until cancelled; `started` becomes the port. Raises Fatal with a line that says what to do."""
     settings, clock = config.connector, Clock()
-    hush()
+    silence_loggers()
     raise_limit()
     await prepare_topics(config, chosen_entities(config))
     metrics = ViewsMetrics()
@@ -56,9 +56,9 @@ async def run_views(config: Config, shows: Callable[[Standing], None], started: 
     gc.freeze()  # what is there now stays
     gc.set_threshold(50_000, 20, 50)
     async with AsyncExitStack() as stack:
-        page = await stack.enter_async_context(dashboard(config, clock, worker.standing.doubts))
+        page = await stack.enter_async_context(dashboard(config, clock, worker.progress.doubts))
         host, port = settings.http_host, settings.views_http_port
-        served = serving(metrics.registry, worker.standing.reasons, [page], host=host, port=port)
+        served = serving(metrics.registry, worker.progress.reasons, [page], host=host, port=port)
         bound = await stack.enter_async_context(served)
         if started is not None:
             started.set_result(bound)
@@ -106,7 +106,7 @@ async def forget(config: Config) -> None:
     with reaching(config.kafka):
         there = set(await existing(arguments))
         sources = {topic for name in _names(config) for topic in _sources(config, name)}
-        await rewind(arguments, group, sorted(sources & there))
+        await groups.reset(arguments, group, sorted(sources & there))
         await delete(arguments, sorted({own(name) for name in _names(config) for own in OWN} & there))
     if config.connector.views_data is not None:
         shutil.rmtree(config.connector.views_data, ignore_errors=True)

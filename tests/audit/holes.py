@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from connector.audit.repairing import repair_all, wishes
+from connector.audit.repairing import repair_all, requests
 from connector.audit.report import Report
-from connector.audit.run import EntityAudit, Order
+from connector.audit.run import Assignment, EntityAudit
 from connector.audit.verdict import Finding
 from connector.clock import Clock
 from connector.config.load import Config
@@ -42,7 +42,7 @@ async def audited(
 ) -> dict[str, Report]:
     """The reports of these entities, or all."""
     (administration,) = config.administrations
-    order = Order(config, administration.administration, state, wait, restart)
+    order = Assignment(config, administration.administration, state, wait, restart)
     reached = access(administration, config.connector.audit_requests_per_second)
     client = PosClient(reached, InlineDecoder(), lambda _: None, retries=Retries(attempts=2, first=0.01, most=0.05))
     reports = {}
@@ -50,7 +50,7 @@ async def audited(
         for entity in named(names):
 
             async def mend(findings: Sequence[Finding], name: str = entity.name) -> None:
-                await repair_all(order.brokers, order.administration, list(wishes(name, findings, "test")), lambda *_: None)
+                await repair_all(order.brokers, order.administration, list(requests(name, findings, "test")), lambda *_: None)
 
             audit = EntityAudit(order, entity, client, Clock(), lambda *_: None)
             reports[entity.name] = await audit.report(mend if repair else None)

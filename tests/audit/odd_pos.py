@@ -10,7 +10,7 @@ from aiohttp import web
 
 from connector.audit.asking import Asking
 from connector.audit.journal import Journal
-from connector.audit.source import MarkedSource, SourceParts
+from connector.audit.source import AuditSourceContext, MarkedSource
 from connector.audit.versions import Versions
 from connector.clock import Clock
 from connector.mplus.client import Access, PosClient, Retries
@@ -104,7 +104,7 @@ async def instantly(_: float) -> None:
 def source_of(client: PosClient, limit: int, entity: Entity | None = None) -> tuple[MarkedSource, Versions]:
     """An audit's source, with nothing kept, and what it finds."""
     entity, versions, clock = entity or named(["relation"])[0], Versions(), Clock(sleep=instantly)
-    parts = SourceParts(Asking(client, entity, Choices(), clock), entity, clock, limit)
+    parts = AuditSourceContext(Asking(client, entity, Choices(), clock), entity, clock, limit)
     return MarkedSource(parts, versions, Journal()), versions
 
 

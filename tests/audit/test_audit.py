@@ -111,7 +111,7 @@ async def test_holes_of_a_list_are_found_and_repaired(bootstrap: str, prefix: st
         config = configuration(bootstrap, prefix, pos, entities=("deliveryMethod",), **QUICK)
         topic, names = f"{prefix}.delivery-methods", sorted(pos.shop.lists.rows["deliveryMethod"])
         async with working(config) as worker:
-            await eventually(lambda: worker.board.rows().get((prefix, "deliveryMethod"), {}).get("position") == len(names))
+            await eventually(lambda: worker.status.rows().get((prefix, "deliveryMethod"), {}).get("position") == len(names))
             await plant(bootstrap, topic, names[0], None, 1)
             await plant(bootstrap, topic, names[1], b'{"other":1}', 2)
             await plant(bootstrap, topic, "phantom", b"{}", 3)
@@ -160,7 +160,7 @@ async def test_what_a_restored_pos_has_no_more_is_found_and_removed(
                 (broken,) = (await audited(config, tmp_path, "order")).values()
             assert ("unfinished", 1) == (broken.result, len(kept(tmp_path)))
             pos.shop.fall_back("order", 8)
-            await eventually(lambda: worker.board.rows()[prefix, "order"]["state"] == "head-regressed")
+            await eventually(lambda: worker.status.rows()[prefix, "order"]["state"] == "head-regressed")
             (fallen,) = (await audited(config, tmp_path, "order")).values()
             assert ("unfinished", True) == (fallen.result, "resync it first" in fallen.problem)
             await ask(bootstrap, prefix, "resync", "order")

@@ -287,7 +287,7 @@ async def test_a_list_that_was_deleted_for_an_empty_answer_is_not_clean(bootstra
         config = configuration(bootstrap, prefix, pos, entities=("deliveryMethod",), **QUICK)
         names = sorted(pos.shop.lists.rows["deliveryMethod"])
         async with working(config) as worker:
-            await eventually(lambda: worker.board.rows().get((prefix, "deliveryMethod"), {}).get("position") == len(names))
+            await eventually(lambda: worker.status.rows().get((prefix, "deliveryMethod"), {}).get("position") == len(names))
         _, row = (await positions(bootstrap, prefix))["deliveryMethod"]
         pos.shop.lists.change("deliveryMethod")
         (changed,) = (await audited(config, tmp_path, "deliveryMethod", wait=0)).values()

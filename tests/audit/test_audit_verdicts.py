@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector.audit.journal import PageLine, journal
-from connector.audit.repairing import wishes
+from connector.audit.repairing import requests
 from connector.audit.report import Report, words
 from connector.audit.verdict import Finding, Kind, Reach, judge
 from connector.audit.versions import NONE, UNKNOWN, Target, Versions
@@ -97,11 +97,11 @@ def test_repairs_are_asked_in_requests_that_a_worker_takes() -> None:
     """By rising markers, each finding once, what is gone apart."""
     findings = [Finding(Kind.MISSING, str(number), number, None) for number in range(MOST_ITEMS + 3, 0, -1)]
     findings += [Finding(Kind.GONE, f"g{number}", None, number) for number in range(MOST_GONE + 1)]
-    asked = list(wishes("order", findings, "me"))
-    assert [MOST_ITEMS, 3, 0, 0] == [len(wish.items) for wish in asked]
-    assert [0, 0, MOST_GONE, 1] == [len(wish.gone) for wish in asked]
-    for wish in asked:
-        assert wanted([list(row) for row in wish.items], [list(row) for row in wish.gone])
+    asked = list(requests("order", findings, "me"))
+    assert [MOST_ITEMS, 3, 0, 0] == [len(request.items) for request in asked]
+    assert [0, 0, MOST_GONE, 1] == [len(request.gone) for request in asked]
+    for request in asked:
+        assert wanted([list(row) for row in request.items], [list(row) for row in request.gone])
     assert ("1", 1) == asked[0].items[0]
 
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from playwright.async_api import Page, expect
 
-from connector.dashboard.folds.journeys import Index, Spot
+from connector.dashboard.folds.journeys import Index, RecordLocation
 from connector.demo.worker import started
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES
@@ -133,7 +133,7 @@ def _index() -> int:
     try:
         index = Index()
         for number in range(ORDERS):
-            index.put(f"web-{number}".encode(), str(uuid.UUID(int=number)), Spot(number % 8, number))
+            index.put(f"web-{number}".encode(), str(uuid.UUID(int=number)), RecordLocation(number % 8, number))
         return tracemalloc.get_traced_memory()[0]
     finally:
         tracemalloc.stop()

@@ -38,7 +38,7 @@ async def test_check_finds_producers_with_another_partitioner(bootstrap: str, pr
     async with Sandbox(SandboxOptions(items=3)) as pos:
         settings = {"command_partitions": PARTITIONS, "entities": ("order",)}
         async with working(configuration(bootstrap, prefix, pos, **settings), roles=("commands",)) as worker:
-            await eventually(lambda: len(worker.board.partitions) == PARTITIONS)
+            await eventually(lambda: len(worker.status.partitions) == PARTITIONS)
         env = at(pos, bootstrap, prefix, CONNECTOR_COMMAND_PARTITIONS=PARTITIONS, CONNECTOR_ENTITIES="order")
         await produce(bootstrap, f"{prefix}.order-commands", astray=False)
         fine = await ended("check", "--json", env=env)

@@ -20,14 +20,14 @@ async def test_an_entity_is_paused_resumed_and_resynced(bootstrap: str, prefix: 
         async with working(configuration(bootstrap, prefix, pos, entities=ORDERS, page_size=5)) as worker:
             await level(worker, pos, ORDERS)
             paused = await ended("pause", "orders", env=env)
-            await eventually(lambda: worker.board.rows().get((prefix, "order"), {}).get("state") == "paused")
+            await eventually(lambda: worker.status.rows().get((prefix, "order"), {}).get("state") == "paused")
             assert (0, f"pause {prefix} order: asked") == (paused.code, paused.errors[0])
             assert ["pause order accepted", "pause order done"] == [line.partition(" by ")[0] for line in paused.out.splitlines()]
 
             resumed = await ended("resume", "order", "--json", "--administration", prefix, env=env)
             assert 0 == resumed.code
             assert ["accepted", "done"] == [json.loads(line)["status"] for line in resumed.out.splitlines()]
-            await eventually(lambda: worker.board.rows().get((prefix, "order"), {}).get("state") == "running")
+            await eventually(lambda: worker.status.rows().get((prefix, "order"), {}).get("state") == "running")
 
             resynced = await ended("resync", "order", "--from", "0", "--apply", env=env)
             assert (0, "resync order done") == (resynced.code, resynced.out.splitlines()[-1].partition(" by ")[0])
@@ -91,7 +91,7 @@ async def test_what_is_refused_ends_with_one_and_what_is_no_request_with_two(boo
             await ended("pause", "order", "--administration", "other", env=env),
         ]
         async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:  # it stands, and is carried out
-            await eventually(lambda: worker.board.rows().get((prefix, "order"), {}).get("state") == "paused")
+            await eventually(lambda: worker.status.rows().get((prefix, "order"), {}).get("state") == "paused")
 
     assert 1 == beyond.code == foreign.code == nobody.code
     assert "rejected" in beyond.out
@@ -125,7 +125,7 @@ async def test_a_resync_out_of_head_regressed_needs_no_marker(bootstrap: str, pr
         async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
             await level(worker, pos, ORDERS)
             pos.shop.fall_back("order", 8)
-            await eventually(lambda: worker.board.rows()[prefix, "order"]["state"] == "head-regressed")
+            await eventually(lambda: worker.status.rows()[prefix, "order"]["state"] == "head-regressed")
             await asyncio.sleep(5)  # until the owner has published it
             shown = await ended("resync", "order", "--json", env=env)
             done = await ended("resync", "order", "--apply", env=env)

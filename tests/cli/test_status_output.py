@@ -1,4 +1,4 @@
-"""`status` where there is little room, and where standard output is not what one would wish."""
+"""`status` where there is little room, and where standard output is not what one would request."""
 
 import asyncio
 import io

@@ -8,15 +8,15 @@ import orjson
 import pytest
 
 import connector.dashboard
-from connector.admin.dead_letters import Letter
+from connector.admin.dead_letters import DeadLetter
 from connector.dashboard.folds.advice import BY_REASON, OTHERWISE, UNKNOWN, for_result
-from connector.dashboard.folds.dead_letters import Letters
-from connector.dashboard.folds.journeys import Index, Journeys, Spot
+from connector.dashboard.folds.dead_letters import DeadLetters
+from connector.dashboard.folds.journeys import Index, Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
 from connector.dashboard.folds.statuses import POINTS, STEP, Statuses
 from connector.dashboard.folds.windows import Windows
-from connector.dashboard.parts import Shown
-from connector.dashboard.read_model import Board
+from connector.dashboard.parts import PageParts
+from connector.dashboard.read_model import ReadModel
 from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place, dead_letter_headers
 from connector.source.schedule import State
@@ -29,7 +29,7 @@ NOW = 1_800_000_000.0
 
 def test_a_viewer_gets_what_changed_since_its_version() -> None:
     """Everything from version 0 on; the same value again is no change."""
-    shown = Shown()
+    shown = PageParts()
     shown.put("one", 1)
     shown.put("two", 2)
     version = shown.version
@@ -43,7 +43,7 @@ def test_a_viewer_gets_what_changed_since_its_version() -> None:
 
 def test_an_entity_that_nobody_reports_is_unowned_and_others_are_as_reported() -> None:
     """And one that is not configured is not shown."""
-    shown = Shown()
+    shown = PageParts()
     statuses = Statuses(shown, ["a"], ["order", "invoice"])
     statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))))
     statuses.take("a", b"receipt", orjson.dumps(status("receipt")))
@@ -56,7 +56,7 @@ def test_an_entity_that_nobody_reports_is_unowned_and_others_are_as_reported() -
 
 def test_a_chart_has_a_point_per_step_and_gaps_where_nobody_reported() -> None:
     """The last report of a step counts, and the oldest steps are dropped."""
-    shown = Shown()
+    shown = PageParts()
     statuses = Statuses(shown, ["a"], ["order"])
     for at, rate in ((0, 1.0), (STEP, 2.0), (STEP + 1, 3.0), (4 * STEP, 5.0)):
         statuses.take("a", b"order", orjson.dumps(status("order", rate=rate, at=stamp(NOW + at))))
@@ -69,7 +69,7 @@ def test_a_chart_has_a_point_per_step_and_gaps_where_nobody_reported() -> None:
 
 def test_a_backlog_that_nobody_knows_is_a_gap_and_not_0() -> None:
     """With since when, as a time; a record that says it in no time at all makes no sense."""
-    shown = Shown()
+    shown = PageParts()
     statuses = Statuses(shown, ["a"], ["order"])
     statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW), unknownSince=None)))
     unknown = status("order", backlog=None, age=40.0, at=stamp(NOW + STEP), unknownSince=stamp(NOW - 30))
@@ -93,7 +93,7 @@ def test_the_page_says_what_to_do_about_every_state(state: str) -> None:
 
 def test_results_are_counted_by_command_and_outcome_for_an_hour() -> None:
     """Repeated results are not counted, and those that failed are shown with what to do, the newest first."""
-    shown = Shown()
+    shown = PageParts()
     outcomes = Outcomes(shown, ["a"])
     insufficient = "PAY-ORDER-RESULT-PAYMENT-INSUFFICIENT"
     for at, value in (
@@ -123,16 +123,16 @@ def test_every_reason_of_the_table_has_its_own_advice(ending: str) -> None:
     assert OTHERWISE == for_result("rejected", "SOMETHING-NEW")
 
 
-def letter(offset: int, stage: str, at: float) -> Letter:
+def letter(offset: int, stage: str, at: float) -> DeadLetter:
     """A dead letter."""
     headers = dict(dead_letter_headers(("a.order-commands", 0, 5), stage, "Reject", "no such thing"))
-    return Letter(Place("a.dead-letters", 2), offset, int(at * 1000), b"web-1", b"a body", headers)
+    return DeadLetter(Place("a.dead-letters", 2), offset, int(at * 1000), b"web-1", b"a body", headers)
 
 
 def test_dead_letters_are_counted_for_a_day_and_shown_without_their_bodies() -> None:
     """The newest first, with the commands that show and redrive one; a letter of the source cannot be redriven."""
-    shown = Shown()
-    letters = Letters(shown, ["a"])
+    shown = PageParts()
+    letters = DeadLetters(shown, ["a"])
     for offset, stage, at in ((1, "validate", NOW - 90_000), (2, "outcome", NOW - 10), (3, "decode", NOW - 5)):
         letters.take("a", letter(offset, stage, at))
     letters.tick(NOW)
@@ -147,7 +147,7 @@ def test_dead_letters_are_counted_for_a_day_and_shown_without_their_bodies() -> 
 
 def test_windows_are_summed_over_partitions_and_by_day() -> None:
     """A row takes its former one's place; what began before midnight is not of today; old windows are forgotten."""
-    shown = Shown()
+    shown = PageParts()
     windows = Windows(shown, ["a"], lambda now: now - 3600)
     for key, count, amount in (
         (f"60|{NOW - 60:.0f}|changes.order|0", 2, None),
@@ -171,43 +171,45 @@ def test_windows_are_summed_over_partitions_and_by_day() -> None:
 
 def test_an_order_is_found_by_either_id_where_its_latest_record_lies() -> None:
     """Until a tombstone comes."""
-    shown = Shown()
+    shown = PageParts()
     journeys = Journeys(shown, ["a"])
     for offset, state in enumerate(("commanded", "created", "paid")):
-        journeys.take("a", b"web-1", orjson.dumps(journey("web-1", "id-1" if offset else None, state)), Spot(3, offset))
-    journeys.take("a", b"id-2", orjson.dumps(journey("id-2", "id-2", "created")), Spot(4, 1 << 40))
+        journeys.take("a", b"web-1", orjson.dumps(journey("web-1", "id-1" if offset else None, state)), RecordLocation(3, offset))
+    journeys.take("a", b"id-2", orjson.dumps(journey("id-2", "id-2", "created")), RecordLocation(4, 1 << 40))
     index = journeys.indexes["a"]
 
-    assert (b"web-1", Spot(3, 2)) == index.find("web-1") == index.find("id-1")
-    assert (b"id-2", Spot(4, 1 << 40)) == index.find("id-2")
+    assert (b"web-1", RecordLocation(3, 2)) == index.find("web-1") == index.find("id-1")
+    assert (b"id-2", RecordLocation(4, 1 << 40)) == index.find("id-2")
     journeys.tick()
     assert [2, {"paid", "created"}] == [
         shown.since(0)["orders/a"]["count"],
         {row["state"] for row in shown.since(0)["orders/a"]["latest"]},
     ]
-    journeys.take("a", b"web-1", None, Spot(3, 3))
+    journeys.take("a", b"web-1", None, RecordLocation(3, 3))
     assert None is index.find("web-1") is index.find("id-1")
 
 
 def test_an_order_that_was_given_its_ext_order_id_later_is_found_as_it_is_now() -> None:
     """Its old journey lies under its orderId."""
     index = Index()
-    index.put(b"id-1", "id-1", Spot(0, 1))
-    assert (b"id-1", Spot(0, 1)) == index.find("id-1")
-    index.put(b"web-1", "id-1", Spot(2, 2))
-    assert (b"web-1", Spot(2, 2)) == index.find("id-1")
+    index.put(b"id-1", "id-1", RecordLocation(0, 1))
+    assert (b"id-1", RecordLocation(0, 1)) == index.find("id-1")
+    index.put(b"web-1", "id-1", RecordLocation(2, 2))
+    assert (b"web-1", RecordLocation(2, 2)) == index.find("id-1")
     index.drop(b"web-1")
-    assert (b"id-1", Spot(0, 1)) == index.find("id-1")
+    assert (b"id-1", RecordLocation(0, 1)) == index.find("id-1")
 
 
 def test_the_index_keeps_the_orders_that_moved_last() -> None:
     """So many, and no more."""
     index = Index(most=2)
     for offset, name in enumerate(("one", "two", "one", "three")):
-        index.put(name.encode(), f"id-{name}", Spot(0, offset))
+        index.put(name.encode(), f"id-{name}", RecordLocation(0, offset))
 
     assert 2 == len(index)
-    assert [(b"one", Spot(0, 2)), None, (b"three", Spot(0, 3))] == [index.find(name) for name in ("id-one", "id-two", "id-three")]
+    assert [(b"one", RecordLocation(0, 2)), None, (b"three", RecordLocation(0, 3))] == [
+        index.find(name) for name in ("id-one", "id-two", "id-three")
+    ]
 
 
 def test_the_advice_is_documented() -> None:
@@ -236,16 +238,16 @@ KINDS = ("connector-status", "order-command-results", "dead-letters", "views-win
 @pytest.mark.parametrize("timestamp", [-1, 0, int(NOW * 1000), 1 << 62])
 def test_odd_records_cost_nobody_anything(timestamp: int) -> None:
     """Whatever lies in a topic: what comes behind it is shown, and the page stays small and can be sent."""
-    board = Board(["a"], ["order"])
+    read_model = ReadModel(["a"], ["order"])
     keys = (b"order", b"web-1", b"60|1795255260|changes.order|0")
     for kind in KINDS:
         for offset, row in enumerate(zoo(keys, orjson.dumps(result("odd", "rejected", "INVALID-COMMAND")))):
             headers = tuple((readable(name), value) for name, value in row.headers)
-            board.take(Read(f"a.{kind}", 0, offset, timestamp, row.key, row.value, headers))
-    board.take(Read("a.connector-status", 0, 999, 0, b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))), ()))
-    board.take(Read("a.order-command-results", 0, 999, int(NOW * 1000), b"w", orjson.dumps(result("c-1")), ()))
-    board.tick(NOW)
-    parts = board.shown.since(0)
+            read_model.take(Read(f"a.{kind}", 0, offset, timestamp, row.key, row.value, headers))
+    read_model.take(Read("a.connector-status", 0, 999, 0, b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))), ()))
+    read_model.take(Read("a.order-command-results", 0, 999, int(NOW * 1000), b"w", orjson.dumps(result("c-1")), ()))
+    read_model.tick(NOW)
+    parts = read_model.shown.since(0)
 
     assert 3 == parts["row/a/order"]["backlog"]
     assert 1 == parts["commands/a"]["payOrder"]["succeeded"]
@@ -256,7 +258,7 @@ def test_odd_records_cost_nobody_anything(timestamp: int) -> None:
 @pytest.mark.parametrize("odd", [None, 5, 1e400, [], {"a": 1}, "x" * 5_000_000, "nan"])
 def test_results_of_strangers_do_not_stop_the_clock(odd: object) -> None:
     """An outcome that is no text is counted as its text, beside the others."""
-    shown = Shown()
+    shown = PageParts()
     outcomes = Outcomes(shown, ["a"])
     for value in (result("c-1"), {**result("c-2"), "outcome": odd, "command": odd, "reason": odd, "message": odd}):
         outcomes.take("a", int(NOW * 1000), b"web-1", orjson.dumps(value))
@@ -268,11 +270,11 @@ def test_results_of_strangers_do_not_stop_the_clock(odd: object) -> None:
 
 def test_what_a_viewer_gets_of_a_letter_is_short() -> None:
     """Also under a key of megabytes, from a topic and a stage that call themselves anything."""
-    shown = Shown()
-    letters = Letters(shown, ["a"])
+    shown = PageParts()
+    letters = DeadLetters(shown, ["a"])
     for number in range(3):
         headers = dict(dead_letter_headers(("t" * 1_000_000, 0, 1), "s" * 1_000_000, "k", "m" * 1_000_000))
-        letters.take("a", Letter(Place("a.dead-letters", 0), number, int(NOW * 1000), b"k" * 4_300_000, None, headers))
+        letters.take("a", DeadLetter(Place("a.dead-letters", 0), number, int(NOW * 1000), b"k" * 4_300_000, None, headers))
     letters.tick(NOW)
 
     assert len(orjson.dumps(shown.since(0))) < 10_000

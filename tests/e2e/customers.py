@@ -75,7 +75,7 @@ class Customers:
         return [line["lineId"] for line in self._pos.shop.document(item)["lineList"]["line"]]
 
     def _exists(self, order: str) -> bool:
-        return order in self._pos.shop.desk.order_ids
+        return order in self._pos.shop.memory.order_ids
 
 
 @asynccontextmanager

@@ -9,9 +9,8 @@ from aiokafka.admin import NewPartitions
 
 from connector.config.load import Administration, Config
 from connector.errors import Fatal
-from connector.kafka.anew import delete
 from connector.kafka.creating import requests
-from connector.kafka.topics import Topic, ensure, existing, judge, problems
+from connector.kafka.topics import Topic, delete, ensure, existing, judge, problems
 from connector.sandbox import Sandbox
 from connector.source.entities import ENTITIES
 from connector.topics import plan, sink_limits

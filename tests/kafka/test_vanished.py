@@ -11,7 +11,7 @@ from aiokafka.admin import NewPartitions
 from aiokafka.errors import UnknownTopicOrPartitionError
 
 from connector.errors import ConnectorError, TransactionLost
-from connector.kafka.cluster import Brokers
+from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.reading.followers import following
@@ -78,7 +78,7 @@ async def writing(arguments: Mapping[str, Any], topic: str) -> None:
 
 async def handing_in(arguments: Mapping[str, Any], topic: str) -> None:
     """A command, by an application."""
-    producing = Producing(Brokers(arguments))
+    producing = Producing(Cluster(arguments))
     try:
         async with asyncio.timeout(4):
             await producing.write(Place(topic, 0), Record(topic, b"k", b"v"), "it")

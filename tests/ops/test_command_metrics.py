@@ -25,7 +25,7 @@ from connector.events.base import (
 from connector.ops import fan_out
 from connector.ops.log import log_event
 from connector.ops.metrics import Metrics
-from connector.ops.status import Board
+from connector.ops.status import WorkerStatus
 from connector.ops.waiting import EVERY, MOST, WaitingLog
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.ops.test_serving import get, until
@@ -51,12 +51,12 @@ def ended(
 
 
 class Ops:
-    """Board and metrics, as a worker has them."""
+    """WorkerStatus and metrics, as a worker has them."""
 
     def __init__(self) -> None:
-        self.board = Board(Clock(), "me", "")
-        self.metrics = Metrics(self.board)
-        self._tell = fan_out([self.board, self.metrics])
+        self.status = WorkerStatus(Clock(), "me", "")
+        self.metrics = Metrics(self.status)
+        self._tell = fan_out([self.status, self.metrics])
 
     def told(self, *events: Event) -> "Ops":
         for event in events:
@@ -230,19 +230,19 @@ def test_a_pos_with_ever_new_reasons_does_not_flood_the_log_either() -> None:
 def test_the_live_summary_shows_entities_and_commands() -> None:
     """Commands since there were any; entities unless this worker only carries out commands."""
 
-    def shown(board: Board) -> str:
+    def shown(board: WorkerStatus) -> str:
         console = Console(width=200, file=io.StringIO(), record=True)
         console.print(summary(board))
         return console.export_text()
 
     ops = Ops()
-    assert "command" not in shown(ops.board)
+    assert "command" not in shown(ops.status)
     ops.told(PAY, ended("payOrder", "c-1", "rejected"), PAY)
-    text = shown(ops.board)
+    text = shown(ops.status)
     assert ["shop", "payOrder", "1", "0", "0", "1", "0"] == [word for word in text.split() if word.isalnum()][-7:]
     assert "backlog" not in text
     ops.told(ShardStarted("shop", "order", 1, "running"))
-    assert "backlog" in shown(ops.board)
+    assert "backlog" in shown(ops.status)
 
 
 async def test_a_worker_tells_of_its_commands(bootstrap: str, prefix: str) -> None:

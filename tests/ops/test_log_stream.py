@@ -24,7 +24,7 @@ from connector.ops import fan_out, log
 from connector.ops.libraries import LibraryLog
 from connector.ops.log_throttle import EVERY, FIRST, FloodLog
 from connector.ops.metrics import Metrics
-from connector.ops.status import Board
+from connector.ops.status import WorkerStatus
 from connector.ops.stream import log_stream
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.cli.program import Running, at, killed
@@ -94,7 +94,7 @@ def gone_below() -> io.TextIOWrapper:
 def test_a_line_that_cannot_be_written_is_lost_and_counted(broken: Any) -> None:
     """Whoever writes it: an event, a library, asyncio; and every other listener hears what it would have heard."""
     heard: list[Event] = []
-    metrics = Metrics(Board(Clock(), "", ""))
+    metrics = Metrics(WorkerStatus(Clock(), "", ""))
     tell = fan_out([FloodLog(lambda: 0.0), metrics, heard.append])
     with standard_error(broken()):
         tell(REJOINING)
@@ -224,7 +224,7 @@ def test_a_flood_of_a_library_is_five_lines_a_minute() -> None:
 def test_a_defect_in_a_listener_is_told_once_and_counted() -> None:
     """To those who watch, also where one of them is the one that fails; the others hear everything."""
     heard: list[Event] = []
-    metrics = Metrics(Board(Clock(), "", ""))
+    metrics = Metrics(WorkerStatus(Clock(), "", ""))
 
     class Broken:
         def __call__(self, event: Event) -> None:
@@ -244,7 +244,7 @@ def test_a_defect_in_a_listener_is_told_once_and_counted() -> None:
 
 def test_metrics_that_fail_are_in_the_log() -> None:
     """Who counts cannot count itself."""
-    metrics = Metrics(Board(Clock(), "", ""))
+    metrics = Metrics(WorkerStatus(Clock(), "", ""))
     metrics._times.clear()
     with lines() as found:
         fan_out([metrics, FloodLog(lambda: 0.0)])(CallMade("shop", "getOrders", 1.0, ""))
@@ -257,7 +257,7 @@ def test_every_listener_of_a_worker_has_its_counter() -> None:
     from connector.ops.series import LISTENERS
     from connector.ops.waiting import WaitingLog
 
-    board = Board(Clock(), "", "")
+    board = WorkerStatus(Clock(), "", "")
     used = [board, Metrics(board), FloodLog(lambda: 0.0), WaitingLog(lambda: 0.0)]
 
     assert [type(listener).__name__ for listener in used] == list(LISTENERS)

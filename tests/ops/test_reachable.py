@@ -16,7 +16,7 @@ from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.responses.process import InlineDecoder
 from connector.ops.calls import HANGS_S
 from connector.ops.metrics import Metrics
-from connector.ops.status import RECENT, Board
+from connector.ops.status import RECENT, WorkerStatus
 from connector.wiring import not_ready
 from tests.provisioning.expressions import rules
 
@@ -34,9 +34,9 @@ class Seen:
     series: list[tuple[float, float | None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.board = Board(Clock(monotonic=lambda: self.now), "me", "")
-        self.metrics = Metrics(self.board)
-        self.board(ShardStarted("shop", "order", 5, "running"))
+        self.status = WorkerStatus(Clock(monotonic=lambda: self.now), "me", "")
+        self.metrics = Metrics(self.status)
+        self.status(ShardStarted("shop", "order", 5, "running"))
 
     def until(self, at: float) -> None:
         """Let time pass."""
@@ -56,10 +56,10 @@ class Seen:
 
     def call(self, number: int, seconds: float, fault: str = "", *, cancelled: bool = False) -> None:
         """A call from its beginning to its end."""
-        self.board(CallBegan("shop", "getCurrentSyncMarkersV2", number))
+        self.status(CallBegan("shop", "getCurrentSyncMarkersV2", number))
         self.until(self.now + seconds)
         made = CallMade("shop", "getCurrentSyncMarkersV2", seconds, fault, number, cancelled)
-        self.board(made)
+        self.status(made)
         self.metrics(made)
 
 
@@ -116,25 +116,25 @@ def test_a_pos_that_hangs_is_told_within_five_minutes_and_stays_told(limit: floa
 def test_a_pos_that_hangs_on_pages_and_answers_heads_is_reachable() -> None:
     """The oldest call says that something hangs."""
     seen = Seen()
-    seen.board(CallBegan("shop", "getOrders", 1))
+    seen.status(CallBegan("shop", "getOrders", 1))
     for number in range(2, 200):
         seen.call(number, 0.05)
         seen.until(seen.now + 2)
 
     assert {1.0} == {value for _, value in seen.series}
     assert seen.sample("oldest_call_seconds") == seen.now > 300
-    seen.board(CallMade("shop", "getOrders", seen.now, "", 1))
+    seen.status(CallMade("shop", "getOrders", seen.now, "", 1))
     assert 0 == seen.sample("oldest_call_seconds")
 
 
 def test_heads_that_stop_while_a_page_hangs_are_noticed_though_the_page_is_older() -> None:
     """The page began before the last answer: the head's own minute counts."""
     seen = Seen()
-    seen.board(CallBegan("shop", "getOrders", 1))
+    seen.status(CallBegan("shop", "getOrders", 1))
     seen.until(300)
     seen.call(2, 0.5)
     assert 1 == seen.reachable
-    seen.board(CallBegan("shop", "getCurrentSyncMarkersV2", 3))
+    seen.status(CallBegan("shop", "getCurrentSyncMarkersV2", 3))
     seen.until(300.5 + HANGS_S)
     assert 1 == seen.reachable
     seen.until(302 + HANGS_S)
@@ -150,9 +150,9 @@ def test_a_call_that_was_given_up_tells_nothing_but_how_long_it_hung() -> None:
     (faults,) = [row for row in seen.metrics.registry.collect() if row.name == "mplus_connector_pos_faults"]
     assert [] == faults.samples
     seen.call(3, HANGS_S + 1, cancelled=True)
-    seen.board(CallBegan("shop", "getOrders", 4))
+    seen.status(CallBegan("shop", "getOrders", 4))
     assert 0 == seen.reachable
-    seen.board(CallMade("shop", "getOrders", 0.1, "Refused", 4))
+    seen.status(CallMade("shop", "getOrders", 0.1, "Refused", 4))
     assert 1 == seen.reachable
 
 
@@ -160,10 +160,10 @@ def test_the_first_call_of_a_worker_that_took_over_is_no_gap() -> None:
     """A POS that hung before hangs now: nothing was answered yet."""
     seen = Seen()
     assert None is seen.reachable
-    seen.board(CallBegan("shop", "getOrders", 1))
+    seen.status(CallBegan("shop", "getOrders", 1))
     assert 0 == seen.reachable
     seen.until(10)
-    seen.board(CallMade("shop", "getOrders", 10.0, "", 1))
+    seen.status(CallMade("shop", "getOrders", 10.0, "", 1))
     assert 1 == seen.reachable
 
 
@@ -174,21 +174,21 @@ def test_there_is_no_sample_where_there_is_nothing_to_ask() -> None:
     seen.until(2 * RECENT)
     assert 0 == seen.reachable
 
-    seen.board(PartitionOwned("shop.order-commands", 0, 0.1))
-    seen.board(ShardStopped("shop", "order"))
+    seen.status(PartitionOwned("shop.order-commands", 0, 0.1))
+    seen.status(ShardStopped("shop", "order"))
     assert None is seen.reachable
-    seen.board(CommandTaken("shop", "payOrder"))
+    seen.status(CommandTaken("shop", "payOrder"))
     assert 0 == seen.reachable
 
 
 def test_calls_of_an_administration_that_moved_away_tell_nothing_when_they_end() -> None:
     """They were begun here, and say nothing about what this worker does now."""
     seen = Seen()
-    seen.board(PartitionOwned("shop.order-commands", 0, 0.1))
-    seen.board(CallBegan("shop", "getOrders", 1))
-    seen.board(ShardStopped("shop", "order"))
-    seen.board(PartitionLost("shop.order-commands", 0, "revoked"))
-    seen.board(CallMade("shop", "getOrders", 1.0, "Unanswered", 1))
+    seen.status(PartitionOwned("shop.order-commands", 0, 0.1))
+    seen.status(CallBegan("shop", "getOrders", 1))
+    seen.status(ShardStopped("shop", "order"))
+    seen.status(PartitionLost("shop.order-commands", 0, "revoked"))
+    seen.status(CallMade("shop", "getOrders", 1.0, "Unanswered", 1))
 
     assert None is seen.reachable
 
@@ -199,14 +199,14 @@ def test_readiness_says_since_when() -> None:
     seen.call(1, 1.0)
     for number in (2, 3, 4):
         seen.call(number, 30.0, "Unanswered")
-    (reason,) = not_ready(seen.board, [])
+    (reason,) = not_ready(seen.status, [])
     assert re.fullmatch(r"shop: the last call of the POS failed \(Unanswered\), since \d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z", reason)
-    ((_, failed),) = seen.board.outages.items()
+    ((_, failed),) = seen.status.outages.items()
     seen.call(5, 1.0)
-    assert [] == not_ready(seen.board, [])
-    seen.board(CallBegan("shop", "getOrders", 6))
+    assert [] == not_ready(seen.status, [])
+    seen.status(CallBegan("shop", "getOrders", 6))
     seen.until(seen.now + HANGS_S + 1)
-    (reason,) = not_ready(seen.board, [])
+    (reason,) = not_ready(seen.status, [])
 
     assert reason.startswith("shop: a call of the POS has no answer, since ")
     assert failed.startswith("the last call of the POS failed")
@@ -216,7 +216,7 @@ async def test_a_real_pos_that_accepts_and_never_answers_is_not_reachable() -> N
     """From the first call that ends on, in every sample, with the time of the calls stretched: a second for ten minutes."""
     loop, server = asyncio.get_running_loop(), await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
     started = loop.time()
-    board = Board(Clock(monotonic=lambda: (loop.time() - started) * 600), "me", "")
+    board = WorkerStatus(Clock(monotonic=lambda: (loop.time() - started) * 600), "me", "")
     board(ShardStarted("shop", "order", 5, "running"))
     port = server.sockets[0].getsockname()[1]
     access = Access("shop", f"http://127.0.0.1:{port}", "i", "s", rate=1000, timeout=0.2)

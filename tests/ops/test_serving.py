@@ -15,7 +15,7 @@ from connector.clock import Clock
 from connector.config.load import Config, Connector, Kafka
 from connector.events.base import CallMade, PartitionLost, PartitionOwned, ShardStarted, ShardStopped
 from connector.ops.metrics import Metrics
-from connector.ops.status import RECENT, Board
+from connector.ops.status import RECENT, WorkerStatus
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import ROLES, Worker, digest, share
 from tests.source.rig import configuration, eventually, level, owned, working
@@ -146,7 +146,7 @@ async def test_what_alerts_watch_is_there_before_it_happens(prefix: str) -> None
     """Counters at 0, and what this worker may get to do, also where it has nothing to do yet."""
     async with Sandbox(SandboxOptions()) as pos:
         config = configuration("nowhere:9092", prefix, pos, entities=("order", "relation"), command_partitions=3)
-    metrics = Metrics(Board(Clock(), "me", ""))
+    metrics = Metrics(WorkerStatus(Clock(), "me", ""))
     metrics.expect(share(config, ROLES))
     of = metrics.registry.get_sample_value
 
@@ -164,7 +164,7 @@ async def test_what_alerts_watch_is_there_before_it_happens(prefix: str) -> None
     assert [2, 3] == [of("mplus_connector_partitions", topic) for topic in topics]
     assert [0, 0] == [of("mplus_connector_owned_partitions", topic) for topic in topics]
     assert [0, 0] == [of("mplus_connector_transactions_lost_total", topic) for topic in topics]
-    assert None is Metrics(Board(Clock(), "", "")).registry.get_sample_value("mplus_connector_shard_configured")
+    assert None is Metrics(WorkerStatus(Clock(), "", "")).registry.get_sample_value("mplus_connector_shard_configured")
 
 
 async def test_age_is_nothing_when_idle_and_grows_when_stuck(bootstrap: str, prefix: str) -> None:
@@ -206,7 +206,7 @@ async def test_health_tells_what_keeps_it_from_working(bootstrap: str, prefix: s
         pos.faults.missing_operations = frozenset({"getReceipts"})
         async with working(configuration(bootstrap, prefix, pos, entities=("order", "receipt"))) as worker:
             await level(worker, pos, ("order",))
-            await eventually(lambda: worker.board.rows()[prefix, "receipt"]["state"] == "unavailable")
+            await eventually(lambda: worker.status.rows()[prefix, "receipt"]["state"] == "unavailable")
             ready = await get(worker, "/health/ready")
             assert (200, "ready", []) == (ready.status_code, ready.json()["status"], ready.json()["reasons"])
 
@@ -225,7 +225,7 @@ async def test_health_tells_what_keeps_it_from_working(bootstrap: str, prefix: s
 def test_a_call_of_long_ago_tells_nothing_about_the_pos() -> None:
     """A worker that stands by makes none: its last one, failed or not, must neither alarm nor hide what others see."""
     times = [0.0]
-    board = Board(Clock(monotonic=lambda: times[-1]), "me", "")
+    board = WorkerStatus(Clock(monotonic=lambda: times[-1]), "me", "")
     metrics = Metrics(board)
     seen = []
     board(CallMade("shop", "getOrders", 1.0, "Unanswered"))
@@ -241,7 +241,7 @@ def test_a_call_of_long_ago_tells_nothing_about_the_pos() -> None:
 
 def test_the_last_call_for_an_administration_that_moved_away_tells_nothing() -> None:
     """Whoever has it now makes the next one; as long as commands of it are here, it tells."""
-    board = Board(Clock(), "me", "")
+    board = WorkerStatus(Clock(), "me", "")
     board(ShardStarted("shop", "order", 5, "running"))
     board(PartitionOwned("shop.order-commands", 1, 0.1))
     board(CallMade("shop", "getOrders", 1.0, "Unanswered"))
@@ -268,7 +268,7 @@ async def test_a_regressed_head_is_a_metric(bootstrap: str, prefix: str) -> None
         await level(worker, pos, ("order", "receipt"))
         assert 0 == (await samples(worker))["mplus_connector_head_regressed", "order"]
         pos.shop.fall_back("order", 5)
-        await eventually(lambda: worker.board.rows()[prefix, "order"]["state"] == "head-regressed")
+        await eventually(lambda: worker.status.rows()[prefix, "order"]["state"] == "head-regressed")
         found = await samples(worker)
 
     assert 1 == found["mplus_connector_head_regressed", "order"]

@@ -22,7 +22,7 @@ from connector.events.base import (
 )
 from connector.ops import fan_out
 from connector.ops.metrics import Metrics, Share
-from connector.ops.status import Board
+from connector.ops.status import WorkerStatus
 
 WHERE = ("shop", "order")
 NOON = datetime(2026, 11, 30, 12, 0, tzinfo=UTC)
@@ -31,15 +31,15 @@ START = 1000.0
 
 
 class Ops:
-    """Board and metrics on a clock of one's own."""
+    """WorkerStatus and metrics on a clock of one's own."""
 
     def __init__(self) -> None:
         self.now = START
         clock = Clock(monotonic=lambda: self.now, wall=lambda: NOON + timedelta(seconds=self.now - START))
-        self.board = Board(clock, "host:1", "d")
-        self.metrics = Metrics(self.board)
+        self.status = WorkerStatus(clock, "host:1", "d")
+        self.metrics = Metrics(self.status)
         self.metrics.expect(Share("1", "d", [WHERE], [], [], page_size=1000))
-        self._tell = fan_out([self.board, self.metrics])
+        self._tell = fan_out([self.status, self.metrics])
 
     def told(self, *events: Event, at: float = START) -> "Ops":
         """At this time."""
@@ -51,7 +51,7 @@ class Ops:
     def row(self, *names: str, at: float) -> tuple[Any, ...]:
         """Fields of the row, at this time."""
         self.now = at
-        row = self.board.rows()[WHERE]
+        row = self.status.rows()[WHERE]
         return tuple(row[name] for name in names)
 
     def sample(self, name: str, **more: str) -> float | None:

@@ -25,7 +25,7 @@ from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.ledger.ledger import Done, Intent, Ledger
 from connector.sink.pos.calls import Calls, Pos
-from connector.sink.results import Ending, result_of
+from connector.sink.results import CommandEnd, result_of
 from tests.sink.rig import key_of, order_of, valid
 
 Act = Callable[[], Awaitable[object] | object]
@@ -117,7 +117,7 @@ class Bench:
     context: SinkContext
     intents: list[Intent]
     told: list[Event]
-    endings: list[Ending] = field(default_factory=list)
+    endings: list[CommandEnd] = field(default_factory=list)
     offset: int = 0
 
     async def run(self, command: Mapping[str, Any], *, intent: Intent | None = None, redriven: bool = False) -> dict[str, Any]:
@@ -126,10 +126,10 @@ class Bench:
         assert isinstance(taken, Command), taken
         execution = Execution(taken, self.offset, "", intent, redriven=redriven)
         self.offset += 1
-        ending = await asyncio.wait_for(Executor(self.context).carry_out(execution), 20)
-        result = result_of(taken, ending, self.context.clock.stamp())
-        self.endings.append(ending)
-        self.context.ledger.write(Done(taken.id, execution.offset, taken.digest, valid(result), ending.intent))
+        end = await asyncio.wait_for(Executor(self.context).carry_out(execution), 20)
+        result = result_of(taken, end, self.context.clock.stamp())
+        self.endings.append(end)
+        self.context.ledger.write(Done(taken.id, execution.offset, taken.digest, valid(result), end.intent))
         return result
 
     def forget(self) -> None:

@@ -13,7 +13,7 @@ from connector.errors import Fenced, TransactionLost
 from connector.events.base import Event
 from connector.kafka.ownership import Membership
 from connector.kafka.records import Place, Record
-from connector.kafka.tasks import Office, Settled, Tenures
+from connector.kafka.tasks import OnReady, TaskContext, TransactionalTasks
 from connector.kafka.topics import ensure
 from connector.kafka.transactions import FencedProducer, Tuning
 from connector.mplus.client import Access, PosClient, Retries
@@ -24,7 +24,7 @@ from connector.sandbox import Sandbox
 from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.pos.calls import Calls, Pos
 from connector.sink.records import Topics
-from connector.sink.task import CommandLane, SinkParts
+from connector.sink.task import SinkTask, SinkTaskContext
 from connector.topics import plan
 from tests.sink.rig import Commands, create, pay
 from tests.source.rig import configuration, eventually
@@ -120,7 +120,7 @@ class Lanes(Commands):
 
     @asynccontextmanager
     async def worker(self) -> AsyncIterator[tuple[Gated, Calls]]:
-        """A worker's client and the calls that outlive its tenures."""
+        """A worker's client and the calls that outlive its sessions."""
         access = Access(self.prefix, self.pos.url, self.pos.ident, self.pos.secret, tls=False, timeout=20, rate=1000)
         client = PosClient(access, InlineDecoder(), self.told.append, retries=Retries(first=0.001, most=0.01))
         gated = Gated(client)
@@ -133,19 +133,21 @@ class Lanes(Commands):
 
     @asynccontextmanager
     async def owning(self, calls: Calls, **settings: Any) -> AsyncIterator["asyncio.Task[None]"]:
-        """A tenure, while inside. The next one of this partition fences it."""
+        """A session, while inside. The next one of this partition fences it."""
         settings = self.settings | settings
-        office = Office({"bootstrap_servers": self.bootstrap}, self.told.append, self.clock, Tuning())
+        task_context = TaskContext({"bootstrap_servers": self.bootstrap}, self.told.append, self.clock, Tuning())
         commands, results, ledger, letters = (f"{self.prefix}.{name}" for name in TOPICS)
         names = Topics(commands, results, ledger, letters)
-        lane = CommandLane(SinkParts(office, self.prefix, names, calls, MissingOperations(), **settings))
+        lane = SinkTask(SinkTaskContext(task_context, self.prefix, names, calls, MissingOperations(), **settings))
         settled = asyncio.Event()
 
-        async def work(place: Place, producer: FencedProducer, membership: Membership, _: Settled) -> None:
+        async def work(place: Place, producer: FencedProducer, membership: Membership, _: OnReady) -> None:
             await lane(place, Spied(producer, self), membership, settled.set)
 
-        tenure = Tenures(office, lambda place: f"{settings.get('group', '')}.{place.topic}.{place.partition}", work)
-        task = asyncio.create_task(tenure(self.place, self.member))
+        session = TransactionalTasks(
+            task_context, lambda place: f"{settings.get('group', '')}.{place.topic}.{place.partition}", work
+        )
+        task = asyncio.create_task(session(self.place, self.member))
         try:
             await asyncio.wait_for(settled.wait(), 20)
             yield task

@@ -242,7 +242,7 @@ async def test_an_order_id_that_became_anothers(name: str) -> None:
 
         def restored() -> None:
             shop.revise(item, {**shop.document(item), "extOrderId": "web-77", "relationNumber": 2})
-            shop.desk.order_ids["web-77"] = item.identity
+            shop.memory.order_ids["web-77"] = item.identity
 
         bench.wire.before(lambda _, it: bench.wire.before(lambda *_: None) or restored if it == "getOrder" else None)  # type: ignore[func-returns-value]
         result = await bench.run(make[name])
@@ -285,7 +285,7 @@ async def test_an_order_made_anew_after_a_restore_is_not_the_old_commands() -> N
     async with benching() as bench:
         await bench.run(create("c-1", "web-1", 10))
         shop = bench.pos.shop
-        shop.sequences["order"].by_identity.pop(shop.desk.order_ids.pop("web-1"))
+        shop.sequences["order"].by_identity.pop(shop.memory.order_ids.pop("web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["createOrderV3"])
         assert "succeeded" == (await bench.run(create("c-9", "web-1", 20)))["outcome"]
 

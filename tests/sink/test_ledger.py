@@ -1,4 +1,4 @@
-"""A ledger that is larger than memory: what was read back, what is looked up in Kafka, and what this tenure writes."""
+"""A ledger that is larger than memory: what was read back, what is looked up in Kafka, and what this session writes."""
 
 import asyncio
 import random
@@ -79,7 +79,7 @@ async def kept(bootstrap: str, prefix: str, steps: Sequence[tuple[Entry, str]], 
     async with writing(bootstrap, prefix) as producer:
         for first in range(0, len(steps), at_once):
             records = [record for entry, place in steps[first : first + at_once] for record in ledger.write(entry, place)]
-            await producer.transaction([*records, ledger.lane(first, [(first + 2, first + 3)])])
+            await producer.transaction([*records, ledger.footer(first, [(first + 2, first + 3)])])
     return ledger
 
 
@@ -136,7 +136,7 @@ async def test_what_strangers_write_stops_no_ledger(bootstrap: str, prefix: str,
     await create_topic(bootstrap, prefix)
     place = Place(prefix, 0)
     async with fenced_producer({"bootstrap_servers": bootstrap}, prefix, 0) as producer:
-        ours = [*Ledger(place, {}).write(done(1)), *Ledger(place, {}).write(intent(2)), Ledger(place, {}).lane(7, [], "ours")]
+        ours = [*Ledger(place, {}).write(done(1)), *Ledger(place, {}).write(intent(2)), Ledger(place, {}).footer(7, [], "ours")]
         for value in STRANGE:
             await producer.transaction(
                 [Record(prefix, key, value, partition=0) for key in (b"c-9", b"lane:0", b"lane:x", b"\xff")]
@@ -190,7 +190,7 @@ async def test_a_tombstone_takes_a_command_out(bootstrap: str, prefix: str, tail
 async def test_a_record_that_cannot_be_looked_up_is_not_unknown(
     own_kafka: Broker, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the broker is away the tenure is lost; a command that nobody has heard of is no look-up."""
+    """While the broker is away the session is lost; a command that nobody has heard of is no look-up."""
     monkeypatch.setattr(lookups, "PATIENCE_S", 0.5)
     address = own_kafka.bootstrap
     await create_topic(address, prefix)
@@ -282,4 +282,4 @@ async def _lived(producer: FencedProducer, whole: Ledger, found: Ledger, steps: 
     for entry, place in steps:
         whole.write(entry, place)
     records = [record for entry, place in steps for record in found.write(entry, place)]
-    await producer.transaction([*records, found.lane(0, [(2, 3)])])
+    await producer.transaction([*records, found.footer(0, [(2, 3)])])

@@ -23,7 +23,7 @@ async def lanes(bootstrap: str, prefix: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 async def test_a_command_that_ended_is_known_by_its_record(lanes: Lanes) -> None:
-    """In the same tenure and in the next: the same record publishes nothing, a repeated one its result, and neither is a call."""
+    """In one session and in the next: the same record publishes nothing, a repeated one its result, and neither is a call."""
     async with lanes.worker() as (pos, calls):
         async with lanes.owning(calls):
             await lanes.send(create("c-1", "web-1"))

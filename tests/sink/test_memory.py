@@ -22,7 +22,7 @@ BYTES_MAX = 3000
 
 
 def ledger() -> Any:
-    """Commands of one tenure."""
+    """Commands of one session."""
     kept = Ledger(Place("a.command-ledger", 0), {})
     for number in range(ENTRIES):
         kept.write(Done(f"c-{number}", number, "d" * 32, {**RESULT, "commandId": f"c-{number}", "extOrderId": f"web-{number}"}))

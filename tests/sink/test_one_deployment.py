@@ -77,7 +77,7 @@ async def test_either_half_refuses_either_role(bootstrap: str, prefix: str, pos:
     for first, half in ((("commands",), "order commands"), (("source",), "positions")):
         name = f"{prefix}-{first[0]}"
         async with working(deployment(bootstrap, name, pos), roles=first) as worker:
-            await eventually(lambda: len(worker.board.partitions) == 2)
+            await eventually(lambda: len(worker.status.partitions) == 2)
             if first == ("source",):
                 await level(worker, pos, ["order"])
         said = await ended(deployment(bootstrap, name, pos, "-b"), roles=roles)
@@ -161,7 +161,7 @@ async def test_a_partition_of_another_deployment_is_not_taken(lanes: Lanes) -> N
             await lanes.results(1)
         await lanes.send(create("c-2", "web-2"))
         with pytest.raises(Fatal, match="belong to the deployment theirs"):
-            await tenure(lanes, calls, "ours")
+            await session(lanes, calls, "ours")
     assert ["createOrderV3"] == pos.changes
 
 
@@ -178,8 +178,8 @@ async def test_whose_an_idle_partition_is_is_not_forgotten(lanes: Lanes, monkeyp
     assert {("ours", 0)} == {(row["group"], row["offset"]) for row in await lanes.ledger()}
 
 
-async def tenure(lanes: Lanes, calls: Any, group: str) -> None:
-    """A tenure of the partition, until it ends by itself: it must not settle."""
+async def session(lanes: Lanes, calls: Any, group: str) -> None:
+    """A session of the partition, until it ends by itself: it must not settle."""
     async with lanes.owning(calls, group=group) as task:
         await asyncio.wait_for(task, 20)
 
@@ -213,10 +213,10 @@ async def test_of_two_that_take_a_partition_at_once_the_later_gives_way(lanes: L
             assert not claim.judged("")
             await claim.watch()
         slow = Slow(first, gate)
-        claiming = asyncio.create_task(one.commit(slow, Ledger(place, {}).lane(0, [], "one")))
+        claiming = asyncio.create_task(one.commit(slow, Ledger(place, {}).footer(0, [], "one")))
         await slow.written.wait()
         with pytest.raises(TransactionLost, match="another deployment, one, takes"):
-            await two.commit(second, Ledger(place, {}).lane(0, [], "two"))
+            await two.commit(second, Ledger(place, {}).footer(0, [], "two"))
         gate.set()
         await claiming
     assert ["one"] == [row["group"] for row in await lanes.ledger()]

@@ -16,7 +16,7 @@ from connector.sink.commands.spec import idempotency_key
 from connector.sink.ledger.ledger import Done, Intent, Ledger, decode, encode
 from connector.sink.pos.calls import MOST_LEFT, Calls
 from connector.sink.pos.replies import SILENCE, Kind
-from connector.sink.task import Proof
+from connector.sink.task import MembershipProof
 
 PLACE = Place("a.command-ledger", 3)
 BEFORE = {"delivered": {"l-1": "0.5"}, "packingSlipIds": ["s-1"], "references": {"c-1": 2}, "lock": {"changeCounter": 3}}
@@ -35,7 +35,7 @@ async def test_a_ledger_that_is_read_back_knows_what_was_written() -> None:
     """Entries, redriven letters, where the lane stands, who created which order, and what is queued."""
     first = Ledger(PLACE, {})
     assert (0, [], 0) == (first.offset, first.finished.ranges, len(first))
-    records = [*first.write(INTENT), *first.write(DONE, "4:12"), first.lane(8, [(9, 9), (11, 12)])]
+    records = [*first.write(INTENT), *first.write(DONE, "4:12"), first.footer(8, [(9, 9), (11, 12)])]
     records += first.write(Done("c-2", 8, "d", {**RESULT, "extOrderId": "web-2", "syncMarker": None}))
     assert {(PLACE.topic, 3)} == {(record.topic, record.partition) for record in records}
 
@@ -84,7 +84,7 @@ class Group:
 async def test_a_proof_is_good_for_a_while() -> None:
     """Then it is asked for again; it counts from when it was asked, and one that fails is none."""
     now, group = [0.0], Group()
-    proof = Proof(group, PLACE, 5.0, lambda: now[0])
+    proof = MembershipProof(group, PLACE, 5.0, lambda: now[0])
     now[0] = 5.0
     await proof.fresh()
     assert 0 == group.proofs

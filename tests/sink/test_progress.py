@@ -5,13 +5,13 @@ import orjson
 from connector.kafka.records import Place
 from connector.sink.intake.offsets import Finished, Progress
 from connector.sink.ledger.ledger import Ledger
-from connector.sink.task import Standing
+from connector.sink.task import ProgressFooter
 
 
-def standing(start: int) -> tuple[Progress, Standing]:
+def footer(start: int) -> tuple[Progress, ProgressFooter]:
     """Of an empty ledger."""
     progress = Progress(start)
-    return progress, Standing(Ledger(Place("a.command-ledger", 3), {}), progress)
+    return progress, ProgressFooter(Ledger(Place("a.command-ledger", 3), {}), progress)
 
 
 def test_the_lowest_unfinished_offset_counts() -> None:
@@ -33,7 +33,7 @@ def test_the_lowest_unfinished_offset_counts() -> None:
 
 def test_the_group_commits_only_what_is_committed() -> None:
     """Finished is not enough: were the transaction lost, a command would be passed over for ever."""
-    progress, where = standing(0)
+    progress, where = footer(0)
     progress.begin(0)
     progress.finish(0)
 
@@ -48,7 +48,7 @@ def test_the_group_commits_only_what_is_committed() -> None:
 
 def test_what_finishes_during_a_transaction_waits_for_the_next() -> None:
     """It is not in the one that is being written."""
-    progress, where = standing(0)
+    progress, where = footer(0)
     progress.begin(0)
     progress.begin(1)
     progress.finish(0)

@@ -39,7 +39,7 @@ async def test_what_a_command_did_comes_back_as_an_event(bootstrap: str, prefix:
                 cancel("c-6", "web-2"),
             )
             head = pos.shop.heads()["order"]
-            await eventually(lambda: worker.board.rows()[prefix, "order"]["position"] >= head)
+            await eventually(lambda: worker.status.rows()[prefix, "order"]["position"] >= head)
             told = await events(commands)
             ends = await end_offsets(bootstrap, f"{prefix}.order-commands")
             async with asyncio.timeout(10):

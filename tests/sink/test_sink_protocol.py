@@ -56,7 +56,7 @@ async def test_an_intent_is_committed_before_the_call(lanes: Lanes) -> None:
 
 
 async def test_an_intent_that_was_lost_is_followed_by_no_call(lanes: Lanes) -> None:
-    """Its transaction fails: the next tenure writes another, and only then is the POS called."""
+    """Its transaction fails: the next session writes another, and only then is the POS called."""
     lanes.losing = b"INTENT"
     async with lanes.worker() as (pos, calls), lanes.owning(calls):
         await lanes.send(create("c-1", "web-1"))
@@ -66,7 +66,7 @@ async def test_an_intent_that_was_lost_is_followed_by_no_call(lanes: Lanes) -> N
 
 
 async def test_a_result_that_was_lost_is_found_again(lanes: Lanes) -> None:
-    """Its transaction fails after the call: the next tenure learns what was done, and publishes it once."""
+    """Its transaction fails after the call: the next session learns what was done, and publishes it once."""
     lanes.losing = b"DONE"
     async with lanes.worker() as (_, calls), lanes.owning(calls):
         await lanes.send(create("c-1", "web-1"), update("c-2", "web-1", reference="red"))
@@ -215,7 +215,7 @@ async def test_what_is_finished_beyond_is_not_done_again(lanes: Lanes) -> None:
 
 @pytest.mark.parametrize("done", [False, True])
 async def test_a_partition_that_comes_back_finds_the_answer(lanes: Lanes, *, done: bool) -> None:
-    """The call goes on while the partition is away; its answer is the new tenure's, without looking and without a second call."""
+    """The call goes on while the partition is away; its answer is the new session's, without a look or a second call."""
     async with lanes.worker() as (pos, calls):
         gate = pos.hold("web-1", answer=done)
         async with lanes.owning(calls):
@@ -237,12 +237,12 @@ async def test_a_partition_that_is_left(lanes: Lanes, lingers: float) -> None:
     """Calls under way may end within the moment that they are given; nothing new begins; what does not end is left open."""
     async with lanes.worker() as (pos, calls):
         gate = pos.hold("web-1")
-        async with lanes.owning(calls, linger=lingers) as tenure:
+        async with lanes.owning(calls, linger=lingers) as session:
             await lanes.send(create("c-1", "web-1"), pay("c-2", "web-1", 5))
             await asyncio.wait_for(gate.reached.wait(), 10)
-            tenure.cancel()
+            session.cancel()
             gate.opened.set() if lingers else None
-            await asyncio.wait([tenure])
+            await asyncio.wait([session])
     assert ["createOrderV3"] == pos.changes
     assert (["c-1"] if lingers else []) == [row["commandId"] for row in await lanes.published()]
 
@@ -286,14 +286,14 @@ async def test_a_worker_that_lost_its_membership_makes_no_call(lanes: Lanes) -> 
             lanes.member.proofs = 0
             await lanes.send(create("c-1", "web-1"))
             await lanes.results(1)
-        async with lanes.owning(calls, proof=0.0) as tenure:
+        async with lanes.owning(calls, proof=0.0) as session:
             gate = pos.hold("web-3")
             await lanes.send(create("c-3", "web-3"))
             await asyncio.wait_for(gate.reached.wait(), 10)
             lanes.member.lost = True
             await lanes.send(create("c-2", "web-2"))
-            await asyncio.wait([tenure], timeout=10)
-            assert isinstance(tenure.exception(), Fenced)
+            await asyncio.wait([session], timeout=10)
+            assert isinstance(session.exception(), Fenced)
     assert ["createOrderV3", "createOrderV3"] == pos.changes
     assert [] == lanes.effects_on("web-2")
 

@@ -12,7 +12,7 @@ from connector.kafka.reading.readers import PartitionReader
 from connector.kafka.records import partition_of
 from connector.ops import fan_out
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.sink.handler import Desk
+from connector.sink.handler import CommandHandler
 from connector.sink.outbox import Limits
 from connector.sink.records import Message
 from tests.sink.lanes import Lanes, laning
@@ -43,26 +43,26 @@ def failures(told: list[Event]) -> list[PartitionFailed]:
 
 def breaking(monkeypatch: pytest.MonkeyPatch, key: bytes, times: int) -> None:
     """A mistake of ours: serving messages of this key fails so many times."""
-    left, serve = [times], Desk.serve
+    left, serve = [times], CommandHandler.serve
 
-    async def broken(desk: Desk, message: Message) -> None:
+    async def broken(handler: CommandHandler, message: Message) -> None:
         if message.key == key and left[0]:
             left[0] -= 1
             raise KeyError("a mistake of ours at https://pos/?secret=s3cret")
-        await serve(desk, message)
+        await serve(handler, message)
 
-    monkeypatch.setattr(Desk, "serve", broken)
+    monkeypatch.setattr(CommandHandler, "serve", broken)
 
 
 async def test_a_mistake_with_one_command_holds_up_only_its_order(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is told and tried again, in the same tenure; the others of its partition go on, and it is carried out once."""
+    """It is told and tried again, in the same session; the others of its partition go on, and it is carried out once."""
     breaking(monkeypatch, b"web-1", 2)
-    async with lanes.worker() as (pos, calls), lanes.owning(calls) as tenure:
+    async with lanes.worker() as (pos, calls), lanes.owning(calls) as session:
         await lanes.send(create("c-1", "web-1"), pay("c-2", "web-1", 5), create("c-3", "web-3"))
         assert "c-3" == (await lanes.results(1))[0]["commandId"]
         results = await lanes.results(3)
         await lanes.idle(3)
-        assert not tenure.done()
+        assert not session.done()
     assert ["succeeded"] * 3 == [row["outcome"] for row in results]
     assert ["c-3", "c-1", "c-2"] == [row["commandId"] for row in results]
     assert ["createOrderV3", "createOrderV3", "payOrderV2"] == sorted(pos.changes)
@@ -75,13 +75,13 @@ async def test_a_mistake_with_one_command_holds_up_only_its_order(lanes: Lanes, 
 
 async def test_a_mistake_after_the_end_of_a_command_does_not_repeat_it(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its result is committed: there is nothing to do again."""
-    serve = Desk.serve
+    serve = CommandHandler.serve
 
-    async def broken(desk: Desk, message: Message) -> None:
-        await serve(desk, message)
+    async def broken(handler: CommandHandler, message: Message) -> None:
+        await serve(handler, message)
         raise RuntimeError("while it was told")
 
-    monkeypatch.setattr(Desk, "serve", broken)
+    monkeypatch.setattr(CommandHandler, "serve", broken)
     async with lanes.worker() as (pos, calls), lanes.owning(calls):
         await lanes.send(create("c-1", "web-1"), create("c-2", "web-1"))
         await lanes.results(2)
@@ -104,7 +104,7 @@ def unreadable(monkeypatch: pytest.MonkeyPatch, fails: Callable[[PartitionReader
 
 
 async def test_reading_that_fails_begins_anew_where_it_stood(lanes: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is in hand meanwhile is carried out, in the same tenure; nothing is read twice or left out."""
+    """What is in hand meanwhile is carried out, in the same session; nothing is read twice or left out."""
     readers: list[PartitionReader] = []
 
     def fails(reader: PartitionReader) -> bool:
@@ -112,7 +112,7 @@ async def test_reading_that_fails_begins_anew_where_it_stood(lanes: Lanes, monke
         readers.append(reader)
         return len(set(readers)) <= 3 and readers.count(reader) == 3
 
-    async with lanes.worker() as (pos, calls), lanes.owning(calls) as tenure:
+    async with lanes.worker() as (pos, calls), lanes.owning(calls) as session:
         gate = pos.hold("web-1")
         await lanes.send(create("c-1", "web-1"))
         await asyncio.wait_for(gate.reached.wait(), 10)
@@ -123,7 +123,7 @@ async def test_reading_that_fails_begins_anew_where_it_stood(lanes: Lanes, monke
         gate.opened.set()
         assert [OK] * 7 == outcomes(await lanes.results(7))
         await lanes.idle(7)
-        assert not tenure.done()
+        assert not session.done()
     assert ["createOrderV3"] * 7 == pos.changes
     assert {"UnicodeDecodeError"} == {event.reason.partition(":")[0] for event in failures(lanes.told)}
 
@@ -150,16 +150,16 @@ async def test_work_that_cannot_begin_stops_nobody(
     bootstrap: str, prefix: str, pos: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A lane that fails before it owns anything, and a poller's lane: each in turn, and the other role goes on."""
-    from connector.sink.task import CommandLane
-    from connector.source.task import Lane
+    from connector.sink.task import SinkTask
+    from connector.source.task import SourceTask
 
-    commands, broken = Commands(bootstrap, prefix, pos), {CommandLane: True, Lane: True}
+    commands, broken = Commands(bootstrap, prefix, pos), {SinkTask: True, SourceTask: True}
     for kind in broken:
         monkeypatch.setattr(kind, "__call__", failing(kind, broken))
     async with working(configuration(bootstrap, prefix, pos, entities=("order",)), roles=("source", "commands")) as worker:
-        broken[Lane] = False
+        broken[SourceTask] = False
         await level(worker, pos, ["order"])
-        broken[CommandLane] = False
+        broken[SinkTask] = False
         await commands.run(create("c-1", "web-1"))
         await level(worker, pos, ["order"])
 
@@ -179,11 +179,11 @@ def failing(kind: Any, broken: dict[Any, bool]) -> Any:
 async def test_a_record_that_its_topic_would_not_take_is_not_sent(lanes: Lanes) -> None:
     """It would be refused and its transaction lost, over and over: only its own order waits, and nothing of it counts as done."""
     limits = Limits({f"{lanes.prefix}.dead-letters": 2000})
-    async with lanes.worker() as (_, calls), lanes.owning(calls, limits=limits) as tenure:
+    async with lanes.worker() as (_, calls), lanes.owning(calls, limits=limits) as session:
         await lanes.send((b"web-1", Random(1).randbytes(10_000)), create("c-2", "web-2"), create("c-3", "web-3"))
         assert [OK] * 2 == outcomes(await lanes.results(2))
         await eventually(lambda: lanes.member.offset == 0 and len(failures(lanes.told)) > 1)
-        assert not tenure.done()
+        assert not session.done()
     assert [] == await lanes.letters()
     assert "TooLarge: a record of" in failures(lanes.told)[0].reason
     async with lanes.worker() as (_, calls), lanes.owning(calls):

@@ -1,4 +1,4 @@
-"""Whose order an answer, a look or a dead letter is about; and what is remembered of calls from one tenure to the next."""
+"""Whose order an answer, a look or a dead letter is about; and what is remembered of calls from one session to the next."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.ledger.ledger import Intent
 from connector.sink.pos.calls import Pos
-from connector.sink.results import Ending
+from connector.sink.results import CommandEnd
 from tests.sink.bench import Bench, Time, benching
 from tests.sink.rig import create, deliver, key_of, pay, update
 from tests.sink.test_evidence import UNKNOWN, Showing, references
@@ -111,7 +111,7 @@ async def test_a_redriven_creation_of_a_name_that_is_taken() -> None:
         assert {"''"} == {row.split(" ")[1] for row in asked if row.startswith("createOrder ")}
 
 
-async def judged(bench: Bench, command: Mapping[str, Any], intent: Intent | None) -> Ending:
+async def judged(bench: Bench, command: Mapping[str, Any], intent: Intent | None) -> CommandEnd:
     """A redriven command that the ledger has forgotten."""
     taken = read(key_of(command).encode(), orjson.dumps(command))
     assert isinstance(taken, Command)
@@ -142,8 +142,8 @@ async def test_a_forgotten_creation_is_not_anothers(*, lettered: bool) -> None:
     async with benching() as bench:
         intent = await sent_and_forgotten(bench, create("c-1", "web-1"), "createOrderV3")
         await bench.run(create("c-2", "web-1"))
-        ending = await judged(bench, create("c-1", "web-1"), intent if lettered else None)
-        assert "unknown" == ending.outcome
+        end = await judged(bench, create("c-1", "web-1"), intent if lettered else None)
+        assert "unknown" == end.outcome
         assert ["created"] == bench.effects("web-1")
 
 
@@ -167,8 +167,8 @@ async def test_a_forgotten_command_that_has_expired_is_still_looked_for() -> Non
         await bench.run(asked)
         bench.forget()
         bench.pos.faults.switch("server_fault", count=5, operations=["findOrder"])
-        ending = await judged(bench, {**asked, "expiresAt": "2026-07-01T11:00:00Z"}, None)
-        assert "succeeded" == ending.outcome
+        end = await judged(bench, {**asked, "expiresAt": "2026-07-01T11:00:00Z"}, None)
+        assert "succeeded" == end.outcome
 
 
 async def test_a_forgotten_command_tells_each_time_what_was_sent() -> None:
@@ -197,7 +197,7 @@ class LeftBehind:
 
 
 async def left(bench: Bench, pos: LeftBehind, command: dict[str, Any], intent: Intent | None = None) -> Intent:
-    """The worker's tenure ends while its call is under way; the INTENT that it left."""
+    """The worker's session ends while its call is under way; the INTENT that it left."""
     pos.holding = True
     pos.reached.clear()
     working = asyncio.create_task(bench.run(command, intent=intent))

@@ -12,11 +12,11 @@ from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
 from connector.source.entities import Entity, named
 from connector.source.gaps import Window
-from connector.source.poller import Parts, Poller
+from connector.source.poller import Poller, PollerContext
 from connector.source.positions import Deployment, Position
 from connector.source.reading.portion import Portion
 from connector.source.schedule import Head, State
-from connector.source.state import Standing
+from connector.source.state import ShardState
 
 Limit = Literal["records", "window", "capped"]
 (RELATION,) = named(["relation"])
@@ -153,12 +153,12 @@ class Reading:
 
         clock = Clock(monotonic=lambda: pos.now, sleep=sleep, chance=lambda: 0.0)
         position = HERE.decode(self.stored, pos.now)
-        standing = Standing(("a", "relation"), State.RUNNING, self.told.append, clock)
-        standing.state = position.state
+        shard_state = ShardState(("a", "relation"), State.RUNNING, self.told.append, clock)
+        shard_state.state = position.state
         publisher = Publisher("a", RELATION, "a.dead-letters", 8 << 20)
         heads: Any = ModelHeads(pos)
-        parts = Parts(
-            heads, MemoryBudget(1 << 20), publisher, self.commit, clock, standing, portion=self.portion, window=self.window
+        parts = PollerContext(
+            heads, MemoryBudget(1 << 20), publisher, self.commit, clock, shard_state, portion=self.portion, window=self.window
         )
         self.poller = Poller(parts, cast(Any, ModelReader(pos)), position, self.page_size)
 

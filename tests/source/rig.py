@@ -21,10 +21,10 @@ from connector.source.doubt import Confirmation
 from connector.source.entities import ENTITIES, Choices, Entity, named
 from connector.source.heads import Heads
 from connector.source.list_poller import ListPoller
-from connector.source.poller import Parts, Poller
+from connector.source.poller import Poller, PollerContext
 from connector.source.positions import Position
 from connector.source.reading.reader import Reader
-from connector.source.state import Standing
+from connector.source.state import ShardState
 from connector.wiring import Worker, run
 from connector.wiring import source as wired
 from tests.brokers import partition_count, read_all
@@ -141,13 +141,15 @@ async def reading(
     client = PosClient(access, InlineDecoder(), found.told.append, retries=Retries(first=0.01, most=0.05))
     heads = Heads(client, ENTITIES, INTERVAL, clock)
     publisher = Publisher(administration, entity, f"{administration}.dead-letters", largest)
-    standing = Standing((administration, name), position.state, found.told.append, clock)
-    parts = Parts(heads, budget or MemoryBudget(24 << 20), publisher, found.commit, clock, standing, confirmation=confirmation)
+    shard_state = ShardState((administration, name), position.state, found.told.append, clock)
+    parts = PollerContext(
+        heads, budget or MemoryBudget(24 << 20), publisher, found.commit, clock, shard_state, confirmation=confirmation
+    )
     reader = Reader(client, entity, Choices(order_types))
     poller = ListPoller(parts, reader, position, INTERVAL) if entity.listed else Poller(parts, reader, position, limit)
     task = asyncio.create_task(poller.run())
     try:
-        with standing.shown(position.marker, position.state):
+        with shard_state.shown(position.marker, position.state):
             yield found
         if task.done():
             task.result()
@@ -192,7 +194,7 @@ async def working(config: Config, **options: Any) -> AsyncIterator[Worker]:
 
 def owned(worker: Worker) -> set[int]:
     """The work partitions that the worker owns."""
-    return {partition for topic, partition in worker.board.partitions if topic.endswith(".work")}
+    return {partition for topic, partition in worker.status.partitions if topic.endswith(".work")}
 
 
 async def level(worker: Worker, pos: Sandbox, entities: Iterable[str], within: float = 30.0) -> None:
@@ -201,7 +203,7 @@ async def level(worker: Worker, pos: Sandbox, entities: Iterable[str], within: f
     wanted = {name: heads[name] for name in entities}
 
     def reached() -> bool:
-        rows = {entity: row["position"] for (_, entity), row in worker.board.rows().items()}
+        rows = {entity: row["position"] for (_, entity), row in worker.status.rows().items()}
         return all(rows.get(name, -1) >= head for name, head in wanted.items())
 
     await eventually(reached, within)

@@ -19,11 +19,11 @@ from connector.source.bundles import Bundle, cut
 from connector.source.doubt import contradiction, highest_of
 from connector.source.entities import named
 from connector.source.gaps import Window
-from connector.source.position_writer import Pen, Shard
+from connector.source.position_writer import Shard, WriterContext
 from connector.source.positions import Position, TopicFacts
 from connector.source.reading.portion import Portion
 from connector.source.schedule import State
-from connector.source.shard import Seat
+from connector.source.shard import ShardRunner
 from tests.source import model_pos
 from tests.source.controlling import ask
 from tests.source.model_pos import HERE, Limit, ModelPos, Reading
@@ -216,14 +216,16 @@ async def test_events_that_are_on_their_way_are_not_missing_from_their_topic() -
 
     nothing: Any = None
     shard = Shard("a", "order", "a.orders", "a.sync-markers", "", "", nothing, None, bool, nothing, nothing, Portion())
-    seat = Seat(shard, Position(7, topic=TopicFacts(4, 100)), Pen(submit, HERE.encode, 0, "me", nothing, Clock()))
-    seat._writer.commit(Bundle(Position(9), [Record("a.orders", b"1", b"{}")]))
+    runner = ShardRunner(
+        shard, Position(7, topic=TopicFacts(4, 100)), WriterContext(submit, HERE.encode, 0, "me", nothing, Clock())
+    )
+    runner._writer.commit(Bundle(Position(9), [Record("a.orders", b"1", b"{}")]))
 
-    assert seat.lost(TopicFacts(4, 100), seat.committed) == ""
+    assert runner.lost(TopicFacts(4, 100), runner.committed) == ""
     waiting[0].set_result(None)
     await asyncio.sleep(0)
-    assert "ends before what was published" in seat.lost(TopicFacts(4, 100), seat.committed)
-    assert seat.lost(TopicFacts(4, 101), seat.committed) == ""
+    assert "ends before what was published" in runner.lost(TopicFacts(4, 100), runner.committed)
+    assert runner.lost(TopicFacts(4, 101), runner.committed) == ""
 
 
 @pytest.mark.parametrize(("together", "passes"), [(300, 305), (300, 300), (100, 105), (40, 33), (3, 2)])
@@ -335,10 +337,10 @@ async def test_an_entity_with_an_odd_position_stops_alone(bootstrap: str, prefix
         async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
             await producer.send_and_wait(f"{prefix}.sync-markers", b'{"syncMarker":"7"}', key=b"order", partition=0)
         async with working(config) as worker:
-            await eventually(lambda: (worker.board.rows().get((prefix, "order")) or {}).get("state") == "stuck")
+            await eventually(lambda: (worker.status.rows().get((prefix, "order")) or {}).get("state") == "stuck")
             pos.shop.change("receipt", 3)
             await level(worker, pos, ["receipt"])
-            assert "resync it" in worker.board.rows()[prefix, "order"]["reason"]
+            assert "resync it" in worker.status.rows()[prefix, "order"]["reason"]
             await ask(bootstrap, prefix, "resync", "order", from_=0)
             await level(worker, pos, names)
 

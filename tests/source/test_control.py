@@ -17,7 +17,7 @@ BOTH = ("order", "receipt")
 
 def row(worker: Worker, prefix: str, entity: str = "order") -> Any:
     """What the worker shows of an entity."""
-    return worker.board.rows().get((prefix, entity), {})
+    return worker.status.rows().get((prefix, entity), {})
 
 
 async def record(bootstrap: str, prefix: str, entity: str = "order") -> dict[str, Any]:
@@ -315,9 +315,9 @@ async def test_a_pos_that_does_not_answer_fails_a_resync_and_nothing_else(
     bootstrap: str, prefix: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The position stays; when the POS is back it goes on as before, and can be asked again."""
-    from connector.source import shard as seat
+    from connector.source import shard as runner
 
-    monkeypatch.setattr(seat, "HEAD_WITHIN", 1.0)
+    monkeypatch.setattr(runner, "HEAD_WITHIN", 1.0)
     async with Sandbox(only("order", 10)) as pos:
         async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
             await level(worker, pos, ORDERS)

@@ -1,4 +1,4 @@
-"""What becomes of a request, and how a resync moves the position. Pure, but for a seat without a broker at the end."""
+"""What becomes of a request, and how a resync moves the position. Pure, but for a runner without a broker at the end."""
 
 import asyncio
 from contextlib import suppress
@@ -15,12 +15,12 @@ from connector.kafka.records import Record
 from connector.source.control import CHANGES, EXPIRES, Request, answers, changed, problem, read
 from connector.source.doubt import Anchor
 from connector.source.gaps import Gap, Gaps
-from connector.source.position_writer import Pen, Shard
+from connector.source.position_writer import Shard, WriterContext
 from connector.source.positions import NEVER_READ, Applied, Deployment, Position, Resync, TopicFacts
 from connector.source.reading.portion import Portion
 from connector.source.schedule import Head, State, fell_below
-from connector.source.shard import Seat
-from connector.source.state import Standing
+from connector.source.shard import ShardRunner
+from connector.source.state import ShardState
 
 WHERE = Applied(0, 7)
 RUNNING = Position(100)
@@ -208,24 +208,24 @@ async def test_a_seat_hears_what_it_has_not_applied() -> None:
         return done
 
     repair: Any = None
-    standing = Standing(("a", "order"), State.RUNNING, told.append, Clock())
+    shard_state = ShardState(("a", "order"), State.RUNNING, told.append, Clock())
     shard = Shard(
-        "a", "order", "t", "p", "c", "r", lambda *_: Idle(), None, lambda name: name == "order", repair, standing, Portion()
+        "a", "order", "t", "p", "c", "r", lambda *_: Idle(), None, lambda name: name == "order", repair, shard_state, Portion()
     )
-    pen = Pen(submit, HERE.encode, 0, "me", told.append, Clock())  # type: ignore[arg-type]
-    seat = Seat(shard, Position(5, control=WHERE), pen, TopicFacts(1, 5))
-    running = asyncio.create_task(seat.run())
+    context = WriterContext(submit, HERE.encode, 0, "me", told.append, Clock())  # type: ignore[arg-type]
+    runner = ShardRunner(shard, Position(5, control=WHERE), context, TopicFacts(1, 5))
+    running = asyncio.create_task(runner.run())
     for offset in (6, 7, 8):
-        seat.hear(Request(f"r{offset}", "pause", "order", None, Applied(0, offset), 0.0))
-    seat.hear(Request("foreign", "pause", "receipt", None, Applied(0, 9), 0.0))
+        runner.hear(Request(f"r{offset}", "pause", "order", None, Applied(0, offset), 0.0))
+    runner.hear(Request("foreign", "pause", "receipt", None, Applied(0, 9), 0.0))
     await asyncio.sleep(0.05)
     assert [("r8", "accepted"), ("r8", "done")] == [(each.id, each.status) for each in told if isinstance(each, ControlAnswered)]
     assert ["r", "r", "p"] == [record.topic for record in written]
-    assert (9, State.PAUSED) == (seat.hears_from, HERE.decode(written[-1].value).state)
-    seat.settle(9)
-    assert 9 == seat.hears_from
-    seat.settle(3)
-    assert 0 == seat.hears_from
+    assert (9, State.PAUSED) == (runner.hears_from, HERE.decode(written[-1].value).state)
+    runner.settle(9)
+    assert 9 == runner.hears_from
+    runner.settle(3)
+    assert 0 == runner.hears_from
     running.cancel()
     with suppress(asyncio.CancelledError):
         await running

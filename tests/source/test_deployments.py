@@ -40,7 +40,7 @@ async def test_adopting_takes_the_positions_over_for_good(bootstrap: str, prefix
         config = configuration(bootstrap, prefix, pos, entities=names, work_partitions=1)
         async with working(config) as worker:
             await level(worker, pos, names[:2])
-            await eventually(lambda: worker.board.rows()[prefix, "deliveryMethod"]["position"])
+            await eventually(lambda: worker.status.rows()[prefix, "deliveryMethod"]["position"])
         other = configuration(bootstrap, prefix, pos, entities=names, work_partitions=1, group=f"{prefix}-b")
         pos.shop.change("order", 3)
         async with working(other, adopt=True) as worker:

@@ -12,9 +12,9 @@ from connector.clock import Clock
 from connector.kafka.records import Record
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.bundles import Bundle
-from connector.source.position_writer import Pen, Shard
+from connector.source.position_writer import Shard, WriterContext
 from connector.source.positions import Position, TopicFacts
-from connector.source.shard import Seat
+from connector.source.shard import ShardRunner
 from connector.source.topic_facts import lost, passed_over, written
 from connector.wiring import Worker
 from tests.brokers import admin, create_topic, topic_settings
@@ -28,7 +28,7 @@ FACTS = TopicFacts(4, 100)
 
 def state(worker: Worker, prefix: str, entity: str) -> str:
     """As it is shown; empty while nobody reads it."""
-    row = worker.board.rows().get((prefix, entity))
+    row = worker.status.rows().get((prefix, entity))
     return row["state"] if row else ""
 
 
@@ -98,8 +98,8 @@ async def test_a_topic_that_changed_while_nobody_ran_stops_its_entity_alone(boot
             pos.shop.change("order", 3)
             pos.shop.change("relation", 3)
             await level(worker, pos, ["relation"])
-            assert worker.board.rows()[prefix, "order"]["position"] < pos.shop.heads()["order"]
-            assert "resync order --from 0" in worker.board.rows()[prefix, "order"]["reason"]
+            assert worker.status.rows()[prefix, "order"]["position"] < pos.shop.heads()["order"]
+            assert "resync order --from 0" in worker.status.rows()[prefix, "order"]["reason"]
             if done == "deleted":
                 await ask(bootstrap, prefix, "resync", "order", from_=0)
                 await answered(bootstrap, prefix, "resync", "accepted")
@@ -108,7 +108,7 @@ async def test_a_topic_that_changed_while_nobody_ran_stops_its_entity_alone(boot
         async with working(config) as worker:
             kept = "running" if done == "deleted" else "topic-lost"
             await eventually(lambda: state(worker, prefix, "order") == kept)
-            reason = worker.board.rows()[prefix, "order"]["reason"]
+            reason = worker.status.rows()[prefix, "order"]["reason"]
             assert bool(reason) == (kept == "topic-lost") == ("resync order --from 0" in reason)
 
 
@@ -184,15 +184,15 @@ def test_events_on_their_way_are_not_missing_from_the_topic() -> None:
 
     nobody: Any = None
     shard = Shard("a", "order", "a.orders", "p", "c", "r", nobody, None, nobody, nobody, nobody, nobody)
-    pen = Pen(submit, lambda *_: b"", 0, "me", nobody, Clock())
+    context = WriterContext(submit, lambda *_: b"", 0, "me", nobody, Clock())
     before = Position(7, topic=FACTS)
-    seat = Seat(shard, before, pen, FACTS)
-    writer = seat._writer
+    runner = ShardRunner(shard, before, context, FACTS)
+    writer = runner._writer
     writer.commit(Bundle(replace(before, marker=9), [Record("a.orders", b"1", b"{}")] * 2))
 
-    assert "" == seat.lost(FACTS, seat.committed)
+    assert "" == runner.lost(FACTS, runner.committed)
     ended[-1].set_result(None)
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
-    assert TopicFacts(4, 102) == seat.committed.topic
-    assert "ends before" in seat.lost(FACTS, seat.committed)
+    assert TopicFacts(4, 102) == runner.committed.topic
+    assert "ends before" in runner.lost(FACTS, runner.committed)

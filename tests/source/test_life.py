@@ -16,13 +16,13 @@ from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
 from connector.source.control import Request, changed
 from connector.source.gaps import Window
-from connector.source.poller import Parts, Poller
-from connector.source.position_writer import Pen, PositionWriter, Shard
+from connector.source.poller import Poller, PollerContext
+from connector.source.position_writer import PositionWriter, Shard, WriterContext
 from connector.source.positions import Applied, Position
 from connector.source.reading.moving import Items
 from connector.source.reading.portion import Portion
 from connector.source.schedule import State
-from connector.source.state import Standing
+from connector.source.state import ShardState
 from tests.source.model_pos import HERE, RELATION, Crash, Limit, ModelHeads, ModelPos, ModelReader, Reading
 
 WINDOW = Window(markers=40, seconds=60.0)
@@ -81,22 +81,22 @@ class Life(Reading):
 
     def start(self) -> None:
         """A new owner reads the position back."""
-        self.seat(HERE.decode(self.stored, self.pos.now))
+        self.runner(HERE.decode(self.stored, self.pos.now))
 
-    def seat(self, position: Position) -> None:
+    def runner(self, position: Position) -> None:
         """A poller from here on."""
         pos = self.pos
         clock = Clock(monotonic=lambda: pos.now, sleep=pos.sleep, chance=lambda: 0.0)
-        standing = Standing(("a", "relation"), State.RUNNING, self.told.append, clock)
-        standing.state = position.state
+        shard_state = ShardState(("a", "relation"), State.RUNNING, self.told.append, clock)
+        shard_state.state = position.state
         shard = Shard(
             "a", "relation", "a.relations", "a.sync-markers", "a.control", "a.results", cast(Any, None), None,
-            lambda name: True, cast(Any, None), standing, self.portion,
+            lambda name: True, cast(Any, None), shard_state, self.portion,
         )  # fmt: skip
-        self.writer = PositionWriter(shard, position, Pen(self.submit, HERE.encode, 0, "me", self.told.append, clock))
+        self.writer = PositionWriter(shard, position, WriterContext(self.submit, HERE.encode, 0, "me", self.told.append, clock))
         publisher = Publisher("a", RELATION, "a.dead-letters", 1 << 20)
         heads: Any = ModelHeads(pos)
-        parts = Parts(heads, MemoryBudget(1 << 20), publisher, self.writer.commit, clock, standing, window=self.window)
+        parts = PollerContext(heads, MemoryBudget(1 << 20), publisher, self.writer.commit, clock, shard_state, window=self.window)
         parts = replace(parts, portion=self.portion)
         self.poller = Poller(parts, cast(Any, ModelReader(pos)), position, self.page_size)
 
@@ -128,7 +128,7 @@ class Life(Reading):
             return
         self.crash_at = None
         self.writer.submit(position)
-        self.seat(position)
+        self.runner(position)
 
     async def poll(self) -> None:
         """A lost transaction ends the owner."""

@@ -103,7 +103,7 @@ async def test_two_workers_share_the_work_and_hand_it_over(bootstrap: str, prefi
             async with working(config) as second:
                 await eventually(lambda: len(owned(first)) == 1 == len(owned(second)), 30)
                 assert {0, 1} == owned(first) | owned(second)
-                assert {entity for _, entity in first.board.rows()} | {entity for _, entity in second.board.rows()} <= {
+                assert {entity for _, entity in first.status.rows()} | {entity for _, entity in second.status.rows()} <= {
                     "order",
                     "receipt",
                 }
@@ -124,7 +124,7 @@ async def test_a_regressed_head_is_remembered_and_stops_only_its_entity(bootstra
         config = configuration(bootstrap, prefix, pos, entities=names)
 
         def state(worker: Worker) -> Any:
-            return worker.board.rows().get((prefix, "order"), {}).get("state")
+            return worker.status.rows().get((prefix, "order"), {}).get("state")
 
         async with working(config) as worker:
             await level(worker, pos, names)
@@ -195,7 +195,7 @@ async def test_a_dead_letter_is_committed_with_its_page(bootstrap: str, prefix: 
             async with working(config) as worker:
                 await level(worker, pos, ("relation",))
                 if _ == 0:
-                    row: Mapping[str, Any] = worker.board.rows()[prefix, "relation"]
+                    row: Mapping[str, Any] = worker.status.rows()[prefix, "relation"]
                     assert 1 == row["deadLetters"]
 
         (letter,) = await read_all(bootstrap, f"{prefix}.dead-letters")

@@ -16,7 +16,7 @@ from connector.source.heads import Heads
 from connector.source.list_poller import content_hash
 from connector.source.positions import Position
 from connector.source.reading.reader import Reader
-from connector.source.repair import Repair, RepairParts, joined
+from connector.source.repair import Repair, RepairContext, joined
 from connector.source.wanted import Named, Wanted
 from tests.audit.holes import vanish
 from tests.source.interposed import Time, client_of, cut, empty, interpose
@@ -38,13 +38,13 @@ class Patient(Time):
 
 
 @asynccontextmanager
-async def repairing(pos: Sandbox, name: str, time: Time, page_size: int = 6) -> AsyncIterator[tuple[Repair, RepairParts]]:
+async def repairing(pos: Sandbox, name: str, time: Time, page_size: int = 6) -> AsyncIterator[tuple[Repair, RepairContext]]:
     """Repairs of an entity."""
     (entity,) = named([name])
     async with client_of(pos) as client:
         heads = Heads(client, ENTITIES, 2.0, time.clock)
         publisher, reader = Publisher("demo", entity, "demo.dead-letters", 8 << 20), Reader(client, entity, Choices())
-        parts = RepairParts(reader, heads, MemoryBudget(1 << 20), publisher, time.clock, page_size, 0.1)
+        parts = RepairContext(reader, heads, MemoryBudget(1 << 20), publisher, time.clock, page_size, 0.1)
         try:
             yield Repair(parts), parts
             assert 0 == parts.budget.used

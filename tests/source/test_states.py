@@ -13,7 +13,7 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.positions import Position
 from connector.source.reading import silence
 from connector.source.schedule import REFUSED_AGAIN, State
-from connector.source.state import Standing
+from connector.source.state import ShardState
 from tests.source.rig import eventually, only, reading, truth
 
 
@@ -109,11 +109,11 @@ async def test_an_operation_that_is_not_licensed_stops_its_entity_alone_and_come
 def test_two_refusals_are_tried_again_soon_and_further_ones_after_a_minute() -> None:
     """A POS may call its own slip ("End of file or no input") a fault of the client: that shall not cost a minute."""
     told: list[Event] = []
-    standing = Standing(("a", "order"), State.RUNNING, told.append, Clock())
+    shard_state = ShardState(("a", "order"), State.RUNNING, told.append, Clock())
 
-    assert [2.0, 2.0, REFUSED_AGAIN, REFUSED_AGAIN] == [standing.failed(Refused("no")) for _ in range(4)]
-    standing.recovered()
-    assert 2.0 == standing.failed(Refused("no"))
+    assert [2.0, 2.0, REFUSED_AGAIN, REFUSED_AGAIN] == [shard_state.failed(Refused("no")) for _ in range(4)]
+    shard_state.recovered()
+    assert 2.0 == shard_state.failed(Refused("no"))
 
 
 @pytest.mark.parametrize("entity", ["purchaseOrder", "purchaseDelivery"])

@@ -23,7 +23,7 @@ async def test_every_entity_arrives_exactly_once_with_its_position(bootstrap: st
         config = configuration(bootstrap, prefix, pos, work_partitions=3, page_size=5)
         async with working(config) as worker:
             await level(worker, pos, MARKED)
-            await eventually(lambda: all(row["position"] for row in worker.board.rows().values()))
+            await eventually(lambda: all(row["position"] for row in worker.status.rows().values()))
 
         for name in MARKED:
             assert truth(pos, name) == await events_of(bootstrap, f"{prefix}.{TOPICS[name]}"), name
@@ -46,7 +46,7 @@ async def test_a_restart_publishes_nothing_again(bootstrap: str, prefix: str) ->
         config = configuration(bootstrap, prefix, pos, entities=("order", "deliveryMethod"))
         async with working(config) as worker:
             await level(worker, pos, ["order"])
-            await eventually(lambda: worker.board.rows()[prefix, "deliveryMethod"]["position"])
+            await eventually(lambda: worker.status.rows()[prefix, "deliveryMethod"]["position"])
         lists = await events_of(bootstrap, f"{prefix}.delivery-methods")
         pos.shop.change_item("order", next(iter(pos.truth()["order"])))
         asked = pos.requests.counts["getDeliveryMethods"]

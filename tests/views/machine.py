@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from connector.kafka.records import partition_of
 from connector.views.batches import carried, figures
-from connector.views.records import Arrival
+from connector.views.records import InputRecord
 from connector.views.stages import Stage, Topics, entity_topics, stages
 from tests.views.histories import Made
 
@@ -37,7 +37,7 @@ class Machine:
     def __init__(self, luck: random.Random, deaths: float = 0.0) -> None:
         self.luck = luck
         self.deaths = deaths
-        self.logs: dict[tuple[str, int], list[Arrival]] = defaultdict(list)
+        self.logs: dict[tuple[str, int], list[InputRecord]] = defaultdict(list)
         self.tables: dict[tuple[str, int], dict[bytes, bytes]] = defaultdict(dict)
         self.committed: dict[tuple[str, int], int] = defaultdict(int)
         self.refused: list[str] = []
@@ -68,11 +68,11 @@ class Machine:
 
     def _batch(self, stage: Stage, place: tuple[str, int]) -> bool:
         begin = self.committed[place]
-        arrivals = self.logs[place][begin : begin + self.luck.randint(1, 5)]
-        if not arrivals:
+        records = self.logs[place][begin : begin + self.luck.randint(1, 5)]
+        if not records:
             return False
         rows = self.tables[stage.table or "", place[1]]
-        batch = carried(stage.step, arrivals, rows.get, 1 << 20)
+        batch = carried(stage.step, records, rows.get, 1 << 20)
         self.refused += [refused.reason for refused in batch.refused]
         counted = figures(TOPICS.figures, PARTITIONS, place, batch.counts)
         for each in (*batch.sends, *([counted] if counted else [])):
@@ -82,7 +82,7 @@ class Machine:
             if value is not None:
                 rows[key] = value
             self._may_die()
-        self.committed[place] = begin + len(arrivals)
+        self.committed[place] = begin + len(records)
         return True
 
     def _append(
@@ -91,7 +91,7 @@ class Machine:
         key, value = record
         place = partition_of(key, PARTITIONS) if partition is None else partition
         log = self.logs[topic, place]
-        log.append(Arrival(topic, place, len(log), at, key, value, headers))
+        log.append(InputRecord(topic, place, len(log), at, key, value, headers))
 
     def _may_die(self) -> None:
         if self.luck.random() < self.deaths:

@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 from connector.views.facts import command_fact, invoice_facts, order_fact, result_fact, slip_facts
 from connector.views.fold import folded
 from connector.views.projection import journey
-from connector.views.records import Arrival, milliseconds
+from connector.views.records import InputRecord, milliseconds
 from tests.views.histories import DEPOSIT, TOTAL, Made, at, command, complete, invoice, order, result, slip
 
-FACTS: Mapping[str, Callable[[Arrival], list[Any]]] = {
-    "orders": lambda arrival: [order_fact(arrival)],
-    "packing-slips": lambda arrival: [fact for _, fact in slip_facts(arrival)],
-    "invoices": lambda arrival: [fact for _, fact in invoice_facts(arrival)],
-    "order-commands": lambda arrival: [command_fact(arrival)],
-    "order-command-results": lambda arrival: [result_fact(arrival)],
+FACTS: Mapping[str, Callable[[InputRecord], list[Any]]] = {
+    "orders": lambda record: [order_fact(record)],
+    "packing-slips": lambda record: [fact for _, fact in slip_facts(record)],
+    "invoices": lambda record: [fact for _, fact in invoice_facts(record)],
+    "order-commands": lambda record: [command_fact(record)],
+    "order-command-results": lambda record: [result_fact(record)],
 }
 
 
-def arrived(made: Made, offset: int = 0) -> Arrival:
+def arrived(made: Made, offset: int = 0) -> InputRecord:
     """The record as it is read, ten minutes before the histories begin."""
     moment = milliseconds(at(1, -10)) or 0
-    return Arrival(made.topic, 0, offset, moment, made.key, made.value, dict(made.headers))
+    return InputRecord(made.topic, 0, offset, moment, made.key, made.value, dict(made.headers))
 
 
 def told(*records: Made) -> dict[str, Any]:
@@ -35,11 +35,11 @@ def told(*records: Made) -> dict[str, Any]:
     return journey_of(arrived(record) for record in records)
 
 
-def journey_of(arrivals: Iterable[Arrival]) -> dict[str, Any]:
+def journey_of(records: Iterable[InputRecord]) -> dict[str, Any]:
     """The journey that they tell."""
     kept = None
-    for arrival in arrivals:
-        for fact in FACTS[arrival.topic](arrival):
+    for record in records:
+        for fact in FACTS[record.topic](record):
             kept = folded(kept, fact)
     assert kept is not None
     return journey("web-1", kept)

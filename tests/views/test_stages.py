@@ -297,9 +297,9 @@ def _written(count: int) -> list[bytes]:
     made = ran(*[command(1, "payOrder", f"c-{number}") for number in range(count)])
     rows: dict[bytes, bytes] = {}
     found: list[bytes] = []
-    for arrival in (each for (topic, _), log in made.logs.items() if topic == TOPICS.by_journey for each in log):
-        (value,) = [value for value in fold(arrival, rows.get).writes.values() if value is not None]
-        rows[arrival.name] = value
+    for record in (each for (topic, _), log in made.logs.items() if topic == TOPICS.by_journey for each in log):
+        (value,) = [value for value in fold(record, rows.get).writes.values() if value is not None]
+        rows[record.name] = value
         found.append(value)
     return found
 

@@ -2,20 +2,20 @@
 
 import pytest
 
-from connector.views.progress import LATE, Standing
+from connector.views.progress import LATE, Progress
 
 
 @pytest.mark.parametrize(
-    ("standing", "doubts"),
+    ("progress", "doubts"),
     [
-        (Standing(), ["Kafka has not handed out the partitions (yet)"]),
-        (Standing(working=True, restoring=1200), ["1,200 table entries are still to be read back"]),
-        (Standing(working=True, lag={"a": 3, "b": 4}), ["7 records are still to be read"]),
-        (Standing(working=True, lag={"a": 3}, caught_up=True), []),
-        (Standing(working=True, lag={"a": 3000}, caught_up=True, late=LATE), []),
-        (Standing(working=True, lag={"a": 3000}, caught_up=True, late=LATE + 1), ["3,000 records are still to be read"]),
+        (Progress(), ["Kafka has not handed out the partitions (yet)"]),
+        (Progress(working=True, restoring=1200), ["1,200 table entries are still to be read back"]),
+        (Progress(working=True, lag={"a": 3, "b": 4}), ["7 records are still to be read"]),
+        (Progress(working=True, lag={"a": 3}, caught_up=True), []),
+        (Progress(working=True, lag={"a": 3000}, caught_up=True, late=LATE), []),
+        (Progress(working=True, lag={"a": 3000}, caught_up=True, late=LATE + 1), ["3,000 records are still to be read"]),
     ],
 )
-def test_what_it_has_folded_is_doubted_while_it_is_behind(standing: Standing, doubts: list[str]) -> None:
+def test_what_it_has_folded_is_doubted_while_it_is_behind(progress: Progress, doubts: list[str]) -> None:
     """Not for what just came: a busy shop always has some."""
-    assert doubts == standing.doubts()
+    assert doubts == progress.doubts()

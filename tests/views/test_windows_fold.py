@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.views.records import Observation
+from connector.views.records import Measurement
 from connector.views.windows import KEPT, Window, counted, moved, windows
 
 NOW = 1_795_255_200.0
@@ -40,7 +40,7 @@ def test_a_window_is_found_by_its_key() -> None:
 @given(st.lists(st.integers(1, 7), min_size=1, max_size=8), st.integers(0, 7))
 def test_what_is_read_again_is_not_counted_again(sizes: list[int], again: int) -> None:
     """In whatever batches, from whatever committed offset on."""
-    rows = [Observation(offset, MS, "m", 1, 10) for offset in range(sum(sizes))]
+    rows = [Measurement(offset, MS, "m", 1, 10) for offset in range(sum(sizes))]
     table: dict[bytes, bytes | None] = {}
     begin = 0
     for size in sizes:
@@ -60,7 +60,7 @@ def test_what_one_record_says_twice_about_a_window_counts_as_one() -> None:
 
 def test_windows_that_are_no_longer_kept_are_not_begun() -> None:
     """A rebuild reads years of changes."""
-    old = Observation(1, MS - KEPT[60] * 1000 - 60_000, "m")
+    old = Measurement(1, MS - KEPT[60] * 1000 - 60_000, "m")
 
     assert [3600] == [Window.of(key).size for key in counted([old], 0, nothing, NOW)]
 
@@ -68,9 +68,9 @@ def test_windows_that_are_no_longer_kept_are_not_begun() -> None:
 def test_revenue_moves_by_the_difference() -> None:
     """And is taken back where a document no longer counts."""
     assert () == moved([1, 100], [1, 100], "m", 5)
-    assert (Observation(5, 1, "m", 0, 50),) == moved([1, 100], [1, 150], "m", 5)
-    assert (Observation(5, 1, "m", -1, -100),) == moved([1, 100], None, "m", 5)
-    assert (Observation(5, 1, "m", -1, -100), Observation(5, 2, "m", 1, 100)) == moved([1, 100], [2, 100], "m", 5)
+    assert (Measurement(5, 1, "m", 0, 50),) == moved([1, 100], [1, 150], "m", 5)
+    assert (Measurement(5, 1, "m", -1, -100),) == moved([1, 100], None, "m", 5)
+    assert (Measurement(5, 1, "m", -1, -100), Measurement(5, 2, "m", 1, 100)) == moved([1, 100], [2, 100], "m", 5)
 
 
 @pytest.mark.parametrize("ago", [600, 5 * 24 * 3600], ids=["followed", "after a closed weekend"])
@@ -80,4 +80,4 @@ def test_windows_that_are_no_longer_kept_end_when_a_new_one_begins(ago: int) -> 
     old = Window(60, begun - begun % 60, "m", 0)
     table = {old.key: b"{}"}
 
-    assert {old.key} == {key for key, value in counted([Observation(1, MS, "m")], 0, table.get, NOW).items() if value is None}
+    assert {old.key} == {key for key, value in counted([Measurement(1, MS, "m")], 0, table.get, NOW).items() if value is None}

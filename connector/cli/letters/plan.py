@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from connector.admin.dead_letters import Later, Letter
+from connector.admin.dead_letters import DeadLetter, Later
 from connector.cli.letters.text import words
 
 
-def line(letter: Letter, since: Later) -> str:
+def line(letter: DeadLetter, since: Later) -> str:
     """One letter: where it goes, and what happened since."""
     key, origin = words(letter.key), letter.origin
     text = f"{letter.coordinate}  {letter.stage}  {key}  → {origin.topic}[{origin.partition}] (was offset {origin.offset})"
@@ -18,7 +18,7 @@ def line(letter: Letter, since: Later) -> str:
     return text
 
 
-def summary(letters: Sequence[Letter], since: Mapping[str, Later], now: datetime, ledger_days: int) -> str:
+def summary(letters: Sequence[DeadLetter], since: Mapping[str, Later], now: datetime, ledger_days: int) -> str:
     """All of them: how many, the oldest, and how many need a look before. `ledger_days`: how long repeats are recognised."""
     if not letters:
         return "0 to send again"

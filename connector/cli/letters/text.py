@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connector.admin.dead_letters import Letter
+from connector.admin.dead_letters import DeadLetter
 
 EXCERPT = 512
 """Bytes of a binary body that are shown."""
@@ -29,7 +29,7 @@ def body(value: bytes | None) -> str:
     return text if all(letter.isprintable() or letter in LAYOUT for letter in text) else _hexdump(value)
 
 
-def row(letter: Letter) -> dict[str, Any]:
+def row(letter: DeadLetter) -> dict[str, Any]:
     """A letter as a line of JSON, without its body."""
     origin = letter.origin
     return {

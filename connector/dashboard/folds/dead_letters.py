@@ -4,25 +4,25 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from connector.admin.dead_letters import SINK_STAGES, Letter
-from connector.dashboard.parts import LONGEST, Shown, text
+from connector.admin.dead_letters import SINK_STAGES, DeadLetter
+from connector.dashboard.parts import LONGEST, PageParts, text
 
 DAY = 24
 """Hours that are counted."""
 MOST = 20
-"""Letters shown per administration."""
+"""DeadLetters shown per administration."""
 
 
-class Letters:
+class DeadLetters:
     """Parts `letters/{administration}`."""
 
-    def __init__(self, shown: Shown, administrations: Iterable[str]) -> None:
+    def __init__(self, shown: PageParts, administrations: Iterable[str]) -> None:
         self._shown = shown
         self._hours: dict[str, Counter[int]] = {name: Counter() for name in administrations}
         self._latest: dict[str, list[dict[str, Any]]] = {name: [] for name in self._hours}
         self._several = len(self._hours) > 1
 
-    def take(self, administration: str, letter: Letter) -> None:
+    def take(self, administration: str, letter: DeadLetter) -> None:
         """A letter, in the order of its partition."""
         self._hours[administration][letter.timestamp // 3_600_000] += 1
         latest = [*self._latest[administration], self._row(administration, letter)]
@@ -36,7 +36,7 @@ class Letters:
                 del hours[hour]
             self._shown.put(f"letters/{name}", {"day": hours.total(), "latest": self._latest[name]})
 
-    def _row(self, administration: str, letter: Letter) -> dict[str, Any]:
+    def _row(self, administration: str, letter: DeadLetter) -> dict[str, Any]:
         which = f" --administration {administration}" if self._several else ""
         verb = f"mplus-connector dead-letters {{}} {letter.coordinate}{which}"
         return {

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.dashboard.parts import LONGEST_NAME, Shown, text
+from connector.dashboard.parts import LONGEST_NAME, PageParts, text
 
 MOST = 500_000
 """Orders of an administration that can be found: the last that moved. About 250 bytes each."""
@@ -17,7 +17,7 @@ LONGEST_KEY = 4 * LONGEST_NAME
 """Bytes: no order is called anything longer."""
 
 
-class Spot(NamedTuple):
+class RecordLocation(NamedTuple):
     """Where a record lies in its topic."""
 
     partition: int
@@ -25,7 +25,7 @@ class Spot(NamedTuple):
 
 
 class Index:
-    """Of one administration. A spot is packed into one integer: there may be many."""
+    """Of one administration. A location is packed into one integer: there may be many."""
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
@@ -35,10 +35,10 @@ class Index:
     def __len__(self) -> int:
         return len(self._by_key)
 
-    def put(self, key: bytes, order_id: str | None, spot: Spot) -> None:
+    def put(self, key: bytes, order_id: str | None, location: RecordLocation) -> None:
         """The latest record of a key."""
         self._by_key.pop(key, None)  # moves it to the end: the first is the one that moved longest ago
-        self._by_key[key] = spot.partition << OFFSET_BITS | spot.offset
+        self._by_key[key] = location.partition << OFFSET_BITS | location.offset
         if order_id and order_id.encode() != key:
             self._keys.pop(order_id.encode(), None)
             self._keys[order_id.encode()] = key
@@ -50,24 +50,24 @@ class Index:
         """A tombstone came."""
         self._by_key.pop(key, None)
 
-    def find(self, name: str) -> tuple[bytes, Spot] | None:
-        """The key and spot of an order, by its extOrderId or orderId."""
+    def find(self, name: str) -> tuple[bytes, RecordLocation] | None:
+        """The key and location of an order, by its extOrderId or orderId."""
         key = name.encode()
         now = self._keys.get(key)  # an order that was given its extOrderId later has an old journey under its orderId
         key = now if now in self._by_key else key
         packed = self._by_key.get(key)
-        return None if packed is None else (key, Spot(packed >> OFFSET_BITS, packed & (1 << OFFSET_BITS) - 1))
+        return None if packed is None else (key, RecordLocation(packed >> OFFSET_BITS, packed & (1 << OFFSET_BITS) - 1))
 
 
 class Journeys:
     """Parts `orders/{administration}`: how many there are, and those that moved last."""
 
-    def __init__(self, shown: Shown, administrations: Iterable[str]) -> None:
+    def __init__(self, shown: PageParts, administrations: Iterable[str]) -> None:
         self._shown = shown
         self.indexes = {name: Index() for name in administrations}
         self._latest: dict[str, dict[bytes, dict[str, Any]]] = {name: {} for name in self.indexes}
 
-    def take(self, administration: str, key: bytes | None, value: bytes | None, spot: Spot) -> None:
+    def take(self, administration: str, key: bytes | None, value: bytes | None, location: RecordLocation) -> None:
         """A record of the journeys' topic. Raises ValueError, AttributeError."""
         if key is None or len(key) > LONGEST_KEY:
             return
@@ -76,7 +76,7 @@ class Journeys:
             self._latest[administration].pop(key, None)
             return
         journey = orjson.loads(value)
-        self.indexes[administration].put(key, journey.get("orderId"), spot)
+        self.indexes[administration].put(key, journey.get("orderId"), location)
         latest = self._latest[administration]
         latest[key] = {name: _shown(journey.get(name)) for name in SHOWN}
         if len(latest) > LATEST:

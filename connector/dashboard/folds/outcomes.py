@@ -6,7 +6,7 @@ from typing import Any
 
 from connector.client.result import Result, decoded
 from connector.dashboard.folds.advice import for_result
-from connector.dashboard.parts import LONGEST, Shown, text
+from connector.dashboard.parts import LONGEST, PageParts, text
 
 HOUR = 60
 """Minutes that are counted."""
@@ -18,7 +18,7 @@ Counts = Counter[tuple[str, str]]
 class Outcomes:
     """Parts `commands/{administration}` and `failures/{administration}`."""
 
-    def __init__(self, shown: Shown, administrations: Iterable[str]) -> None:
+    def __init__(self, shown: PageParts, administrations: Iterable[str]) -> None:
         self._shown = shown
         self._minutes: dict[str, dict[int, Counts]] = {name: defaultdict(Counter) for name in administrations}
         self._failures: dict[str, list[dict[str, Any]]] = {name: [] for name in administrations}

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from connector.dashboard.parts import LONGEST, Shown, text, whole
+from connector.dashboard.parts import LONGEST, PageParts, text, whole
 
 STEP = 10
 """Seconds per point of a chart."""
@@ -20,7 +20,7 @@ Point = tuple[int, float, int | None]
 class Statuses:
     """Parts `row/{administration}/{entity}` and `trend/…`; an entity that nobody reports is `unowned`."""
 
-    def __init__(self, shown: Shown, administrations: Iterable[str], entities: Iterable[str]) -> None:
+    def __init__(self, shown: PageParts, administrations: Iterable[str], entities: Iterable[str]) -> None:
         self._shown = shown
         self._entities = list(entities)
         self._points: dict[str, deque[Point]] = defaultdict(lambda: deque(maxlen=POINTS))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.dashboard.parts import Shown, text, whole
+from connector.dashboard.parts import PageParts, text, whole
 
 MINUTE, HOUR = 60, 3600
 MINUTES, HOURS = 60, 24
@@ -65,7 +65,7 @@ class Table:
 class Windows:
     """Parts `today/{administration}`. `midnight` says where today begins."""
 
-    def __init__(self, shown: Shown, administrations: Iterable[str], midnight: Midnight) -> None:
+    def __init__(self, shown: PageParts, administrations: Iterable[str], midnight: Midnight) -> None:
         self._shown = shown
         self._midnight = midnight
         self._tables = {name: Table() for name in administrations}

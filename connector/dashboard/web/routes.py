@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 
-from connector.dashboard.folds.journeys import Spot
-from connector.dashboard.lookup import Finder
+from connector.dashboard.folds.journeys import RecordLocation
+from connector.dashboard.lookup import JourneyLookup
 from connector.dashboard.web.security import HEADERS, guarded
 from connector.dashboard.web.sse import Stream
 from connector.errors import Fatal, Retry
@@ -20,14 +20,14 @@ LONGEST = 256
 """Characters of an order's id."""
 
 
-def routes(stream: Stream, finder: Finder, host: str) -> Iterator[web.RouteDef]:
+def routes(stream: Stream, lookup: JourneyLookup, host: str) -> Iterator[web.RouteDef]:
     """Everything below `/`. Reads the page's files once: they are a few kilobytes."""
 
     async def state(_: web.Request) -> web.Response:
         return _json(stream.message(0))
 
     async def journeys(request: web.Request) -> web.Response:
-        return await _journeys(request, finder)
+        return await _journeys(request, lookup)
 
     yield web.get("/api/events", guarded(stream.events, host))
     yield web.get("/api/state", guarded(state, host))
@@ -49,24 +49,27 @@ def _file(file: Path, host: str) -> web.RouteDef:
     return web.get("/" if file.name == "index.html" else f"/page/{file.name}", guarded(serve, host))
 
 
-async def _journeys(request: web.Request, finder: Finder) -> web.Response:
+async def _journeys(request: web.Request, lookup: JourneyLookup) -> web.Response:
     """`?order=`: the journeys of that extOrderId or orderId, in any administration; the tag changes when they do."""
     name = request.query.get("order", "").strip()
     if not name or len(name) > LONGEST:
         return _json({"error": f"order: an extOrderId or orderId of at most {LONGEST} characters"}, status=400)
-    spots = finder.spots(name)
-    tag = "-".join(f"{administration}.{spot.partition}.{spot.offset}" for administration, (_, spot) in spots.items()) or "none"
+    locations = lookup.locations(name)
+    tag = (
+        "-".join(f"{administration}.{place.partition}.{place.offset}" for administration, (_, place) in locations.items())
+        or "none"
+    )
     if _has(request, tag):
         return _unchanged(tag)
     try:
-        found = [await _found(finder, administration, *spot) for administration, spot in spots.items()]
+        found = [await _found(lookup, administration, *location) for administration, location in locations.items()]
     except (Fatal, Retry) as error:
         return _json({"error": str(error)}, status=503)
     return _json({"order": name, "found": [row for row in found if row["journey"] is not None]}, tag=tag)
 
 
-async def _found(finder: Finder, administration: str, key: bytes, spot: Spot) -> dict[str, Any]:
-    return {"administration": administration, "journey": await finder.read(administration, key, spot)}
+async def _found(lookup: JourneyLookup, administration: str, key: bytes, location: RecordLocation) -> dict[str, Any]:
+    return {"administration": administration, "journey": await lookup.read(administration, key, location)}
 
 
 def _has(request: web.Request, tag: str) -> bool:

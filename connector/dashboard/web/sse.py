@@ -7,7 +7,7 @@ from aiohttp import web
 from aiohttp_sse import sse_response
 
 from connector.clock import Clock
-from connector.dashboard.parts import Shown
+from connector.dashboard.parts import PageParts
 from connector.dashboard.web.security import HEADERS
 
 EVERY = 0.2
@@ -22,7 +22,7 @@ AGAIN = 1000
 class Stream:
     """Streams to any number of viewers, up to VIEWERS."""
 
-    def __init__(self, shown: Shown, clock: Clock) -> None:
+    def __init__(self, shown: PageParts, clock: Clock) -> None:
         self._shown = shown
         self._clock = clock
         self._viewers = 0

@@ -24,7 +24,7 @@ READING: Mapping[str, Any] = MappingProxyType(
 )
 
 
-class Picker:
+class RecordReader:
     """Keeps one consumer, since connecting takes longer than reading; after an error the next record gets a new one."""
 
     def __init__(self, arguments: Mapping[str, Any]) -> None:

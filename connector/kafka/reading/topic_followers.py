@@ -7,14 +7,14 @@ from itertools import chain
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal
-from connector.kafka.cluster import DEADLINE, Brokers
+from connector.kafka.cluster import DEADLINE, Cluster
 from connector.kafka.reading.topic_readers import consuming
 
 GONE_S = 60.0
 """Seconds without the topic until it is said to be gone: a broker that starts again may not know it at first."""
 
 
-async def following(brokers: Brokers, topic: str, partitions: int) -> AsyncGenerator[Sequence[ConsumerRecord], None]:
+async def following(brokers: Cluster, topic: str, partitions: int) -> AsyncGenerator[Sequence[ConsumerRecord], None]:
     """First nothing, as soon as the ends are known; then what comes, in order per partition, or nothing for a second.
 
     Raises Fatal, also when the topic is gone.

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal
-from connector.kafka.cluster import DEADLINE, Brokers
+from connector.kafka.cluster import DEADLINE, Cluster
 from connector.kafka.connection import begin, close
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.reading.readers import HANGING, PATIENCE
@@ -20,7 +20,7 @@ Spans = Mapping[int, tuple[int, int]]
 
 
 @asynccontextmanager
-async def consuming(brokers: Brokers, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
+async def consuming(brokers: Cluster, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group, started; closed for certain. What is raised within is in our words, too."""
     with brokers.reaching():
         consumer = Consumer(
@@ -33,7 +33,7 @@ async def consuming(brokers: Brokers, isolation: str = "read_committed") -> Asyn
             await close(consumer, PATIENCE)
 
 
-async def extent(brokers: Brokers, topic: str) -> Spans:
+async def extent(brokers: Cluster, topic: str) -> Spans:
     """Every partition from its first record to its high watermark as of now. Raises Fatal."""
     (count,) = await brokers.partitions(topic)
     places = [TopicPartition(topic, partition) for partition in range(count)]
@@ -42,7 +42,7 @@ async def extent(brokers: Brokers, topic: str) -> Spans:
     return {place.partition: (starts[place], ends[place]) for place in places}
 
 
-async def committed(brokers: Brokers, topic: str, spans: Spans) -> AsyncGenerator[ConsumerRecord, None]:
+async def committed(brokers: Cluster, topic: str, spans: Spans) -> AsyncGenerator[ConsumerRecord, None]:
     """All committed records within the spans, in order per partition. Raises Fatal, also where a transaction hangs."""
     ends = {TopicPartition(topic, partition): end for partition, (start, end) in spans.items() if start < end}
     if not ends:

@@ -43,7 +43,7 @@ class RemotePage:
         self.closed = False
         self._found: Results = []
         self._failure: Callable[[], Exception] | None = None
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     @property
     def awaited(self) -> bool:
@@ -61,17 +61,17 @@ class RemotePage:
         self._found += found
         self.in_flight -= not last
         self.closed = last
-        self._news.set()
+        self._changed.set()
 
     def fail(self, failure: Callable[[], Exception]) -> None:
         self._failure = failure
-        self._news.set()
+        self._changed.set()
 
     async def until(self, reached: Callable[["RemotePage"], bool]) -> None:
-        """Wait for news until it is so. Raises what the page failed of."""
+        """Wait for changes until it is so. Raises what the page failed of."""
         while not reached(self) and self._failure is None:
-            self._news.clear()
-            await self._news.wait()
+            self._changed.clear()
+            await self._changed.wait()
         if self._failure is not None:
             raise self._failure()
 

@@ -1,6 +1,6 @@
 """What a POS may get wrong about orders without breaking its schema: references cut, elements left out, lines nobody ordered.
 
-All pure: when it happens is said in `switches.py`, and `shop/desk.py` asks there.
+All pure: when it happens is said in `switches.py`, and `shop/memory.py` asks there.
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from connector.sandbox.faults.result_codes import CODES, PAY_PREFIX
 from connector.sandbox.order_operations.outcomes import Outcome, Refused
-from connector.sandbox.shop.desk import Job
+from connector.sandbox.shop.memory import Job
 from connector.sandbox.shop.shop import Shop
 from connector.sandbox.soap import markup
 from connector.sandbox.soap.requests import Asked
@@ -34,14 +34,14 @@ class Command:
             return None
         if not asked.text("idempotencyKey"):
             raise client("idempotencyKey is empty")
-        stored = shop.desk.remembered(self.operation, asked.text("idempotencyKey"))
+        stored = shop.memory.remembered(self.operation, asked.text("idempotencyKey"))
         return stored and {**stored, KEYED: REPLAY}
 
     def _first(self, shop: Shop, asked: Asked) -> Mapping[str, object]:
-        job = Job(self.operation, asked.text("idempotencyKey"), shop.desk.told(self.operation))
+        job = Job(self.operation, asked.text("idempotencyKey"), shop.memory.told(self.operation))
         answer = self._written(shop, self._carry_out(shop, asked, job))
         if job.key:
-            shop.desk.remember(self.operation, job.key, answer)
+            shop.memory.remember(self.operation, job.key, answer)
         return answer
 
     def _carry_out(self, shop: Shop, asked: Asked, job: Job) -> Outcome:
@@ -59,7 +59,7 @@ class Command:
         known = {
             KEYED: ORIGINAL,
             "result": CODES[self.operation][0] + outcome.code,
-            "order": shop.desk.shown(self.operation, order) or None if "order" in self.shape.split() else None,
+            "order": shop.memory.shown(self.operation, order) or None if "order" in self.shape.split() else None,
             "errorMessage": outcome.text,
             "message": outcome.text,
             "info": {

@@ -21,8 +21,8 @@ from connector.sandbox.shop.booked import (
     with_delivery,
     with_lines,
 )
-from connector.sandbox.shop.desk import Job
 from connector.sandbox.shop.item import Draft, Item
+from connector.sandbox.shop.memory import Job
 from connector.sandbox.shop.shop import Shop
 from connector.sandbox.soap.requests import Asked
 from connector.sandbox.soap.sent import read_delivery
@@ -52,19 +52,19 @@ def deliver_order(shop: Shop, item: Item, job: Job, rows: list[tuple[str, Decima
     parts = _parts(order, rows)
     slip_id = packing_slip(shop, order, parts, job).identity
     order = with_delivery(order, parts, slip_id)
-    shop.desk.book(job, "delivered", order, lines=parts_as_json(parts), document=slip_id)
+    shop.memory.book(job, "delivered", order, lines=parts_as_json(parts), document=slip_id)
     invoice_id = None
     if invoiced and not open_parts(order):
         order = invoice(shop, order)
         invoice_id = order["invoiceIds"]["id"][-1]
-        shop.desk.book(job, "invoiced", order, amount=order["totalInclAmount"], document=invoice_id)
+        shop.memory.book(job, "invoiced", order, amount=order["totalInclAmount"], document=invoice_id)
     shop.revise(item, settled(order))
     return Outcome(item=item, packing_slip_id=slip_id, invoice_id=invoice_id)
 
 
 def packing_slip(shop: Shop, order: Document, parts: Parts, job: Job) -> Item:
     """Book a packing slip for these quantities and take them from the stock."""
-    further = shop.desk.strikes("add_slip_line", job.operation)
+    further = shop.memory.strikes("add_slip_line", job.operation)
     slip = shop.enter("packingSlip", lambda draft: _slip(draft, order, parts, further=further))
     for line in lines_of(shop.document(slip)):
         shop.enter("stock", partial(_stock, line=line, order=order, slip_id=slip.identity))

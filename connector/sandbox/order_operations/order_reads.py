@@ -53,5 +53,5 @@ def _answer(shop: Shop, item: Item | None, operation: str) -> list[bytes]:
 
 def _shown(shop: Shop, item: Item, operation: str) -> bytes:
     whole = shop.document(item)
-    shown = shop.desk.shown(operation, whole)
+    shown = shop.memory.shown(operation, whole)
     return item_xml(shop, item, "whole") if shown is whole else write(item, shown)

@@ -18,9 +18,9 @@ from connector.sandbox.shop.booked import (
     with_lines,
 )
 from connector.sandbox.shop.catalogue import HIDDEN_ORDER_TYPES
-from connector.sandbox.shop.desk import Job, Queued
 from connector.sandbox.shop.item import Draft, Item
 from connector.sandbox.shop.lines import SaleLine, line_element
+from connector.sandbox.shop.memory import Job, Queued
 from connector.sandbox.shop.people import person
 from connector.sandbox.shop.shop import Shop
 from connector.sandbox.shop.wares import ARTICLES_PER_PRODUCT, articles_of, ware
@@ -36,20 +36,20 @@ def create(shop: Shop, asked: Asked, job: Job) -> Outcome:
     _must_be_new(shop, sent)
     _must_exist(shop, sent)
     book = partial(_book, shop, sent, job, payments, prepay=asked.flag("prepay", default=False))
-    due = shop.desk.queued_for(job.operation)
+    due = shop.memory.queued_for(job.operation)
     if due is None:
         return book()
-    identity = facts.uuid_text(shop.seed, "queued", shop.desk.next_queued())
-    shop.desk.queue(Queued(due, sent.ext_order_id, partial(book, identity=identity)))
+    identity = facts.uuid_text(shop.seed, "queued", shop.memory.next_queued())
+    shop.memory.queue(Queued(due, sent.ext_order_id, partial(book, identity=identity)))
     return Outcome(queued_id=identity)
 
 
 def _book(shop: Shop, sent: SentOrder, job: Job, payments: list[dict[str, Any]], *, prepay: bool, identity: str = "") -> Outcome:
     """The order, then its payments; where they are refused it exists without them."""
     item = shop.enter("order", lambda draft: _new(shop, draft, sent), identity)
-    shop.desk.order_ids[sent.ext_order_id] = item.identity
+    shop.memory.order_ids[sent.ext_order_id] = item.identity
     order = shop.document(item)
-    shop.desk.book(job, "created", order, amount=order["totalInclAmount"])
+    shop.memory.book(job, "created", order, amount=order["totalInclAmount"])
     if job.told and job.told.code == "PAYMENT-FAILED" and not job.told.effect:
         return Outcome("PAYMENT-FAILED", "the payment failed, simulated", item, pay_code="FAILED")
     if not payments:
@@ -77,7 +77,7 @@ def update(shop: Shop, asked: Asked, job: Job) -> Outcome:
     if changed == order:
         raise Refused("NO-CHANGES", "")
     shop.revise(item, changed)
-    shop.desk.book(job, "updated", order, amount=changed["totalInclAmount"])
+    shop.memory.book(job, "updated", order, amount=changed["totalInclAmount"])
     return Outcome(item=item)
 
 
@@ -97,7 +97,7 @@ def cancel_or_undo(shop: Shop, asked: Asked, job: Job) -> Outcome:
         return cancel_order(shop, item, job)
     order = shop.document(item)
     shop.revise(item, with_lines(order, cancelled_lines(order, cancelled=False)), deleted=False)
-    shop.desk.book(job, "uncancelled", order)
+    shop.memory.book(job, "uncancelled", order)
     return Outcome("UNDO-CANCEL-OK", item=item)
 
 
@@ -108,12 +108,12 @@ def cancel_order(shop: Shop, item: Item, job: Job) -> Outcome:
     if order["invoiceIds"]["id"] or order["deliveryState"] == "ORDER-DELIVERY-STATE-COMPLETE":
         raise Refused("FAILED", "the order is delivered")
     shop.revise(item, with_lines(order, cancelled_lines(order, cancelled=True)), deleted=True)
-    shop.desk.book(job, "cancelled", order)
+    shop.memory.book(job, "cancelled", order)
     return Outcome(item=item)
 
 
 def _must_be_new(shop: Shop, sent: SentOrder) -> None:
-    taken = shop.desk.queues(sent.ext_order_id) or order_by_ext_id(shop, sent.ext_order_id)
+    taken = shop.memory.queues(sent.ext_order_id) or order_by_ext_id(shop, sent.ext_order_id)
     if sent.ext_order_id and taken:
         raise Refused("EXT-ORDER-ID-ALREADY-EXISTS", f"there is an order '{sent.ext_order_id}'")
     if sent.kind in HIDDEN_ORDER_TYPES:

@@ -42,7 +42,7 @@ def order_by_ext_id(shop: Shop, ext_order_id: str) -> Item | None:
     if not ext_order_id:
         return None
     sequence = shop.sequences["order"]
-    known = shop.desk.order_ids.get(ext_order_id)
+    known = shop.memory.order_ids.get(ext_order_id)
     seeded = ext_order_id.removeprefix(SEEDED_EXT)
     if known is None and seeded.isdecimal() and seeded != ext_order_id:
         names = (shop.identity("order", int(seeded), epoch) for epoch in range(sequence.epoch + 1))

@@ -8,8 +8,8 @@ from connector.sandbox.order_operations.invoicing import invoice
 from connector.sandbox.order_operations.outcomes import Outcome, Refused, must_be_alive, order_by_id
 from connector.sandbox.shop import catalogue, facts
 from connector.sandbox.shop.booked import Document, open_parts, paid, parts_as_json, payments_of, settled, with_delivery
-from connector.sandbox.shop.desk import Job
 from connector.sandbox.shop.item import Draft, Item
+from connector.sandbox.shop.memory import Job
 from connector.sandbox.shop.shop import Shop
 from connector.sandbox.soap.requests import Asked
 from connector.sandbox.soap.sent import read_payments
@@ -27,12 +27,12 @@ def pay_order(shop: Shop, item: Item, job: Job, payments: list[dict[str, Any]], 
     before = shop.document(item)
     _must_be_payable(item, before, payments, prepay=prepay)
     booked = [_payment(shop.draft(item), place, payment, shop.now()) for place, payment in enumerate(payments)]
-    kept = [{**payment, "externalReference": shop.desk.kept(job.operation, payment["externalReference"])} for payment in booked]
+    kept = [{**payment, "externalReference": shop.memory.kept(job.operation, payment["externalReference"])} for payment in booked]
     order = {**before, "paymentList": {"payment": [*payments_of(before), *kept]}}
     outcome = Outcome(item=item)
     for payment in booked:  # the effects tell what was sent
         told = {"externalReference": payment["externalReference"] or None, "document": payment["paymentId"]}
-        shop.desk.book(job, "paid", order, amount=payment["amount"], **told)
+        shop.memory.book(job, "paid", order, amount=payment["amount"], **told)
     if not prepay:
         order, outcome = _complete(shop, item, job, order)
     shop.revise(item, settled(order))
@@ -45,10 +45,10 @@ def _complete(shop: Shop, item: Item, job: Job, order: Document) -> tuple[Docume
     if parts:
         slip_id = packing_slip(shop, order, parts, job).identity
         order = with_delivery(order, parts, slip_id)
-        shop.desk.book(job, "delivered", order, lines=parts_as_json(parts), document=slip_id)
+        shop.memory.book(job, "delivered", order, lines=parts_as_json(parts), document=slip_id)
     order = invoice(shop, order)
     invoice_id = order["invoiceIds"]["id"][-1]
-    shop.desk.book(job, "invoiced", order, amount=order["totalInclAmount"], document=invoice_id)
+    shop.memory.book(job, "invoiced", order, amount=order["totalInclAmount"], document=invoice_id)
     return order, Outcome(item=item, invoice_id=invoice_id, packing_slip_id=slip_id)
 
 

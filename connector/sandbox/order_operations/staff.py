@@ -7,8 +7,8 @@ from connector.sandbox.order_operations.delivering import deliver_order
 from connector.sandbox.order_operations.orders import cancel_order
 from connector.sandbox.order_operations.outcomes import Outcome, Refused
 from connector.sandbox.order_operations.paying import pay_order
-from connector.sandbox.shop.desk import Job
 from connector.sandbox.shop.item import Item
+from connector.sandbox.shop.memory import Job
 from connector.sandbox.shop.shop import Shop
 
 CASHIER = Job("cashier")
@@ -37,12 +37,12 @@ class StaffedShop(Shop):
 
     def book_queued(self) -> int:
         """Book all orders that were accepted and are still queued; how many there were."""
-        return self.desk.book_queued(due_only=False)
+        return self.memory.book_queued(due_only=False)
 
     def _refer(self, item: Item, reference: str) -> Outcome:
         order = self.document(item)
         self.revise(item, order | {"reference": reference})
-        self.desk.book(CASHIER, "updated", order, amount=order["totalInclAmount"])
+        self.memory.book(CASHIER, "updated", order, amount=order["totalInclAmount"])
         return Outcome(item=item)
 
     def _act(self, order_id: str, act: Act) -> int:

@@ -8,11 +8,11 @@ from typing import Any
 
 from connector.sandbox.shop import facts
 from connector.sandbox.shop.catalogue import HIDDEN_ORDER_TYPES
-from connector.sandbox.shop.desk import Desk
 from connector.sandbox.shop.entities import ENTITIES, document, parts_of
 from connector.sandbox.shop.item import Draft, Item
 from connector.sandbox.shop.late import Change, Late
 from connector.sandbox.shop.lists import Lists
+from connector.sandbox.shop.memory import OrderMemory
 from connector.sandbox.shop.selection import Select, Selection, by_records
 from connector.sandbox.shop.sequence import MarkerSequence
 
@@ -25,7 +25,7 @@ class Shop:
     """The same seed, sizes and calls make the same shop; what happens after it opened carries the time of `clock` (seconds).
 
     `items` per entity, `per_entity` names the exceptions. `limits` decides what a limit counts, `stock_inclusive` whether
-    the stock change that a reader names is itself part of the answer. `desk` is what order commands remember. `late` says
+    the stock change that a reader names is itself part of the answer. `memory` is what order commands remember. `late` says
     which changes become visible late; those of commands and cashiers never do.
     """
 
@@ -35,10 +35,10 @@ class Shop:
         items: int = 200,
         per_entity: Mapping[str, int] | None = None,
         *,
-        desk: Desk | None = None,
+        memory: OrderMemory | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.desk = desk or Desk(clock=clock)
+        self.memory = memory or OrderMemory(clock=clock)
         self.seed = seed
         self.items = items
         self.limits: Select = by_records

@@ -10,18 +10,18 @@ from connector.kafka.connection import transacting
 from connector.kafka.reading.tails import end_of, lying_since
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import FencedProducer
-from connector.sink.ledger.ledger import LANE
+from connector.sink.ledger.ledger import FOOTER
 
 SOMEBODY_ELSE = "another deployment, {group}, takes {place} at this moment"
 
 
 def lane_key(partition: int) -> bytes:
     """The key of a partition's own record in its ledger."""
-    return LANE + b"%d" % partition
+    return FOOTER + b"%d" % partition
 
 
 def owner(value: bytes) -> str:
-    """The deployment that a lane's record names; empty: one of an older version, which named none, or a stranger's."""
+    """The deployment that a footer names; empty: one of an older version, which named none, or a stranger's."""
     try:
         row = orjson.loads(value)
     except orjson.JSONDecodeError:
@@ -32,7 +32,7 @@ def owner(value: bytes) -> str:
 class Claim:
     """What one deployment has to say to a ledger partition: it is ours, from before anything is carried out.
 
-    To be used with the producer of the tenure, which has fenced the one before.
+    To be used with the producer of the session, which has fenced the one before.
     """
 
     def __init__(self, arguments: Mapping[str, Any], ledger: Place, group: str) -> None:
@@ -53,7 +53,7 @@ class Claim:
             self._since = await end_of(self._arguments, self.place)
 
     async def commit(self, producer: FencedProducer, record: Record) -> None:
-        """Write the lane's record, if nobody was before us. Raises Fenced, or TransactionLost: it is to be read back again."""
+        """Write the footer, if nobody was before us. Raises Fenced, or TransactionLost: it is to be read back again."""
         if self._since is None:
             await producer.transaction([record])
         else:

@@ -1,6 +1,6 @@
 """The commands in hand of an owned partition.
 
-Order is kept per key; different keys are worked on together, within a bound. What ends is written in one transaction with
+Order is kept per key; different keys are worked on run_together, within a bound. What ends is written in one transaction with
 whatever else ends at that moment: results, DONE, dead letters, and where the partition's work stands. What goes wrong with
 one command, or with reading, is waited out and tried again there: the rest goes on.
 """
@@ -18,12 +18,13 @@ from connector.kafka.connection import retrieved
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
-from connector.kafka.tasks import joined, together
+from connector.kafka.tasks import run_together, wait_for
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.walls import in_a_line, spreads
 from connector.sink.context import SinkContext
 from connector.sink.executor import Executor
-from connector.sink.handler import Desk
+from connector.sink.footer import MembershipProof, ProgressFooter
+from connector.sink.handler import CommandHandler
 from connector.sink.intake.feeding import Feed, size_of
 from connector.sink.intake.offsets import Finished, Progress
 from connector.sink.intake.unread import answer
@@ -31,12 +32,11 @@ from connector.sink.intake.vanished import Vanished
 from connector.sink.intake.window import Share
 from connector.sink.ledger.ledger import Intent, Ledger
 from connector.sink.outbox import Outbox, TooLarge
-from connector.sink.parts import SinkParts
+from connector.sink.parts import SinkTaskContext
 from connector.sink.records import Message
-from connector.sink.standing import Proof, Standing
 
 RENEWED_EVERY_S = 3600.0
-"""Seconds after which the lane's record is written again: an idle one must not be older than the ledger keeps anything."""
+"""Seconds after which the footer is written again: an idle one must not be older than the ledger keeps anything."""
 
 WINDOW = 1000
 """Commands of a partition in hand at most, most of them waiting for others of their key."""
@@ -53,15 +53,15 @@ class Begun:
 
 
 class InHand:
-    """The commands of one tenure of a partition."""
+    """The commands of one session of a partition."""
 
-    def __init__(self, parts: SinkParts, place: Place, begun: Begun) -> None:
+    def __init__(self, parts: SinkTaskContext, place: Place, begun: Begun) -> None:
         self._parts = parts
         self._place = place
         self._begun = begun
         self._ledger = begun.ledger
         self._progress = begun.progress
-        self._standing = Standing(begun.ledger, begun.progress, parts.group)
+        self._footer = ProgressFooter(begun.ledger, begun.progress, parts.group)
         self._queues: dict[bytes, deque[Message]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._share = Share(parts.window)
@@ -71,24 +71,24 @@ class InHand:
 
     async def run(self, producer: FencedProducer, membership: Membership, reader: PartitionReader) -> None:
         """Work until cancelled. Raises Fenced or TransactionLost."""
-        parts, office = self._parts, self._parts.office
-        writer = Outbox(producer, self._place, office.tell, office.clock, self._standing, limits=parts.limits)
-        proof = Proof(membership, self._place, parts.proof, office.clock.monotonic)
-        desk = self._desk(writer, proof)
+        parts, task_context = self._parts, self._parts.task_context
+        writer = Outbox(producer, self._place, task_context.tell, task_context.clock, self._footer, limits=parts.limits)
+        proof = MembershipProof(membership, self._place, parts.proof, task_context.clock.monotonic)
+        handler = self._handler(writer, proof)
         writing = asyncio.create_task(writer.run())
         try:
-            await together(
-                joined(writing),
+            await run_together(
+                wait_for(writing),
                 watch(proof, self._place, parts.watch_interval, self._committed),
                 self._renew(writer),
-                self._work(reader, desk, writer),
+                self._work(reader, handler, writer),
                 self._failure(),
             )
         finally:
             await self._leave(writing)
 
-    def _desk(self, writer: Outbox, proof: Proof) -> Desk:
-        parts, office = self._parts, self._parts.office
+    def _handler(self, writer: Outbox, proof: MembershipProof) -> CommandHandler:
+        parts, task_context = self._parts, self._parts.task_context
         context = SinkContext(
             parts.administration,
             parts.calls,
@@ -98,16 +98,16 @@ class InHand:
             slots=asyncio.Semaphore(parts.in_flight),
             missing=parts.missing,
             deadlines=parts.deadlines,
-            tell=office.tell,
-            clock=office.clock,
+            tell=task_context.tell,
+            clock=task_context.clock,
             partitions=parts.partitions,
         )
-        return Desk(Executor(context), context, parts.topics, writer, self._finish)
+        return CommandHandler(Executor(context), context, parts.topics, writer, self._finish)
 
     def _committed(self) -> int:
         """What the group may commit; said every second, and with it how large the ledger is."""
-        self._parts.office.tell(LedgerCounted(self._parts.administration, self._place.partition, len(self._ledger)))
-        return self._standing.offset
+        self._parts.task_context.tell(LedgerCounted(self._parts.administration, self._place.partition, len(self._ledger)))
+        return self._footer.offset
 
     async def _renew(self, writer: Outbox) -> None:
         while True:
@@ -124,7 +124,7 @@ class InHand:
         await asyncio.wait([*self._tasks, writing])
         self._share.give_all()
 
-    async def _work(self, reader: PartitionReader, desk: Desk, writer: Outbox) -> None:
+    async def _work(self, reader: PartitionReader, handler: CommandHandler, writer: Outbox) -> None:
         """First what cannot be read any more, then whatever comes. Reading that fails begins anew where it stood."""
         await answer(self._begun.vanished, self._parts, self._place, self._ledger, writer)
         current: PartitionReader | None = reader
@@ -133,7 +133,7 @@ class InHand:
             before = self._progress.next
             try:
                 async with self._reading(current) as current:
-                    await self._feed(self._fed(current, writer), desk)
+                    await self._feed(self._fed(current, writer), handler)
             except ConnectorError:
                 raise
             except Exception as error:
@@ -146,7 +146,7 @@ class InHand:
         if reader is not None:
             yield reader
             return
-        async with reading_from(self._parts.office.arguments, self._place, self._progress.next) as again:
+        async with reading_from(self._parts.task_context.arguments, self._place, self._progress.next) as again:
             again.start = self._progress.next
             yield again
 
@@ -158,16 +158,16 @@ class InHand:
 
         return Feed(reader, self._parts.post(self._place), self._begun.finished, gone)
 
-    async def _feed(self, feed: Feed, desk: Desk) -> None:
+    async def _feed(self, feed: Feed, handler: CommandHandler) -> None:
         while True:
             while (room := WINDOW - len(self._progress)) <= 0 or self._share.room <= 0:
                 self._moved.clear()
                 await self._moved.wait()
             async for record in feed.slice(self._share.room, room):
-                self._take(Message.of(record), size_of(record), desk)
-            self._ledger.aged(self._parts.office.clock.monotonic(), self._parts.retention)
+                self._take(Message.of(record), size_of(record), handler)
+            self._ledger.aged(self._parts.task_context.clock.monotonic(), self._parts.retention)
 
-    def _take(self, message: Message, size: int, desk: Desk) -> None:
+    def _take(self, message: Message, size: int, handler: CommandHandler) -> None:
         """In the order of offsets: behind the others of its key."""
         self._progress.begin(message.offset)
         if message.offset in self._begun.finished:
@@ -179,18 +179,18 @@ class InHand:
             queue.append(message)
             return
         self._queues[message.key or b""] = queue = deque([message])
-        task = asyncio.create_task(self._serve(message.key or b"", queue, desk))
+        task = asyncio.create_task(self._serve(message.key or b"", queue, handler))
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    async def _serve(self, key: bytes, queue: deque[Message], desk: Desk) -> None:
+    async def _serve(self, key: bytes, queue: deque[Message], handler: CommandHandler) -> None:
         """One after the other; the next begins when the one before is committed."""
         while queue:
-            await self._serve_one(queue[0], desk)
+            await self._serve_one(queue[0], handler)
             queue.popleft()
         del self._queues[key]
 
-    async def _serve_one(self, message: Message, desk: Desk) -> None:
+    async def _serve_one(self, message: Message, handler: CommandHandler) -> None:
         """Until it has ended. What fails as nobody foresaw waits and is tried again as after a crash: only its key waits.
 
         Raises Fenced, Retry of a membership, or TransactionLost.
@@ -198,7 +198,7 @@ class InHand:
         failures = 0
         while True:
             try:
-                await desk.serve(message)
+                await handler.serve(message)
             except TooLarge as error:
                 failures += 1
                 self._progress.reopen(message.offset)  # in the same step as it was finished: no transaction was made between
@@ -212,10 +212,10 @@ class InHand:
                 return
 
     async def _wait_out(self, error: Exception, failures: int, message: Message | None = None) -> None:
-        clock = self._parts.office.clock
+        clock = self._parts.task_context.clock
         pause = backoff(failures, clock.chance())
         what = in_a_line(error) if message is None else f"the command at offset {message.offset}: {in_a_line(error)}"
-        self._parts.office.tell(PartitionFailed(*self._place, what, pause))
+        self._parts.task_context.tell(PartitionFailed(*self._place, what, pause))
         await clock.sleep(pause)
 
     def _ended(self, task: "asyncio.Task[None]") -> None:

@@ -8,20 +8,22 @@ from connector.kafka.records import Place, Record
 from connector.sink.intake.vanished import Vanished, told, unknown
 from connector.sink.ledger.ledger import Done, Intent, Ledger
 from connector.sink.outbox import Outbox
-from connector.sink.parts import SinkParts
+from connector.sink.parts import SinkTaskContext
 from connector.sink.results import OUTCOME_UNKNOWN, Outcome
 
 
-async def answer(vanished: Vanished, parts: SinkParts, place: Place, ledger: Ledger, writer: Outbox) -> None:
+async def answer(vanished: Vanished, parts: SinkTaskContext, place: Place, ledger: Ledger, writer: Outbox) -> None:
     """Each gets its result and its DONE, before anything else of the partition. Raises TransactionLost."""
-    stamp = parts.office.clock.stamp()
+    stamp = parts.task_context.clock.stamp()
     ended = [(intent, unknown(intent, stamp)) for intent in vanished.intents]
     await asyncio.gather(*(writer.submit(_records(parts, place, ledger, pair, writer)) for pair in ended))
     for intent, done in ended:
         _tell(parts, place, intent, str(done.result["message"]))
 
 
-def _records(parts: SinkParts, place: Place, ledger: Ledger, ended: tuple[Intent, Done], writer: Outbox) -> Sequence[Record]:
+def _records(
+    parts: SinkTaskContext, place: Place, ledger: Ledger, ended: tuple[Intent, Done], writer: Outbox
+) -> Sequence[Record]:
     """A letter that is too large for its topic goes without the INTENT; the ledger has it."""
     result, letter = told(parts.topics, place.partition, *ended)
     if not writer.takes(letter):
@@ -29,9 +31,9 @@ def _records(parts: SinkParts, place: Place, ledger: Ledger, ended: tuple[Intent
     return [*ledger.write(ended[1]), result, letter]
 
 
-def _tell(parts: SinkParts, place: Place, intent: Intent, message: str) -> None:
+def _tell(parts: SinkTaskContext, place: Place, intent: Intent, message: str) -> None:
     """As of any command that has ended so."""
-    name, tell, outcome = parts.administration, parts.office.tell, Outcome.UNKNOWN.value
+    name, tell, outcome = parts.administration, parts.task_context.tell, Outcome.UNKNOWN.value
     tell(CommandTaken(name, intent.command))
     ended = (outcome, OUTCOME_UNKNOWN, message, intent.attempt, False, False, 0.0)
     tell(CommandEnded(name, intent.command, intent.command_id, *ended))

@@ -1,13 +1,13 @@
-"""What the command lanes of a worker may hold in hand: a bound in bytes that they share evenly."""
+"""What the command tasks of a worker may hold in hand: a bound in bytes that they share evenly."""
 
 OVERHEAD = 1 << 10
 """Bytes that a command in hand takes besides its record."""
 
 
 class Window:
-    """`limit` bytes for all lanes together, evenly for those that hold anything now.
+    """`limit` bytes for all tasks together, evenly for those that hold anything now.
 
-    A lane that holds nothing may always take one command, however large. Should all others come to life after one has
+    A task that holds nothing may always take one command, however large. Should all others come to life after one has
     taken its share, they get theirs all the same: so it is a bound up to a small factor, and nobody waits for a neighbour.
     """
 
@@ -17,16 +17,16 @@ class Window:
 
     @property
     def share(self) -> int:
-        """Bytes for one lane."""
+        """Bytes for one task."""
         return self._limit // max(1, self._holding)
 
     def held(self, by: int) -> None:
-        """So many lanes more, or fewer, hold something now."""
+        """So many tasks more, or fewer, hold something now."""
         self._holding += by
 
 
 class Share:
-    """What one lane holds: the bytes of each command, by offset."""
+    """What one task holds: the bytes of each command, by offset."""
 
     def __init__(self, window: Window) -> None:
         self._window = window
@@ -46,7 +46,7 @@ class Share:
         self.used += size + OVERHEAD
 
     def give(self, offset: int) -> None:
-        """It has ended, or its lane does."""
+        """It has ended, or its task does."""
         if (size := self._sizes.pop(offset, None)) is None:
             return
         self.used -= size
@@ -54,6 +54,6 @@ class Share:
             self._window.held(-1)
 
     def give_all(self) -> None:
-        """The lane ends."""
+        """The task ends."""
         for offset in list(self._sizes):
             self.give(offset)

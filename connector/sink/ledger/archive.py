@@ -19,7 +19,7 @@ class Row(Protocol):
 
     @property
     def key(self) -> bytes | None:
-        """A commandId, or what LANE and REDRIVE begin."""
+        """A commandId, or what FOOTER and REDRIVE begin."""
 
     @property
     def value(self) -> bytes | None:

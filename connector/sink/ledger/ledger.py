@@ -16,7 +16,7 @@ from connector.sink.ledger.archive import Archive, Row, Shelf
 from connector.sink.ledger.facts import DONE, Creation, creation
 from connector.sink.ledger.kept import Kept, is_open
 
-LANE, REDRIVE = b"lane:", b"redrive:"
+FOOTER, REDRIVE = b"lane:", b"redrive:"
 """Keys that are no command's: a commandId cannot begin like this."""
 
 KEPT_BYTES_MAX = 4 << 20
@@ -85,7 +85,7 @@ def decode(value: bytes) -> Entry:
 class Ledger:
     """The entries of one partition, as read back and as written since.
 
-    Calls whose end is not known are in memory, and what this tenure has written, or read last, up to KEPT_BYTES_MAX: encoded.
+    Calls whose end is not known are in memory, and what this session has written, or read last, up to KEPT_BYTES_MAX: encoded.
     All else is where it lies: on the `shelf`, without which everything is kept.
     """
 
@@ -96,7 +96,7 @@ class Ledger:
         self.finished = Finished()
         self.begun, self.group = False, ""
         """Whether the partition was taken before, and by which deployment."""
-        self._lane = LANE + b"%d" % place.partition
+        self._footer_key = FOOTER + b"%d" % place.partition
         self._kept = Kept(now)
         self._shelf = shelf
         self._archive = None if shelf is None else Archive(shelf)
@@ -178,13 +178,13 @@ class Ledger:
         """The record that says that a dead letter was redriven; none without coordinates."""
         return [self._record(REDRIVE + coordinates.encode(), b"{}")] if coordinates else []
 
-    def lane(self, offset: int, finished: Sequence[Range], group: str = "") -> Record:
+    def footer(self, offset: int, finished: Sequence[Range], group: str = "") -> Record:
         """The record that says where the partition's work stands: the lowest unfinished offset, and what is finished above it.
 
         `group`: the deployment whose work it is.
         """
         stands = {"offset": offset, "finished": finished, **({"group": group} if group else {})}
-        return Record(self.place.topic, self._lane, orjson.dumps(stands), partition=self.place.partition)
+        return Record(self.place.topic, self._footer_key, orjson.dumps(stands), partition=self.place.partition)
 
     def aged(self, now: float, retention: float) -> None:
         """Forget what the topic forgets, too. Seconds of a monotonic clock; to be called now and then.
@@ -207,7 +207,7 @@ class Ledger:
         return Record(self.place.topic, key, value, partition=self.place.partition)
 
     def _take(self, key: bytes, value: bytes) -> None:
-        if key == self._lane:
+        if key == self._footer_key:
             self._stand(value)
         else:
             self._kept.take(key, value)
@@ -215,9 +215,10 @@ class Ledger:
     def _stand(self, value: bytes) -> None:
         """Where the partition's work stands; what a stranger wrote under this key says nothing."""
         try:
-            lane = orjson.loads(value)
-            self.offset, self.finished = int(lane["offset"]), Finished([(int(low), int(high)) for low, high in lane["finished"]])
-            self.begun, self.group = True, str(lane.get("group", ""))
+            footer = orjson.loads(value)
+            self.offset = int(footer["offset"])
+            self.finished = Finished([(int(low), int(high)) for low, high in footer["finished"]])
+            self.begun, self.group = True, str(footer.get("group", ""))
         except (ValueError, TypeError, KeyError, AttributeError):
             return
 
@@ -244,4 +245,4 @@ class Ledger:
 
     def _is_past(self, key: bytes, value: bytes | None) -> bool:
         """Whether a record is of something that has ended; a tombstone says that of all before it."""
-        return value is None or not (key == self._lane or is_open(value))
+        return value is None or not (key == self._footer_key or is_open(value))

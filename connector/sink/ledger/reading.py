@@ -17,7 +17,7 @@ TAIL = 8192
 
 
 class KafkaShelf:
-    """A ledger's partition; see sink.ledger_archive.Shelf. Commands that ended together share a look."""
+    """A ledger's partition; see sink.ledger.archive.Shelf. Commands that ended together share a look."""
 
     def __init__(self, arguments: Mapping[str, Any], place: Place) -> None:
         self.first = 0

@@ -1,6 +1,6 @@
-"""Calls that change something: each is made once, outlives the tenure that made it, and ends in a Reply.
+"""Calls that change something: each is made once, outlives the session that made it, and ends in a Reply.
 
-The last reply of a command is kept until its result is committed: a tenure may end between.
+The last reply of a command is kept until its result is committed: a session may end between.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ from connector.errors import NotSent, Retry
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.positions import Position
-from connector.source.reading.paging import Ask
+from connector.source.reading.paging import PageRequest
 from connector.source.reading.silence import Pages
 
 BACK_POWERS = 11
@@ -34,7 +34,7 @@ class Impasse:
         self._entity = entity
         self.error = Retry("")
 
-    async def passed(self, ask: Ask, position: Position) -> Passed | None:
+    async def passed(self, ask: PageRequest, position: Position) -> Passed | None:
         """How to go on; None where the POS shows nothing else either, or shows it now. Raises NotSent, Reject."""
         first = position.marker + 1
         good = await self._next_readable(first, ask.head)

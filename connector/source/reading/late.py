@@ -12,7 +12,7 @@ from connector.source.gaps import Gaps, Looked, Window
 from connector.source.positions import Position
 from connector.source.reading.impasse import Impasse
 from connector.source.reading.page_size import TRIES, PageSize
-from connector.source.reading.paging import Advance, Ask, Widen, advance
+from connector.source.reading.paging import Advance, PageRequest, Widen, judge_page
 from connector.source.reading.silence import Pages
 from connector.source.schedule import Head
 
@@ -63,7 +63,7 @@ class LateLook:
             return None
         self._upto = first if first <= self._upto else self._upto
         size = self._whole if len(position.gaps.rows) >= MANY else self._small
-        ask = Ask(self._entity.first_after(first - 1), size.limit, position.marker)
+        ask = PageRequest(self._entity.first_after(first - 1), size.limit, position.marker)
         try:
             page = await self._reader.page(ask.marker, ask.limit, grow)
         except Reject:  # of this look; whether it is of the entity, its pages tell
@@ -75,7 +75,7 @@ class LateLook:
             return None if outage or size.failed() else await self._passed(position, first, error)
         size.had()
         del self._tries[first]
-        verdict = advance(first - 1, ask, [item.marker for item in page])
+        verdict = judge_page(first - 1, ask, [item.marker for item in page])
         if isinstance(verdict, Widen) and not size.narrow:
             size.widened(ask.limit, verdict.limit)
             self._upto = first - 1
@@ -90,7 +90,7 @@ class LateLook:
         self._tries[first] += 1
         if self._tries[first] < TRIES or not self._left(position, first, first).expired:
             return None
-        ask = Ask(self._entity.first_after(first - 1), 1, position.marker)
+        ask = PageRequest(self._entity.first_after(first - 1), 1, position.marker)
         passed = await self._impasse.passed(ask, replace(position, marker=first - 1))
         if passed is None:
             return None

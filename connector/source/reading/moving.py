@@ -8,7 +8,7 @@ from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.doubt import highest_of
 from connector.source.entities import Entity
 from connector.source.positions import Position
-from connector.source.reading.paging import Ask
+from connector.source.reading.paging import PageRequest
 
 Items = Sequence[Item | Undecodable]
 
@@ -36,7 +36,7 @@ def _of_several(item: Item | Undecodable) -> bool:
     return isinstance(item, Undecodable) and item.first is not None and item.first != item.marker
 
 
-def below(ask: Ask, items: Items) -> int:
+def below(ask: PageRequest, items: Items) -> int:
     """Items with a marker below what was asked for: nobody knows what they mean."""
     return sum(item.marker is not None and item.marker < ask.marker for item in items)
 

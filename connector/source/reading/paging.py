@@ -8,7 +8,7 @@ MAX_LIMIT = 10_000
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PageRequest:
     """What a page is asked with: its first sync marker, its limit, and the head that was known before."""
 
     marker: int
@@ -37,7 +37,7 @@ class Stuck:
     marker: int
 
 
-def advance(position: int, ask: Ask, markers: Sequence[int | None]) -> Advance | Widen | Stuck:
+def judge_page(position: int, ask: PageRequest, markers: Sequence[int | None]) -> Advance | Widen | Stuck:
     """Judge a page by the sync markers of all its items (None: unreadable), in any order.
 
     Right whether the limit counts records or is a window of marker values, and where the POS gives fewer than it was asked for:

@@ -14,7 +14,7 @@ from connector.source.budget import Reservation
 from connector.source.entities import Entity
 from connector.source.positions import NEVER_READ
 from connector.source.reading.narrowing import Narrowing
-from connector.source.reading.paging import Advance, Ask, Stuck, Widen, advance
+from connector.source.reading.paging import Advance, PageRequest, Stuck, Widen, judge_page
 from connector.source.reading.silence import Pages
 
 BAD_PLACES_MAX = 100
@@ -44,7 +44,7 @@ class Scan:
         `room` holds them; `within`: seconds that a page may take (None: as long as a call may) before it is asked smaller.
         """
         while self.marker < head:
-            ask = Ask(max(0, self.marker + self._next), self._narrowing.limit, head)
+            ask = PageRequest(max(0, self.marker + self._next), self._narrowing.limit, head)
             try:
                 page = await self._asked((ask.marker, ask.limit), room, within)
             except Retry as error:
@@ -64,7 +64,7 @@ class Scan:
         except TimeoutError:
             raise Unanswered(f"the POS does not show a page of {asked[1]} items in {within} s") from None
 
-    async def _failed(self, ask: Ask, error: Retry, within: float | None) -> list[Item | Undecodable] | None:
+    async def _failed(self, ask: PageRequest, error: Retry, within: float | None) -> list[Item | Undecodable] | None:
         """None: ask again. A place is passed if another one can be read; else it is the POS that fails: raises its error."""
         if isinstance(error, NotSent) or error.after is not None or self._passed >= BAD_PLACES_MAX:
             self._narrowing.passes()
@@ -77,10 +77,10 @@ class Scan:
         self.marker, self._passed = max(self.marker + 1, ask.marker), self._passed + 1
         return [_unknown(str(error))]
 
-    def _judged(self, ask: Ask, page: Page) -> list[Item | Undecodable] | None:
+    def _judged(self, ask: PageRequest, page: Page) -> list[Item | Undecodable] | None:
         """None: ask again, more."""
         self._narrowing.had()
-        verdict = advance(self.marker, ask, [item.marker for item in page])
+        verdict = judge_page(self.marker, ask, [item.marker for item in page])
         if isinstance(verdict, Stuck):
             raise Reject(f"more than {ask.limit} items share the sync marker {verdict.marker}: the POS cannot show them all")
         if isinstance(verdict, Widen) and self._narrowing.widens(verdict.limit):
@@ -98,7 +98,7 @@ def _unknown(reason: str) -> Undecodable:
     return Undecodable(None, None, reason, b"")
 
 
-def _upto(page: Page, before: int, ask: Ask, upto: int) -> Sequence[Item | Undecodable]:
+def _upto(page: Page, before: int, ask: PageRequest, upto: int) -> Sequence[Item | Undecodable]:
     """Without what was shown before; what lies below the asked marker is there, too."""
     return [
         item

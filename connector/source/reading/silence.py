@@ -7,14 +7,14 @@ from connector.kafka.connection import retrieved
 from connector.mplus.arrivals import Arrived
 from connector.mplus.client import Page
 from connector.source.schedule import State
-from connector.source.state import Standing
+from connector.source.state import ShardState
 
 SILENT_S = 60.0
 """After which a page that does not come is told."""
 
 
 class Pages(Protocol):
-    """Shows pages of one entity; see source.reader.Reader."""
+    """Shows pages of one entity; see source.reading.reader.Reader."""
 
     async def page(self, marker: int, limit: int, arrived: Arrived | None = None) -> Page:
         """Items from `marker` on. Raises Retry, Reject."""
@@ -23,9 +23,9 @@ class Pages(Protocol):
 class ToldReader:
     """Pages of a reader; after SILENT_S without one the shard stands as unreachable."""
 
-    def __init__(self, reader: Pages, standing: Standing) -> None:
+    def __init__(self, reader: Pages, shard_state: ShardState) -> None:
         self._reader = reader
-        self._standing = standing
+        self._shard_state = shard_state
 
     async def page(self, marker: int, limit: int, arrived: Arrived | None = None) -> Page:
         """See Pages."""
@@ -33,7 +33,7 @@ class ToldReader:
         try:
             await asyncio.wait([task], timeout=SILENT_S)
             if not task.done():
-                self._standing.change(State.UNREACHABLE, f"the POS has not shown a page for {SILENT_S:.0f} s")
+                self._shard_state.change(State.UNREACHABLE, f"the POS has not shown a page for {SILENT_S:.0f} s")
             return await task
         finally:
             task.cancel()

@@ -8,7 +8,7 @@ from connector.sink.intake.offsets import Progress
 from connector.sink.ledger.ledger import Ledger
 
 
-class Standing:
+class ProgressFooter:
     """Where the work of the partition stands, written with each transaction; see kafka.writer.Closing.
 
     `offset` is what the group may commit: below it everything is committed, not only finished.
@@ -23,14 +23,14 @@ class Standing:
     def records(self) -> Sequence[Record]:
         """Everything that has finished so far is in this transaction, or in one before."""
         self._written = self._progress.lowest
-        return [self._ledger.lane(self._written, self._progress.beyond, self._group)]
+        return [self._ledger.footer(self._written, self._progress.beyond, self._group)]
 
     def committed(self) -> None:
         """See Closing."""
         self.offset = self._written
 
 
-class Proof:
+class MembershipProof:
     """Remembers when this worker was last seen to be the owner: a group member cannot lose a partition faster than `valid`."""
 
     def __init__(self, membership: Membership, place: Place, valid: float, now: Callable[[], float]) -> None:

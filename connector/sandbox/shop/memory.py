@@ -8,7 +8,7 @@ from math import inf
 from typing import Any
 
 from connector.sandbox.faults import lapses
-from connector.sandbox.faults.forced_results import Told
+from connector.sandbox.faults.forced_results import ForcedResult
 from connector.sandbox.faults.switches import Faults
 
 Fields = Mapping[str, Any]
@@ -21,19 +21,19 @@ class Job:
 
     operation: str
     key: str = ""
-    told: Told | None = None
+    told: ForcedResult | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An order accepted and not yet booked; `due` is a time of the desk's clock, infinite if only a hook books it."""
+    """An order accepted and not yet booked; `due` is a time of the memory's clock, infinite if only a hook books it."""
 
     due: float
     ext_order_id: str
     book: Callable[[], object]
 
 
-class Desk:
+class OrderMemory:
     """`forget_keys`: after how many seconds an idempotency key is forgotten; None: never. `effects` is in order of booking."""
 
     def __init__(
@@ -48,7 +48,7 @@ class Desk:
         self._queue: list[Queued] = []
         self._accepted = 0
 
-    def told(self, operation: str) -> Told | None:
+    def told(self, operation: str) -> ForcedResult | None:
         return self._faults.results.next(operation)
 
     def remembered(self, operation: str, key: str) -> Fields | None:
