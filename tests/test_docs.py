@@ -33,9 +33,9 @@ from connector.sink.records import LEFT_OUT
 from connector.source.entities import ENTITIES, Entity
 from connector.source.positions import Deployment, Position
 from connector.source.schedule import State
-from connector.topics import plan
 from connector.views import metrics as of_views
 from connector.views.metrics import ViewsMetrics
+from connector.wiring.topics import plan
 from tests.e2e.connectors import Connector, fleet, settings, until
 from tests.e2e.reading import read_topics
 

@@ -14,6 +14,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import consuming
 from connector.kafka.records import Place, Record
+from connector.messages.topics import Topics
 
 ANSWERED = ("action", "entity", "status", "reason", "owner")
 """What every answer says, in words."""
@@ -46,7 +47,8 @@ async def asked(
 ) -> AsyncIterator[AsyncIterator[ControlUpdate]]:
     """Ask, and hear all updates from then on. Raises Fatal, Unanswered."""
     brokers = Cluster(kafka)
-    control, *heard = (f"{administration}.{word}" for word in ("connector-control", "connector-control-results", "sync-markers"))
+    topics = Topics(administration)
+    control, *heard = topics.control, topics.control_results, topics.positions
     _, *counts = await brokers.partitions(control, *heard, made_by="run --roles source")
     places = [TopicPartition(topic, each) for topic, count in zip(heard, counts, strict=True) for each in range(count)]
     async with consuming(brokers) as consumer:
@@ -81,7 +83,7 @@ async def _updates(consumer: AIOKafkaConsumer, request_id: str, entity: str) -> 
 def _told(record: ConsumerRecord, request_id: str, entity: str) -> ControlUpdate | None:
     """None for what is about something else, or no record of the connector's."""
     row = _object(record.value) if record.key == entity.encode() else {}
-    if record.topic.endswith(".sync-markers"):
+    if record.topic.endswith(Topics("").positions):
         marker = row.get("syncMarker")
         return ControlUpdate(None, marker) if isinstance(marker, int) else None
     if row.get("id") != request_id or not isinstance(row.get("status"), str):

@@ -8,12 +8,12 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from connector.admin.redriving import LEFT_OUT, REDRIVE, again
-from connector.client.order_commands import commands_topic
 from connector.errors import Reject
 from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import Place, number
+from connector.messages.topics import Topics
 
 PREFIX = "__connect.errors."
 SINK_STAGES = ("parse", "validate", "outcome", "unexpected")
@@ -95,8 +95,8 @@ class DeadLetters:
 
     def __init__(self, kafka: str | Mapping[str, Any], administration: str) -> None:
         self._brokers = Cluster(kafka)
-        self.topic = f"{administration}.dead-letters"
-        self._commands = commands_topic(administration)
+        self.topic = Topics(administration).dead_letters
+        self._commands = Topics(administration).commands
 
     async def all(self) -> AsyncIterator[DeadLetter]:
         """Those that there are now, in order per partition. Raises Fatal."""

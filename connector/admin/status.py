@@ -12,8 +12,8 @@ from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading.readers import read_back_all
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
+from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES, named
-from connector.topics import positions_topic, status_topic
 
 SILENT = 20.0
 """Seconds after which a row that no worker renewed is called silent: workers publish at least every 5 s."""
@@ -37,10 +37,10 @@ KINDS = {
 async def rows(config: Config, now: datetime) -> dict[tuple[str, str], dict[str, Any]]:
     """A row per administration and entity. Raises Fatal when Kafka cannot be reached."""
     names = [row.administration for row in config.administrations]
-    latest = await _read(config, [topic(name) for name in names for topic in (status_topic, positions_topic)])
+    latest = await _read(config, [topic for name in names for topic in (Topics(name).status, Topics(name).positions)])
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for name in names:
-        statuses, positions = latest[status_topic(name)], latest[positions_topic(name)]
+        statuses, positions = latest[Topics(name).status], latest[Topics(name).positions]
         for entity in named(config.connector.entities):
             key = entity.name.encode()
             found[name, entity.name] = _row(statuses.get(key), positions.get(key), now)

@@ -23,10 +23,10 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.connection import client_arguments
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, shard_partition
+from connector.messages.topics import Topics
 from connector.mplus.client import PosClient
 from connector.source.entities import Choices, Entity
 from connector.source.positions import Deployment
-from connector.topics import audits_topic, control_results_topic, control_topic, dead_letters_topic, positions_topic
 
 VERSION = 2
 """Of the journal."""
@@ -58,10 +58,9 @@ class Assignment:
 
 async def ready(order: Assignment, entities: Sequence[Entity]) -> None:
     """Raises Fatal, before anything is read, for topics that are not there."""
-    name = order.administration
-    own = (audits_topic(name), control_topic(name), control_results_topic(name), positions_topic(name), dead_letters_topic(name))
-    topics = [f"{name}.{entity.topic}" for entity in entities]
-    await order.brokers.partitions(*own, *topics, made_by="run --roles source")
+    topics = Topics(order.administration)
+    own = (topics.audits, topics.control, topics.control_results, topics.positions, topics.dead_letters)
+    await order.brokers.partitions(*own, *(topics.entity(entity.topic) for entity in entities), made_by="run --roles source")
 
 
 class EntityAudit:
@@ -158,9 +157,9 @@ class EntityAudit:
         partition = shard_partition(name, entity.number, settings.work_partitions)
         return AuditContext(
             brokers=self._order.brokers,
-            topic=f"{name}.{entity.topic}",
-            dead_letters=dead_letters_topic(name),
-            positions=Place(positions_topic(name), partition),
+            topic=Topics(name).entity(entity.topic),
+            dead_letters=Topics(name).dead_letters,
+            positions=Place(Topics(name).positions, partition),
             deployment=Deployment(settings.group, settings.work_partitions, adopt=True),
             entity=entity,
             clock=self._clock,
@@ -190,7 +189,7 @@ class EntityAudit:
 
 async def publish(order: Assignment, report: Report) -> None:
     """Write the report's event. Raises Unanswered, Reject, Fatal."""
-    producing, topic = Producing(order.brokers), audits_topic(order.administration)
+    producing, topic = Producing(order.brokers), Topics(order.administration).audits
     try:
         record = Record(topic, report.entity.encode(), report.encode(), report.headers())
         await producing.write(Place(topic, 0), record, "the audit's report")

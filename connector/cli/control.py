@@ -25,6 +25,7 @@ from connector.errors import ConnectorError, Unanswered
 from connector.kafka.cluster import Cluster
 from connector.kafka.connection import client_arguments
 from connector.kafka.reading.topic_readers import extent
+from connector.messages.topics import Topics
 from connector.source.entities import Entity, named
 
 EntityName = Annotated[str, typer.Argument(metavar="ENTITY", help="For instance order, or orders.")]
@@ -140,7 +141,7 @@ async def _plan(whom: Whom, start: int | None) -> None:
 
 async def _estimate(whom: Whom, start: int | None) -> dict[str, Any]:
     """From the position, the head that the owner last saw, and how many records the topic has up to there."""
-    name, topic = whom.entity.name, f"{whom.administration}.{whom.entity.topic}"
+    name, topic = whom.entity.name, Topics(whom.administration).entity(whom.entity.topic)
     known = (await rows(whom.config, datetime.now(UTC))).get((whom.administration, name), {})
     position, head, state = (known.get(field) for field in ("position", "head", "state"))
     spans = await extent(Cluster(client_arguments(whom.config.kafka)), topic)

@@ -13,6 +13,7 @@ from connector.config.load import Config, load
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading.readers import follow
 from connector.kafka.records import header, header_text, number
+from connector.messages.topics import Topics
 from connector.source.entities import named
 
 NO_MARKER = -1
@@ -29,7 +30,9 @@ def tail(
     """Show events of all configured administrations as they come."""
     settings = load(config)
     topic = named([entity])[0].topic
-    until_signalled(_tail(settings, [f"{row.administration}.{topic}" for row in settings.administrations], from_marker, as_json))
+    until_signalled(
+        _tail(settings, [Topics(row.administration).entity(topic) for row in settings.administrations], from_marker, as_json)
+    )
 
 
 async def _tail(config: Config, topics: list[str], from_marker: int | None, as_json: bool) -> None:

@@ -14,6 +14,7 @@ from connector.errors import Fatal, Reject, Unanswered
 from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, partition_of
+from connector.messages.topics import Topics
 from connector.tracing import outgoing
 
 REMEMBERED = 10_000
@@ -22,16 +23,6 @@ REMEMBERED = 10_000
 
 NO_RESULT = "has no result yet: it stands and will be carried out, so wait for its result again"
 UNCONFIRMED = "is not confirmed by Kafka in time: send it again with the same commandId (it runs once)"
-
-
-def commands_topic(administration: str) -> str:
-    """Where an administration's order commands go."""
-    return f"{administration}.order-commands"
-
-
-def results_topic(administration: str) -> str:
-    """Where the results come from."""
-    return f"{administration}.order-command-results"
 
 
 class OrderCommands:
@@ -44,7 +35,8 @@ class OrderCommands:
     def __init__(self, kafka: str | Mapping[str, Any], administration: str) -> None:
         """`kafka`: bootstrap servers, or the arguments that aiokafka's clients take (security, login)."""
         self._brokers = Cluster(kafka)
-        self._topics = commands_topic(administration), results_topic(administration)
+        topics = Topics(administration)
+        self._topics = topics.commands, topics.results
         self._results = Results(self._brokers, self._topics[1])
         self._producing = Producing(self._brokers)
         self._open = False

@@ -7,11 +7,12 @@ from connector.backoff import backoff
 from connector.clock import Clock
 from connector.dashboard.brokers import BrokerWatch
 from connector.dashboard.parts import PageParts
-from connector.dashboard.read_model import Topics
+from connector.dashboard.read_model import Followed
 from connector.errors import Fatal, Retry
 from connector.kafka.reading.followers import Follower, following
 from connector.kafka.reading.starts import since
 from connector.kafka.records import Place
+from connector.messages.topics import Topics
 
 Take = Callable[[Any], None]
 """What takes a record of aiokafka's in."""
@@ -28,9 +29,9 @@ class Feed:
     Shows parts `reading/{kind}` while it is behind, and `trouble/{kind}` while it cannot read.
     """
 
-    def __init__(self, kinds: Iterable[Topics], administrations: Iterable[str], cluster: BrokerWatch, clock: Clock) -> None:
+    def __init__(self, kinds: Iterable[Followed], administrations: Iterable[str], cluster: BrokerWatch, clock: Clock) -> None:
         names = list(administrations)
-        self._kinds = {kind.topic(name): kind for kind in kinds for name in names}
+        self._kinds = {kind.topic(Topics(name)): kind for kind in kinds for name in names}
         self._name = "/".join(sorted({kind.name for kind in self._kinds.values()}))
         (self._isolation,) = {kind.isolation for kind in self._kinds.values()}
         self._cluster = cluster

@@ -8,7 +8,7 @@ from connector.dashboard.brokers import BrokerWatch
 from connector.dashboard.folds.journeys import Journeys, RecordLocation
 from connector.kafka.reading.record_reader import RecordReader
 from connector.kafka.records import Place
-from connector.topics import journeys_topic
+from connector.messages.topics import Topics
 
 PATIENCE = 10.0
 """Seconds for reading one, waiting for others' turns included."""
@@ -34,7 +34,7 @@ class JourneyLookup:
 
     async def read(self, administration: str, key: bytes, location: RecordLocation) -> Any:
         """The journey, or None where it is there no more. Raises Fatal and Retry, also where it takes too long."""
-        place = Place(journeys_topic(administration), location.partition)
+        place = Place(Topics(administration).journeys, location.partition)
         with self._cluster.reaching():
             record = await self._reader.pick(place, location.offset, self._cluster.outages, PATIENCE)
         if record.key != key or not record.value:

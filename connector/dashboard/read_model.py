@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from connector.admin.dead_letters import DeadLetter
@@ -13,20 +14,20 @@ from connector.dashboard.folds.statuses import Statuses
 from connector.dashboard.folds.windows import Windows
 from connector.dashboard.parts import PageParts
 from connector.kafka.records import Place
-from connector.topics import dead_letters_topic, journeys_topic, results_topic, status_topic, windows_topic
+from connector.messages.topics import Topics
 
 HOUR, DAY = 3600.0, 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
-class Topics:
+class Followed:
     """A kind of topic: how far back it is read (seconds; None: all of it), and at most how many records of a partition.
 
     Kinds that are followed together have the same isolation.
     """
 
     name: str
-    topic: Callable[[str], str]
+    topic: Callable[[Topics], str]
     back: float | None = None
     most: int = 0
     isolation: str = "read_committed"
@@ -35,10 +36,10 @@ class Topics:
 KINDS = (
     # As written: else the open transaction of one worker that died would hide all others for up to 30 s. What a report tells
     # was committed before it was written.
-    (Topics("statuses", status_topic, isolation="read_uncommitted"),),
-    (Topics("results", results_topic, HOUR, 20_000), Topics("letters", dead_letters_topic, 7 * DAY, 500)),
-    (Topics("windows", windows_topic, DAY + HOUR, 1_000_000),),
-    (Topics("journeys", journeys_topic),),
+    (Followed("statuses", attrgetter("status"), isolation="read_uncommitted"),),
+    (Followed("results", attrgetter("results"), HOUR, 20_000), Followed("letters", attrgetter("dead_letters"), 7 * DAY, 500)),
+    (Followed("windows", attrgetter("windows"), DAY + HOUR, 1_000_000),),
+    (Followed("journeys", attrgetter("journeys")),),
 )
 """Those of a row are followed together: what is long does not hold up what is short."""
 
@@ -53,7 +54,9 @@ class ReadModel:
         self._outcomes = Outcomes(self.shown, administrations)
         self._letters = DeadLetters(self.shown, administrations)
         self._windows = Windows(self.shown, administrations, midnight)
-        self._where = {topic: (kind.name, name) for kind in _kinds() for name in administrations for topic in [kind.topic(name)]}
+        self._where = {
+            topic: (kind.name, name) for kind in _kinds() for name in administrations for topic in [kind.topic(Topics(name))]
+        }
         self._unreadable = 0
 
     def take(self, record: Any) -> None:
@@ -85,7 +88,7 @@ class ReadModel:
         self.journeys.tick()
 
 
-def _kinds() -> Iterator[Topics]:
+def _kinds() -> Iterator[Followed]:
     for row in KINDS:
         yield from row
 

@@ -6,6 +6,7 @@ import orjson
 
 from connector.demo.compare import Arguments
 from connector.kafka.reading.readers import follow
+from connector.messages.topics import Topics
 
 
 class Journeys:
@@ -16,7 +17,7 @@ class Journeys:
 
     async def run(self, arguments: Arguments, administration: str) -> None:
         """Follow the topic from its beginning, for ever. Raises Fatal."""
-        async for record in follow(arguments, [f"{administration}.order-journeys"], from_start=True):
+        async for record in follow(arguments, [Topics(administration).journeys], from_start=True):
             key = (record.key or b"").decode()
             if record.value is None:
                 self.rows.pop(key, None)

@@ -19,6 +19,7 @@ from connector.demo.summary import Findings, tell
 from connector.demo.worker import last_lines
 from connector.kafka.connection import reaching
 from connector.kafka.topics import existing
+from connector.messages.topics import Topics
 from connector.source.entities import named
 
 SETTLE = 30.0
@@ -112,15 +113,17 @@ async def _settled(stage: Stage, shopping: asyncio.Task[Any]) -> None:
 
 
 async def _compared(stage: Stage) -> Findings:
-    truth, states, said, prefix = stage.pos.truth(), stage.states(), stage.webshop.said, stage.administration
+    truth, states, said, topics = stage.pos.truth(), stage.states(), stage.webshop.said, Topics(stage.administration)
     with reaching(stage.settings):
         there = await existing(stage.kafka)
 
-        def records(word: str) -> AsyncIterator[Any]:
-            return whole(stage.kafka, f"{prefix}.{word}", there[f"{prefix}.{word}"])
+        def records(topic: str) -> AsyncIterator[Any]:
+            return whole(stage.kafka, topic, there[topic])
 
-        entities = [await compare(records(entity.topic), entity, truth[entity.name]) for entity in named(list(truth))]
-        results = [orjson.loads(row.value) async for row in records("order-command-results")]
+        entities = [
+            await compare(records(topics.entity(entity.topic)), entity, truth[entity.name]) for entity in named(list(truth))
+        ]
+        results = [orjson.loads(row.value) async for row in records(topics.results)]
     problems = [f"{row.entity}: the topic and the POS do not agree" for row in entities if not row.complete]
     problems += [*wrong(said, results, stage.pos.effects), *stage.astray()]
     return Findings(entities, said, states, problems)

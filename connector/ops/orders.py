@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 
 from connector.events.base import CommandDropped, CommandEnded, CommandTaken, CommandWaits, Event
+from connector.messages.topics import Topics
 
-COMMANDS = ".order-commands"
+COMMANDS = Topics("").commands
 """How the topic of an administration's order commands ends."""
 
 COUNTED = ("inFlight", "waiting", "received", "succeeded", "rejected", "unknown", "duplicates")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from weakref import WeakValueDictionary
 
 from connector.errors import Fenced, Retry, TransactionLost
@@ -10,12 +11,13 @@ from connector.events.base import CommandDropped, CommandEnded, CommandTaken, Me
 from connector.kafka.records import Record
 from connector.kafka.writer import Writer
 from connector.messages.command import Command, Invalid, read
+from connector.messages.topics import Topics
 from connector.sink.context import SinkContext
 from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.ledger.ledger import Done, Intent
 from connector.sink.outbox import TooLarge
-from connector.sink.records import Message, Topics, dead_letter, result_record
+from connector.sink.records import LETTER_BYTES, Message, dead_letter, result_record
 from connector.sink.redrive import intent_header, redriven_letter
 from connector.sink.results import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, CommandEnd, Outcome, as_duplicate, rejected, result_of
 from connector.tracing import continued, note
@@ -32,11 +34,19 @@ class CommandHandler:
     """Serves messages of one partition. `finish` notes that an offset is finished, right before its records are submitted."""
 
     def __init__(
-        self, executor: Executor, context: SinkContext, topics: Topics, writer: Writer, finish: Callable[[int], None]
+        self,
+        executor: Executor,
+        context: SinkContext,
+        topics: Topics,
+        writer: Writer,
+        finish: Callable[[int], None],
+        *,
+        letter_bytes: int | None = None,
     ) -> None:
         self._executor = executor
         self._context = context
         self._topics = topics
+        self._letter = partial(dead_letter, topics, most=letter_bytes or LETTER_BYTES)
         self._writer = writer
         self._finish = finish
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -56,7 +66,7 @@ class CommandHandler:
             await self._give_up(message, taken, error)
 
     async def _refuse(self, message: Message, what: Invalid) -> None:
-        records = [dead_letter(self._topics, message, what.stage, INVALID, what.problem)]
+        records = [self._letter(message, what.stage, INVALID, what.problem)]
         records += self._context.ledger.redrive(message.coordinates)
         result = rejected(what, self._context.clock.stamp())
         if result is not None:
@@ -67,7 +77,7 @@ class CommandHandler:
     async def _give_up(self, message: Message, taken: Command | Invalid | None, error: Exception) -> None:
         """Tell what is not known: nobody else can."""
         why = _failed(error)
-        records = [dead_letter(self._topics, message, UNEXPECTED, OUTCOME_UNKNOWN, why)]
+        records = [self._letter(message, UNEXPECTED, OUTCOME_UNKNOWN, why)]
         if isinstance(taken, Command):
             end = CommandEnd(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why)
             records.append(result_record(self._topics, message, result_of(taken, end, self._context.clock.stamp())))
@@ -142,7 +152,7 @@ class CommandHandler:
         records = [*self._context.ledger.write(done, message.coordinates), result_record(self._topics, message, result)]
         if stage:
             intent = intent_header(end.intent)
-            records.append(dead_letter(self._topics, message, stage, end.reason, end.message, intent=intent))
+            records.append(self._letter(message, stage, end.reason, end.message, intent=intent))
         await self._commit(message, records)
         if stage:
             self._refused(message, stage, end.message)

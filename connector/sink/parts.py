@@ -4,12 +4,12 @@ from dataclasses import dataclass, field
 
 from connector.kafka.records import Place
 from connector.kafka.tasks import TaskContext
+from connector.messages.topics import Topics
 from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.intake.feeding import Post
 from connector.sink.intake.window import Window
 from connector.sink.outbox import Limits
 from connector.sink.pos.calls import Calls
-from connector.sink.records import Topics
 
 WINDOW_BYTES = 12 << 20
 """Bytes of commands in hand in a worker, where nobody says otherwise."""

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from connector.kafka.records import Headers, Record, cut, dead_letter_headers, header, size_of
+from connector.messages.topics import Topics
 from connector.tracing import carried
 
 JSON = (("content-type", b"application/json"),)
@@ -32,17 +33,6 @@ LETTER_BYTES = (8 << 20) + (64 << 10)
 
 NOTE_BYTES = 2000
 """Of what says what was left out, at most."""
-
-
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """Names of an administration's topics. `letter_bytes`: what that of the dead letters takes."""
-
-    commands: str
-    results: str
-    ledger: str
-    dead_letters: str
-    letter_bytes: int = LETTER_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +67,18 @@ def result_record(topics: Topics, message: Message, result: Mapping[str, Any]) -
     return Record(topics.results, key, orjson.dumps(told), (*JSON, *carried(message.headers)))
 
 
-def dead_letter(topics: Topics, message: Message, stage: str, kind: str, reason: str, *, intent: bytes | None = None) -> Record:
+def dead_letter(
+    topics: Topics,
+    message: Message,
+    stage: str,
+    kind: str,
+    reason: str,
+    *,
+    intent: bytes | None = None,
+    most: int = LETTER_BYTES,
+) -> Record:
     """The message unchanged, and beside its headers what is wrong. `intent`: what was sent, of an unknown outcome.
+    `most`: bytes that its topic takes.
 
     What a former letter said is left out; and of what the topic does not take the largest, which LEFT_OUT then says.
     """
@@ -86,7 +86,7 @@ def dead_letter(topics: Topics, message: Message, stage: str, kind: str, reason:
     told += [(INTENT_HEADER, intent)] if intent is not None else []
     own = [(name, value) for name, value in message.headers if not _of_former(name)]
     whole = Record(topics.dead_letters, message.key, message.value, (*own, *told), _place(message.key))
-    return whole if whole.size <= topics.letter_bytes else _fitting(whole, own, told, topics.letter_bytes)
+    return whole if whole.size <= most else _fitting(whole, own, told, most)
 
 
 def _place(key: bytes | None) -> int | None:

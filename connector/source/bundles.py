@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from connector.kafka.records import OVERHEAD, CloudEvents, Record, dead_letter_headers
+from connector.messages.topics import Topics
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 from connector.source.positions import Position
@@ -132,7 +133,7 @@ class Publisher:
     @property
     def topic(self) -> str:
         """The entity's topic."""
-        return f"{self.administration}.{self.entity.topic}"
+        return Topics(self.administration).entity(self.entity.topic)
 
 
 def _marker(item: Item | Undecodable) -> int:

@@ -17,10 +17,11 @@ from faust.types.tuples import Message
 from connector.clock import Clock
 from connector.events.base import Listener
 from connector.events.views import ViewsBatchDone, ViewsRecordRefused
+from connector.messages.topics import Topics
 from connector.views.app import Event, Events, ViewsApp
 from connector.views.batches import Batch, carried, figures
 from connector.views.records import InputRecord, OutputRecord
-from connector.views.stages import Stage, Topics
+from connector.views.stages import Stage
 from connector.views.tables import PlainTable
 
 MOST = 500
@@ -32,10 +33,13 @@ Failed = Callable[[Exception], None]
 
 @dataclass(frozen=True, slots=True)
 class StageContext:
-    """What all agents of an administration share. `largest`: bytes of a record."""
+    """What all agents of an administration share. `partitions`: of the topics between the stages, and of
+    the tables. `largest`: bytes of a record.
+    """
 
     app: ViewsApp
     topics: Topics
+    partitions: int
     tell: Listener
     clock: Clock
     failed: Failed
@@ -52,14 +56,12 @@ def install(context: StageContext, stages: Sequence[Stage]) -> None:
 
 
 def _table(context: StageContext, topic: str) -> PlainTable:
-    changelog = context.app.topic(
-        topic, key_serializer="raw", value_serializer="raw", partitions=context.topics.partitions, acks=False
-    )
+    changelog = context.app.topic(topic, key_serializer="raw", value_serializer="raw", partitions=context.partitions, acks=False)
     found = PlainTable(
         context.app,
         name=topic,
         changelog_topic=changelog,
-        partitions=context.topics.partitions,
+        partitions=context.partitions,
         key_type=bytes,
         value_type=bytes,
     )
@@ -129,11 +131,10 @@ class StageWorker:
     def _carried(self, stream: Events, events: Sequence[Event]) -> Batch:
         table = self._table
         read = partial(table.read, stream, events[-1]) if table else _nothing
-        return carried(self._stage.step, [record(event.message) for event in events], read, self._context.largest)
+        return carried(self._stage.step, [input_record(event.message) for event in events], read, self._context.largest)
 
     def _outputs(self, batch: Batch, last: Message) -> list[OutputRecord]:
-        topics = self._context.topics
-        counted = figures(topics.figures, topics.partitions, (last.topic, last.partition), batch.counts)
+        counted = figures(self._context.topics.figures, self._context.partitions, (last.topic, last.partition), batch.counts)
         return [*batch.sends, *([counted] if counted else [])]
 
     async def _send(self, output: Sequence[OutputRecord]) -> None:
@@ -159,7 +160,7 @@ def _refusal(record: InputRecord, reason: str) -> ViewsRecordRefused:
     return ViewsRecordRefused(record.topic, record.partition, record.offset, reason)
 
 
-def record(message: Message) -> InputRecord:
+def input_record(message: Message) -> InputRecord:
     """The record as the stages know it."""
     headers: Any = message.headers or ()
     pairs = headers.items() if hasattr(headers, "items") else headers

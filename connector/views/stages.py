@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES
 from connector.views import facts
 from connector.views.fold import folded, highest
@@ -33,22 +34,6 @@ from connector.views.windows import Booked, counted, moved
 
 ORDERED, INVOICED = "revenue.ordered", "revenue.invoiced"
 Step = Callable[[InputRecord, Get], StageResult]
-
-
-@dataclass(frozen=True, slots=True)
-class Topics:
-    """An administration's topics, by what they are for. `partitions`: of those between the stages and of the tables."""
-
-    administration: str
-    commands: str
-    results: str
-    by_document: str
-    by_journey: str
-    figures: str
-    documents: str
-    journeys: str
-    windows: str
-    partitions: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,4 +197,4 @@ def figures(now: Callable[[], float], record: InputRecord, get: Get) -> StageRes
 
 def entity_topics(administration: str, chosen: Collection[str]) -> Mapping[str, str]:
     """The entity of each topic, of those chosen."""
-    return {f"{administration}.{entity.topic}": entity.name for entity in ENTITIES if entity.name in chosen}
+    return {Topics(administration).entity(entity.topic): entity.name for entity in ENTITIES if entity.name in chosen}

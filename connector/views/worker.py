@@ -11,11 +11,12 @@ from connector.errors import Fatal, Retry
 from connector.events.base import Listener
 from connector.events.views import ViewsLooked
 from connector.kafka.connection import retrieved
+from connector.messages.topics import Topics
 from connector.views.agents import StageContext, install
 from connector.views.app import AppSettings, ViewsApp, application
 from connector.views.offsets import StallDetector
 from connector.views.progress import Progress, look
-from connector.views.stages import Stage, Topics
+from connector.views.stages import Stage
 
 LOOKS = 2.0
 """Seconds between two looks at how far it is."""
@@ -48,9 +49,10 @@ class ViewsWorker:
         self._recovery = StallDetector[str](self._app.conf.broker_rebalance_timeout + STALLED)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def add(self, topics: Topics, stages: Sequence[Stage]) -> None:
-        """Work on an administration too. To be called before it runs."""
-        install(StageContext(self._app, topics, self._tell, self._clock, self._failed, self._settings.largest), stages)
+    def add(self, topics: Topics, partitions: int, stages: Sequence[Stage]) -> None:
+        """Work on an administration too; `partitions`: of its commands. To be called before it runs."""
+        largest = self._settings.largest
+        install(StageContext(self._app, topics, partitions, self._tell, self._clock, self._failed, largest), stages)
 
     async def run(self, shows: Shows) -> None:
         """Until cancelled. Raises Fatal when it cannot go on: what was not committed is done again at the next start."""

@@ -22,6 +22,7 @@ from connector.kafka.tasks import TaskBody, TaskContext, TransactionalTasks, run
 from connector.kafka.topics import ensure
 from connector.kafka.transactions import Tuning
 from connector.messages.command import COMMANDS
+from connector.messages.topics import Topics, work_topic
 from connector.ops import fan_out
 from connector.ops.http import serving
 from connector.ops.log_throttle import FloodLog
@@ -31,12 +32,12 @@ from connector.ops.status import WorkerStatus
 from connector.ops.waiting import WaitingLog
 from connector.source.entities import Entity
 from connector.source.position_writer import Shard
-from connector.topics import commands_topic, plan, status_topic, work_topic
 from connector.wiring.clients import access, clients
 from connector.wiring.deployment import settle
 from connector.wiring.descriptors import raise_limit
 from connector.wiring.sink import commanding
 from connector.wiring.source import chosen_entities, kept, polling
+from connector.wiring.topics import plan
 
 __all__ = ["ROLES", "Worker", "access", "chosen_entities", "kept", "run"]
 
@@ -79,7 +80,7 @@ async def run(
             works.append(_ownership(config, task_context, "pollers", [work_topic(settings.group)], polled))
         if "commands" in roles:
             commanded = await stack.enter_async_context(commanding(config, pos, task_context))
-            works.append(_ownership(config, task_context, "commands", [commands_topic(name) for name in pos], commanded))
+            works.append(_ownership(config, task_context, "commands", [Topics(name).commands for name in pos], commanded))
         groups = [work.group for work in works]
         port = await stack.enter_async_context(
             serving(status, metrics, lambda: not_ready(status, groups), host=settings.http_host, port=settings.http_port)
@@ -116,7 +117,7 @@ def status_records(status: WorkerStatus, shards: Sequence[Shard]) -> list[Record
     rows = status.rows((shard.administration, shard.entity) for shard in shards)
     return [
         Record(
-            status_topic(administration),
+            Topics(administration).status,
             entity.encode(),
             orjson.dumps({"administration": administration, "entity": entity, **row}),
         )
@@ -130,7 +131,7 @@ def share(config: Config, roles: Sequence[str]) -> Share:
     shards = [(name, entity.name) for name in names for entity in chosen_entities(config)] if "source" in roles else []
     commands = [(name, command) for name in names for command in COMMANDS] if "commands" in roles else []
     partitions = [(work_topic(settings.group), settings.work_partitions)] if "source" in roles else []
-    partitions += [(commands_topic(name), settings.command_partitions) for name in names if "commands" in roles]
+    partitions += [(Topics(name).commands, settings.command_partitions) for name in names if "commands" in roles]
     return Share(version("mplus-connector"), digest(config), shards, commands, partitions, settings.page_size)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from connector.config.load import Config
 from connector.errors import Blocked, Fatal
@@ -11,8 +12,8 @@ from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading.tails import newest
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
+from connector.messages.topics import Topics
 from connector.sink.intake.claims import lane_key, owner, said
-from connector.topics import commands_topic, ledger_topic, positions_topic
 from connector.wiring.adopting import Move, moved
 
 
@@ -26,19 +27,19 @@ class Half:
 
     name: str
     role: str
-    topic: Callable[[str], str]
+    topic: Callable[[Topics], str]
     key: Callable[[int], bytes | None]
     id: Callable[[str, str, int], str]
 
 
 HALVES = (
-    Half("positions", "source", positions_topic, lambda _: None, lambda group, _, number: f"{group}.{number}"),
+    Half("positions", "source", attrgetter("positions"), lambda _: None, lambda group, _, number: f"{group}.{number}"),
     Half(
         "order commands",
         "commands",
-        ledger_topic,
+        attrgetter("ledger"),
         lane_key,
-        lambda group, name, number: f"{group}.{commands_topic(name)}.{number}",
+        lambda group, name, number: f"{group}.{Topics(name).commands}.{number}",
     ),
 )
 
@@ -95,7 +96,7 @@ async def foreign(config: Config, roles: Sequence[str] = ()) -> list[Theirs]:
 
 
 async def _foreign(config: Config, half: Half, counts: Mapping[str, int]) -> list[Theirs]:
-    names = {half.topic(row.administration): row.administration for row in config.administrations}
+    names = {half.topic(Topics(row.administration)): row.administration for row in config.administrations}
     places = [Place(topic, number) for topic in names for number in range(counts.get(topic, 0))]
     wanted = lambda record: record.value is not None and half.key(record.partition) in (None, record.key)  # noqa: E731
     with reaching(config.kafka):

@@ -8,21 +8,14 @@ from connector.kafka.ownership import Membership
 from connector.kafka.records import Place
 from connector.kafka.tasks import OnReady, TaskContext
 from connector.kafka.transactions import FencedProducer
+from connector.messages.topics import Topics
 from connector.mplus.client import PosClient
 from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.intake.window import Window
 from connector.sink.outbox import Limits
 from connector.sink.pos.calls import Calls
-from connector.sink.records import Topics
 from connector.sink.task import SinkTask, SinkTaskContext
-from connector.topics import (
-    DEAD_LETTER_ROOM,
-    commands_topic,
-    dead_letters_topic,
-    ledger_topic,
-    results_topic,
-    sink_limits,
-)
+from connector.wiring.topics import sink_limits
 
 DAY = 24 * 3600.0
 GRACE = 5.0
@@ -48,7 +41,7 @@ async def commanding(config: Config, clients: Mapping[str, PosClient], task_cont
     window = Window(config.connector.bytes_in_flight)
     try:
         parts = {name: _parts(config, name, calls[name], task_context, window) for name in clients}
-        yield Commanding({commands_topic(name): SinkTask(parts[name]) for name in clients})
+        yield Commanding({Topics(name).commands: SinkTask(parts[name]) for name in clients})
     finally:
         for each in calls.values():
             await each.end(GRACE)
@@ -59,7 +52,7 @@ def _parts(config: Config, name: str, calls: Calls, task_context: TaskContext, w
     return SinkTaskContext(
         task_context,
         name,
-        _topics(name, settings.max_event_bytes + DEAD_LETTER_ROOM),
+        Topics(name),
         calls,
         missing=MissingOperations(),
         deadlines=Deadlines(settings.answer_deadline, settings.unknown_after, ledger=settings.ledger_retention * DAY),
@@ -72,7 +65,3 @@ def _parts(config: Config, name: str, calls: Calls, task_context: TaskContext, w
         limits=Limits(sink_limits(name, settings)),
         window=window,
     )
-
-
-def _topics(name: str, letter_bytes: int) -> Topics:
-    return Topics(commands_topic(name), results_topic(name), ledger_topic(name), dead_letters_topic(name), letter_bytes)

@@ -10,6 +10,7 @@ from connector.config.load import Config
 from connector.kafka.records import Record, shard_partition
 from connector.kafka.tasks import TaskContext
 from connector.kafka.topics import ensure, extents
+from connector.messages.topics import Topics
 from connector.mplus.client import PosClient
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Publisher
@@ -28,7 +29,7 @@ from connector.source.restarts import Polling
 from connector.source.schedule import Lag, State
 from connector.source.state import ShardState
 from connector.source.task import SourceTask, SourceTaskContext
-from connector.topics import control_results_topic, control_topic, dead_letters_topic, plan, positions_topic
+from connector.wiring.topics import plan
 
 CONFIRMATION = Confirmation()
 """How long a POS is doubted before it counts as restored."""
@@ -90,7 +91,7 @@ async def polling(
 def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
     settings, heads, clock = context.config.connector, context.heads, context.task_context.clock
     entity = kept(entity, settings.keep)
-    publisher = Publisher(name, entity, dead_letters_topic(name), settings.max_event_bytes)
+    publisher = Publisher(name, entity, Topics(name).dead_letters, settings.max_event_bytes)
     reader = Reader(context.client, entity, Choices(settings.order_types), clock.monotonic)
     shard_state = ShardState((name, entity.name), State.RUNNING, context.task_context.tell, clock)
     lags: defaultdict[int, Lag] = defaultdict(Lag)  # by epoch: heads from before a restore tell nothing
@@ -108,7 +109,7 @@ def _shard(context: SourceContext, name: str, entity: Entity) -> Shard:
         return (await heads.at_once(entity)).marker
 
     types = settings.order_types if entity.name == "order" else None
-    topics = (publisher.topic, positions_topic(name), control_topic(name), control_results_topic(name))
+    topics = (publisher.topic, Topics(name).positions, Topics(name).control, Topics(name).control_results)
     pause = 1 / settings.audit_requests_per_second
     repair = Repair(RepairContext(reader, heads, context.budget, publisher, clock, settings.page_size, pause))
     heard = hears(entity, chosen_entities(context.config))

@@ -12,35 +12,18 @@ from connector.dashboard.service import dashboard
 from connector.kafka import groups
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.topics import delete, existing
+from connector.messages.topics import Topics, views_group
 from connector.ops import fan_out
 from connector.ops.log_throttle import FloodLog
-from connector.topics import (
-    DEAD_LETTER_ROOM,
-    by_document_topic,
-    by_journey_topic,
-    commands_topic,
-    documents_topic,
-    figures_topic,
-    journeys_topic,
-    results_topic,
-    windows_topic,
-)
 from connector.views.app import AppSettings, silence_loggers
 from connector.views.metrics import ViewsLog, ViewsMetrics
 from connector.views.progress import Progress
 from connector.views.serving import serving
-from connector.views.stages import Topics, entity_topics, stages
+from connector.views.stages import entity_topics, stages
 from connector.views.worker import ViewsWorker
 from connector.wiring import chosen_entities, prepare_topics
 from connector.wiring.descriptors import raise_limit
-
-OWN = (by_document_topic, by_journey_topic, figures_topic, documents_topic, journeys_topic, windows_topic)
-"""The topics that only `views` writes."""
-
-
-def views_group(config: Config) -> str:
-    """The consumer group of all views workers of a deployment."""
-    return f"{config.connector.group}.views"
+from connector.wiring.topics import DEAD_LETTER_ROOM
 
 
 async def run_views(config: Config, shows: Callable[[Progress], None], started: "asyncio.Future[int] | None" = None) -> None:
@@ -66,32 +49,16 @@ async def run_views(config: Config, shows: Callable[[Progress], None], started: 
 
 
 def _add(worker: ViewsWorker, config: Config, administration: str, clock: Clock) -> None:
-    topics = topics_of(administration, config.connector.command_partitions)
+    topics, partitions = Topics(administration), config.connector.command_partitions
     entities = entity_topics(administration, {entity.name for entity in chosen_entities(config)})
-    worker.add(topics, stages(topics, entities, lambda: clock.wall().timestamp()))
-
-
-def topics_of(administration: str, partitions: int) -> Topics:
-    """An administration's topics, as the stages know them."""
-    return Topics(
-        administration,
-        commands_topic(administration),
-        results_topic(administration),
-        by_document_topic(administration),
-        by_journey_topic(administration),
-        figures_topic(administration),
-        documents_topic(administration),
-        journeys_topic(administration),
-        windows_topic(administration),
-        partitions,
-    )
+    worker.add(topics, partitions, stages(topics, entities, lambda: clock.wall().timestamp()))
 
 
 def app_settings(config: Config) -> AppSettings:
     """What Faust has to know."""
     settings = config.connector
     return AppSettings(
-        views_group(config),
+        views_group(config.connector.group),
         client_arguments(config.kafka),
         settings.compression,
         settings.max_event_bytes + DEAD_LETTER_ROOM,
@@ -102,19 +69,24 @@ def app_settings(config: Config) -> AppSettings:
 
 async def forget(config: Config) -> None:
     """Forget all that `views` knows: its topics, its offsets, its tables on disk. Raises Fatal, Reject while a worker runs."""
-    arguments, group = client_arguments(config.kafka), views_group(config)
+    arguments, group = client_arguments(config.kafka), views_group(config.connector.group)
     with reaching(config.kafka):
         there = set(await existing(arguments))
         sources = {topic for name in _names(config) for topic in _sources(config, name)}
         await groups.reset(arguments, group, sorted(sources & there))
-        await delete(arguments, sorted({own(name) for name in _names(config) for own in OWN} & there))
+        await delete(arguments, sorted({own for name in _names(config) for own in _own(Topics(name))} & there))
     if config.connector.views_data is not None:
         shutil.rmtree(config.connector.views_data, ignore_errors=True)
 
 
 def _sources(config: Config, administration: str) -> Iterable[str]:
     entities = entity_topics(administration, {entity.name for entity in chosen_entities(config)})
-    return (*entities, commands_topic(administration), results_topic(administration))
+    return (*entities, Topics(administration).commands, Topics(administration).results)
+
+
+def _own(topics: Topics) -> Iterable[str]:
+    """Those that only `views` writes."""
+    return topics.by_document, topics.by_journey, topics.figures, topics.documents, topics.journeys, topics.windows
 
 
 def _names(config: Config) -> list[str]:

@@ -13,8 +13,8 @@ from connector.kafka.creating import requests
 from connector.kafka.topics import Topic, delete, ensure, existing, judge, problems
 from connector.sandbox import Sandbox
 from connector.source.entities import ENTITIES
-from connector.topics import plan, sink_limits
 from connector.wiring import prepare_topics
+from connector.wiring.topics import plan, sink_limits
 from tests.brokers import admin, create_topic, partition_count, topic_settings
 from tests.source.rig import configuration
 

@@ -16,6 +16,7 @@ from connector.kafka.records import Place, Record
 from connector.kafka.tasks import OnReady, TaskContext, TransactionalTasks
 from connector.kafka.topics import ensure
 from connector.kafka.transactions import FencedProducer, Tuning
+from connector.messages.topics import Topics
 from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.request import Fields
 from connector.mplus.responses.answers import OrderAnswer
@@ -23,9 +24,8 @@ from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox
 from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.pos.calls import Calls, Pos
-from connector.sink.records import Topics
 from connector.sink.task import SinkTask, SinkTaskContext
-from connector.topics import plan
+from connector.wiring.topics import plan
 from tests.sink.rig import Commands, create, pay
 from tests.source.rig import configuration, eventually
 
@@ -136,9 +136,7 @@ class Lanes(Commands):
         """A session, while inside. The next one of this partition fences it."""
         settings = self.settings | settings
         task_context = TaskContext({"bootstrap_servers": self.bootstrap}, self.told.append, self.clock, Tuning())
-        commands, results, ledger, letters = (f"{self.prefix}.{name}" for name in TOPICS)
-        names = Topics(commands, results, ledger, letters)
-        lane = SinkTask(SinkTaskContext(task_context, self.prefix, names, calls, MissingOperations(), **settings))
+        lane = SinkTask(SinkTaskContext(task_context, self.prefix, Topics(self.prefix), calls, MissingOperations(), **settings))
         settled = asyncio.Event()
 
         async def work(place: Place, producer: FencedProducer, membership: Membership, _: OnReady) -> None:

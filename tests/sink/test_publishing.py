@@ -9,9 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from connector.kafka.records import Headers, header, header_text
-from connector.sink.records import Message, Topics, dead_letter, result_record
+from connector.messages.topics import Topics
+from connector.sink.records import Message, dead_letter, result_record
 
-TOPICS = Topics("a.order-commands", "a.order-command-results", "a.command-ledger", "a.dead-letters", 200_000)
+TOPICS = Topics("a")
+LETTER_BYTES = 200_000
 FORMER = [
     ("__connect.errors.stage", b"outcome"),
     ("__connect.errors.left.out", b"the value"),
@@ -62,7 +64,7 @@ def test_a_header_is_asked_for_by_name() -> None:
 
 def test_a_dead_letter_keeps_what_the_producer_wrote() -> None:
     """Key, value and all headers, in their order, null and repeated ones too; only what a former letter said is replaced."""
-    letter = dead_letter(TOPICS, message([*OWN[:2], *FORMER, *OWN[2:]]), "parse", "INVALID-COMMAND", "no JSON")
+    letter = dead_letter(TOPICS, message([*OWN[:2], *FORMER, *OWN[2:]]), "parse", "INVALID-COMMAND", "no JSON", most=LETTER_BYTES)
     own, told = letter.headers[: len(OWN)], letter.headers[len(OWN) :]
 
     assert (b"web-1", b"{}", tuple(OWN)) == (letter.key, letter.value, tuple(own))
@@ -78,7 +80,7 @@ def test_a_dead_letter_keeps_what_the_producer_wrote() -> None:
 
 def test_a_dead_letter_says_what_was_sent() -> None:
     """Where its outcome is not known, for the worker that has forgotten it."""
-    letter = dead_letter(TOPICS, message(FORMER), "outcome", "OUTCOME-UNKNOWN", "", intent=b'{"attempt":1}')
+    letter = dead_letter(TOPICS, message(FORMER), "outcome", "OUTCOME-UNKNOWN", "", intent=b'{"attempt":1}', most=LETTER_BYTES)
 
     assert [b'{"attempt":1}'] == [value for name, value in letter.headers if name == "mplus_intent"]
 
@@ -86,9 +88,9 @@ def test_a_dead_letter_says_what_was_sent() -> None:
 def test_of_headers_that_are_too_large_the_largest_are_left_out() -> None:
     """The letter fits its topic, and says which are missing."""
     headers = [("small", b"1"), ("large", b"x" * 150_000), ("middle", b"y" * 60_000), ("small", b"2")]
-    letter = dead_letter(TOPICS, message(headers, value=b"v" * 100_000), "validate", "INVALID-COMMAND", "")
+    letter = dead_letter(TOPICS, message(headers, value=b"v" * 100_000), "validate", "INVALID-COMMAND", "", most=LETTER_BYTES)
 
-    assert letter.size <= TOPICS.letter_bytes
+    assert letter.size <= LETTER_BYTES
     assert b"v" * 100_000 == letter.value
     assert [b"1", b"y" * 60_000, b"2"] == [value for _, value in letter.headers[:3]]
     assert "1 headers: large" == header_text(letter.headers, "__connect.errors.left.out")
@@ -105,9 +107,11 @@ def test_of_headers_that_are_too_large_the_largest_are_left_out() -> None:
 )
 def test_what_was_compressed_and_fits_no_more(value: bytes, key: bytes, intent: bytes, left_out: str) -> None:
     """A producer's batch may hold more than the topic takes uncompressed: then there is a letter all the same."""
-    letter = dead_letter(TOPICS, message([("own", b"1")], key, value), "parse", "INVALID-COMMAND", "", intent=intent)
+    letter = dead_letter(
+        TOPICS, message([("own", b"1")], key, value), "parse", "INVALID-COMMAND", "", intent=intent, most=LETTER_BYTES
+    )
 
-    assert letter.size <= TOPICS.letter_bytes
+    assert letter.size <= LETTER_BYTES
     assert left_out == header_text(letter.headers, "__connect.errors.left.out")
 
 
@@ -117,10 +121,10 @@ ANY = some.none() | some.binary(max_size=50) | some.integers(0, 300_000).map(byt
 @given(ANY, ANY, some.lists(some.tuples(some.text(some.characters(codec="utf-8"), max_size=9), ANY), max_size=5), some.text())
 def test_every_letter_fits(key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]], why: str) -> None:
     """Whatever it is made of; and nothing of it is left out without need."""
-    letter = dead_letter(TOPICS, message(headers, key, value), "parse", why, why)
+    letter = dead_letter(TOPICS, message(headers, key, value), "parse", why, why, most=LETTER_BYTES)
     left_out = header(letter.headers, "__connect.errors.left.out")
 
-    assert letter.size <= TOPICS.letter_bytes
+    assert letter.size <= LETTER_BYTES
     if left_out is None:
         assert (key, value) == (letter.key, letter.value)
         assert not Counter(headers) - Counter(letter.headers)
@@ -130,9 +134,9 @@ def test_every_letter_fits(key: bytes | None, value: bytes | None, headers: list
 
 def test_a_million_headers_are_no_work() -> None:
     """They are looked at once each."""
-    letter = dead_letter(TOPICS, message([("h", b"")] * 1_000_000), "parse", "INVALID-COMMAND", "")
+    letter = dead_letter(TOPICS, message([("h", b"")] * 1_000_000), "parse", "INVALID-COMMAND", "", most=LETTER_BYTES)
 
-    assert 150_000 < letter.size <= TOPICS.letter_bytes
+    assert 150_000 < letter.size <= LETTER_BYTES
 
 
 @pytest.mark.parametrize("key", [b"x" * 1020, b"\xff", b"", None])
@@ -158,6 +162,6 @@ def test_a_result_is_small() -> None:
 
 def test_an_errors_text_does_not_fill_a_letter() -> None:
     """A thousand characters of it, whatever they are."""
-    letter = dead_letter(TOPICS, message(), "unexpected", "E" * 5_000_000, "\ud834" * 5_000_000)
+    letter = dead_letter(TOPICS, message(), "unexpected", "E" * 5_000_000, "\ud834" * 5_000_000, most=LETTER_BYTES)
 
     assert letter.size < 12_000

@@ -5,25 +5,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 
 from connector.kafka.records import partition_of
+from connector.messages.topics import Topics
 from connector.views.batches import carried, figures
 from connector.views.records import InputRecord
-from connector.views.stages import Stage, Topics, entity_topics, stages
+from connector.views.stages import Stage, entity_topics, stages
 from tests.views.histories import Made
 
 NOW = 1_795_255_200.0
 PARTITIONS = 3
-TOPICS = Topics(
-    "mplus",
-    "mplus.order-commands",
-    "mplus.order-command-results",
-    "mplus.views-by-document",
-    "mplus.views-by-journey",
-    "mplus.views-figures",
-    "mplus.views-documents",
-    "mplus.order-journeys",
-    "mplus.views-windows",
-    PARTITIONS,
-)
+TOPICS = Topics("mplus")
 ENTITIES = entity_topics("mplus", {"order", "invoice", "packingSlip"})
 
 

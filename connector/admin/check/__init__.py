@@ -12,11 +12,12 @@ from connector.errors import ConnectorError
 from connector.kafka.authorization import denied
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.topics import existing, problems
-from connector.topics import commands_topic, plan, work_topic
+from connector.messages.topics import Topics, commands_group, pollers_group, work_topic
 from connector.wiring import chosen_entities
 from connector.wiring.deployment import foreign
 from connector.wiring.deployment import problems as problems_of_owners
 from connector.wiring.descriptors import too_few
+from connector.wiring.topics import plan
 
 __all__ = ["Finding", "everything"]
 
@@ -92,6 +93,6 @@ def _groups(config: Config) -> dict[str, str]:
     """The consumer groups, each with a topic of its."""
     group = config.connector.group
     return {
-        f"{group}.pollers": work_topic(group),
-        f"{group}.commands": commands_topic(config.administrations[0].administration),
+        pollers_group(group): work_topic(group),
+        commands_group(group): Topics(config.administrations[0].administration).commands,
     }

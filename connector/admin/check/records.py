@@ -11,7 +11,7 @@ from connector.errors import ConnectorError
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading.latest import last_records
 from connector.kafka.records import partition_of
-from connector.topics import commands_topic, control_topic, ledger_topic
+from connector.messages.topics import Topics
 
 RECENT = 20
 """Commands of a partition that are looked at."""
@@ -32,13 +32,13 @@ async def topics(config: Config, there: Mapping[str, int], administration: Admin
     And whether all producers put an order's commands in one place.
     """
     arguments, name = client_arguments(config.kafka), administration.administration
-    topics = {control_topic(name): 1, commands_topic(name): RECENT, ledger_topic(name): 1}
+    topics = {Topics(name).control: 1, Topics(name).commands: RECENT, Topics(name).ledger: 1}
     looks = [_last(config, arguments, topic, there[topic], most) for topic, most in topics.items() if topic in there]
     found = dict(await asyncio.gather(*looks))
     denied = [row for row in found.values() if isinstance(row, Finding)]
-    commands = found.get(commands_topic(name))
+    commands = found.get(Topics(name).commands)
     late = [finding for records in found.values() if isinstance(records, list) for finding in behind(name, records, time.time())]
-    return [*denied, *late[:1], *(_placed(commands_topic(name), commands, there) if isinstance(commands, list) else [])]
+    return [*denied, *late[:1], *(_placed(Topics(name).commands, commands, there) if isinstance(commands, list) else [])]
 
 
 async def _last(

@@ -23,6 +23,7 @@ from connector.config.load import Config, load
 from connector.errors import Misconfigured, Unanswered
 from connector.kafka.connection import client_arguments
 from connector.messages.command import Invalid, read
+from connector.messages.topics import Topics
 
 SHOWN = ("reason", "message", "orderId", "extOrderId", "invoiceId", "packingSlipId", "syncMarker", "attempts", "at")
 UNKNOWN = "look at the order (`order find`, `order get`), then send the dead letter again: `dead-letters redrive`"
@@ -70,7 +71,7 @@ def _sent(administration: str, command: Mapping[str, Any], as_json: bool) -> Non
     if as_json:
         typer.echo(orjson.dumps(row).decode())
     else:
-        typer.echo(f"sent {row['command']} {row['commandId']}: its result will come on {administration}.order-command-results")
+        typer.echo(f"sent {row['command']} {row['commandId']}: its result will come on {Topics(administration).results}")
 
 
 def show(result: Result, *, as_json: bool) -> None:

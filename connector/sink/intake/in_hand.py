@@ -102,7 +102,8 @@ class InHand:
             clock=task_context.clock,
             partitions=parts.partitions,
         )
-        return CommandHandler(Executor(context), context, parts.topics, writer, self._finish)
+        letter_bytes = parts.limits.of(parts.topics.dead_letters)
+        return CommandHandler(Executor(context), context, parts.topics, writer, self._finish, letter_bytes=letter_bytes)
 
     def _committed(self) -> int:
         """What the group may commit; said every second, and with it how large the ledger is."""

@@ -6,8 +6,9 @@ from typing import Any
 import orjson
 
 from connector.kafka.records import Record, dead_letter_headers
+from connector.messages.topics import Topics
 from connector.sink.ledger.ledger import Done, Intent, encode
-from connector.sink.records import INTENT_HEADER, JSON, Topics
+from connector.sink.records import INTENT_HEADER, JSON
 from connector.sink.results import OUTCOME_UNKNOWN, Outcome
 
 GONE = (

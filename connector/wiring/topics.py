@@ -1,4 +1,4 @@
-"""The topics of a deployment and their settings. Names are a contract: docs/topics.md."""
+"""The topics of a deployment: their settings and partitions."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -7,6 +7,7 @@ from typing import Any
 
 from connector.config.load import Config, Connector
 from connector.kafka.topics import Topic
+from connector.messages.topics import Topics, work_topic
 from connector.source.entities import Entity
 
 DAY = 24 * 3600 * 1000
@@ -36,86 +37,6 @@ WORK, COMMAND = "work_partitions", "command_partitions"
 """The settings that count partitions which must stay."""
 
 
-def work_topic(group: str) -> str:
-    """Its partitions are the units of work that the consumer group spreads. Nothing is written to it."""
-    return f"{group}.work"
-
-
-def positions_topic(administration: str) -> str:
-    """Committed positions: work partition p writes to partition p."""
-    return f"{administration}.sync-markers"
-
-
-def status_topic(administration: str) -> str:
-    """The state of every entity, at least every 5 s."""
-    return f"{administration}.connector-status"
-
-
-def dead_letters_topic(administration: str) -> str:
-    """What could not be decoded, with the reason in its headers."""
-    return f"{administration}.dead-letters"
-
-
-def control_topic(administration: str) -> str:
-    """What operators ask of the pollers. One partition: a few requests a day, and one order for all of them."""
-    return f"{administration}.connector-control"
-
-
-def control_results_topic(administration: str) -> str:
-    """What became of it."""
-    return f"{administration}.connector-control-results"
-
-
-def audits_topic(administration: str) -> str:
-    """What each audit found."""
-    return f"{administration}.audit-reports"
-
-
-def commands_topic(administration: str) -> str:
-    """What producers want done, keyed by the order."""
-    return f"{administration}.order-commands"
-
-
-def results_topic(administration: str) -> str:
-    """How each command ended, under its key."""
-    return f"{administration}.order-command-results"
-
-
-def ledger_topic(administration: str) -> str:
-    """What is known of every command: partition p belongs to command partition p."""
-    return f"{administration}.command-ledger"
-
-
-def journeys_topic(administration: str) -> str:
-    """What became of each order, keyed as its commands. Written by `views`."""
-    return f"{administration}.order-journeys"
-
-
-def windows_topic(administration: str) -> str:
-    """Sums over minutes and hours, for the dashboard. Written by `views`."""
-    return f"{administration}.views-windows"
-
-
-def by_document_topic(administration: str) -> str:
-    """What events say of orders, keyed by order: until the order's own record tells the journey's key. Inner topic of `views`."""
-    return f"{administration}.views-by-document"
-
-
-def by_journey_topic(administration: str) -> str:
-    """What is known of orders, keyed by journey. Inner topic of `views`."""
-    return f"{administration}.views-by-journey"
-
-
-def figures_topic(administration: str) -> str:
-    """What is to be counted in windows. Inner topic of `views`."""
-    return f"{administration}.views-figures"
-
-
-def documents_topic(administration: str) -> str:
-    """Of each order its journey's key, and what waits for it; what each document adds to the revenue. A table of `views`."""
-    return f"{administration}.views-documents"
-
-
 def plan(config: Config, entities: Sequence[Entity]) -> list[Topic]:
     """Every topic that this configuration needs."""
     administrations = [row.administration for row in config.administrations]
@@ -129,37 +50,37 @@ def _work(settings: Connector) -> Topic:
 
 def _of(administration: str, settings: Connector, entities: Iterable[Entity]) -> Iterable[Topic]:
     for entity in entities:
-        name = f"{administration}.{entity.topic}"
+        name = Topics(administration).entity(entity.topic)
         if entity.compacted:
             yield _topic(settings, name, "compact", room=0)
         else:
             yield _aged(_topic(settings, name, "delete", room=0, more=_kept(settings.stock_retention)))
-    yield _counted(settings, positions_topic(administration), "compact", WORK, more=SMALL_SEGMENTS)
-    yield _topic(settings, status_topic(administration), "compact", partitions=1, more=SMALL_SEGMENTS)
+    yield _counted(settings, Topics(administration).positions, "compact", WORK, more=SMALL_SEGMENTS)
+    yield _topic(settings, Topics(administration).status, "compact", partitions=1, more=SMALL_SEGMENTS)
     yield from _of_control(administration, settings)
     yield from _of_commands(administration, settings)
     yield from _of_views(administration, settings)
     kept = _kept(settings.dead_letters_retention)
-    yield _aged(_topic(settings, dead_letters_topic(administration), "delete", room=DEAD_LETTER_ROOM, more=kept))
+    yield _aged(_topic(settings, Topics(administration).dead_letters, "delete", room=DEAD_LETTER_ROOM, more=kept))
 
 
 def _of_control(administration: str, settings: Connector) -> Iterable[Topic]:
     """A request's age is counted from when the broker got it."""
     kept = _kept(CONTROL_RETENTION)
-    control = _topic(settings, control_topic(administration), "delete", partitions=1, fixed=True, more=ARRIVAL | kept)
+    control = _topic(settings, Topics(administration).control, "delete", partitions=1, fixed=True, more=ARRIVAL | kept)
     yield replace(control, expendable="a request is carried out soon, or never")
-    yield _aged(_topic(settings, control_results_topic(administration), "delete", partitions=1, more=kept))
-    yield _aged(_topic(settings, audits_topic(administration), "delete", partitions=1, more=_kept(AUDIT_RETENTION)))
+    yield _aged(_topic(settings, Topics(administration).control_results, "delete", partitions=1, more=kept))
+    yield _aged(_topic(settings, Topics(administration).audits, "delete", partitions=1, more=_kept(AUDIT_RETENTION)))
 
 
 def _of_commands(administration: str, settings: Connector) -> Iterable[Topic]:
     """The time of a command is when the broker got it: producers' clocks must not decide what is forgotten."""
     arrival = ARRIVAL | {"segment.ms": str(DAY)} | _kept(settings.commands_retention)
-    yield _counted(settings, commands_topic(administration), "delete", COMMAND, room=0, more=arrival)
+    yield _counted(settings, Topics(administration).commands, "delete", COMMAND, room=0, more=arrival)
     count, kept = settings.command_partitions, _kept(settings.results_retention)
-    yield _aged(_topic(settings, results_topic(administration), "delete", partitions=count, room=RESULT_ROOM, more=kept))
+    yield _aged(_topic(settings, Topics(administration).results, "delete", partitions=count, room=RESULT_ROOM, more=kept))
     kept = SMALL_SEGMENTS | _kept(settings.ledger_retention)
-    yield _counted(settings, ledger_topic(administration), "compact,delete", COMMAND, room=ledger_room(settings), more=kept)
+    yield _counted(settings, Topics(administration).ledger, "compact,delete", COMMAND, room=ledger_room(settings), more=kept)
 
 
 def _aged(topic: Topic) -> Topic:
@@ -177,16 +98,18 @@ def ledger_room(settings: Connector) -> int:
 
 def sink_limits(administration: str, settings: Connector) -> dict[str, int]:
     """Bytes of the largest batch that each topic takes that the sink writes to."""
-    rooms = {results_topic: RESULT_ROOM, ledger_topic: ledger_room(settings), dead_letters_topic: DEAD_LETTER_ROOM}
-    return {topic(administration): settings.max_event_bytes + room for topic, room in rooms.items()}
+    topics = Topics(administration)
+    rooms = {topics.results: RESULT_ROOM, topics.ledger: ledger_room(settings), topics.dead_letters: DEAD_LETTER_ROOM}
+    return {topic: settings.max_event_bytes + room for topic, room in rooms.items()}
 
 
 def _of_views(administration: str, settings: Connector) -> Iterable[Topic]:
     """All with as many partitions as the commands: one worker has the same partitions of all."""
-    for name in (by_document_topic, by_journey_topic, figures_topic):
-        yield _of_all_commands(settings, name(administration), "delete", _kept(VIEWS_RETENTION))
-    for name in (documents_topic, journeys_topic, windows_topic):
-        yield _of_all_commands(settings, name(administration), "compact", SMALL_SEGMENTS)
+    topics = Topics(administration)
+    for name in (topics.by_document, topics.by_journey, topics.figures):
+        yield _of_all_commands(settings, name, "delete", _kept(VIEWS_RETENTION))
+    for name in (topics.documents, topics.journeys, topics.windows):
+        yield _of_all_commands(settings, name, "compact", SMALL_SEGMENTS)
 
 
 def _of_all_commands(settings: Connector, name: str, policy: str, more: dict[str, str]) -> Topic:
