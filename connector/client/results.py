@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 from aiokafka import ConsumerRecord
 
-from connector.client.result import Result, decoded
 from connector.errors import ConnectorError, Fatal
 from connector.kafka.cluster import Cluster
 from connector.kafka.connection import retrieved
 from connector.kafka.reading.topic_followers import following
 from connector.kafka.reading.topic_readers import committed, extent
+from connector.messages.result import Result, decoded
 
 
 class Told(NamedTuple):

@@ -13,9 +13,9 @@ Read as a specification:
 
 from dataclasses import dataclass
 
+from connector.messages.result import CLIENT_FAULT, OUTCOME_UNKNOWN, Outcome
 from connector.sink.commands.spec import Meaning, Reconciled, RepeatSafety, Verdict
 from connector.sink.pos.replies import Kind
-from connector.sink.results import CLIENT_FAULT, OUTCOME_UNKNOWN, Outcome
 
 NO_SUCH_OPERATION = "this administration lacks the operation that could do this"
 ANOTHERS = "the POS answered for another order"

@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field, replace
 
 from connector.messages.command import Command
+from connector.messages.result import Outcome
 from connector.mplus.responses.answers import OrderAnswer
 from connector.sink.blame import Trouble
+from connector.sink.command_end import CommandEnd
 from connector.sink.commands.spec import CommandSpec, Reconciled, RepeatSafety, Variant, idempotency_key
 from connector.sink.commands.table import is_stranger, names_another, spec_of
 from connector.sink.ledger.ledger import Intent
 from connector.sink.pos.orders import Order
 from connector.sink.pos.replies import Kind, Reply
-from connector.sink.results import CommandEnd, Outcome
 
 
 @dataclass(slots=True)

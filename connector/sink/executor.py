@@ -9,6 +9,8 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from connector.errors import Refused
+from connector.messages.result import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, Outcome
+from connector.sink.command_end import CommandEnd
 from connector.sink.commands.spec import Meaning, Variant, Verdict
 from connector.sink.context import SinkContext
 from connector.sink.decisions import NO_SUCH_OPERATION, Case, End, Look, Prepare, Resend, Step, decide
@@ -16,7 +18,6 @@ from connector.sink.execution import Execution
 from connector.sink.pos.order_lookup import Expired, Hopeless, OrderLookup
 from connector.sink.pos.replies import SILENCE, Kind
 from connector.sink.preconditions import ruled_out
-from connector.sink.results import CLIENT_FAULT, EXPIRED, INVALID, OUTCOME_UNKNOWN, CommandEnd, Outcome
 
 SENDING_S = 10.0
 """Within which a call leaves after its INTENT, or never does."""

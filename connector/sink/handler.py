@@ -11,7 +11,9 @@ from connector.events.base import CommandDropped, CommandEnded, CommandTaken, Me
 from connector.kafka.records import Record
 from connector.kafka.writer import Writer
 from connector.messages.command import Command, Invalid, read
+from connector.messages.result import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, Outcome, as_duplicate, rejected
 from connector.messages.topics import Topics
+from connector.sink.command_end import CommandEnd
 from connector.sink.context import SinkContext
 from connector.sink.execution import Execution
 from connector.sink.executor import Executor
@@ -19,7 +21,6 @@ from connector.sink.ledger.ledger import Done, Intent
 from connector.sink.outbox import TooLarge
 from connector.sink.records import LETTER_BYTES, Message, dead_letter, result_record
 from connector.sink.redrive import intent_header, redriven_letter
-from connector.sink.results import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, CommandEnd, Outcome, as_duplicate, rejected, result_of
 from connector.tracing import continued, note
 
 PROBLEM_CHARS_MAX = 1000
@@ -80,7 +81,7 @@ class CommandHandler:
         records = [self._letter(message, UNEXPECTED, OUTCOME_UNKNOWN, why)]
         if isinstance(taken, Command):
             end = CommandEnd(Outcome.UNKNOWN, OUTCOME_UNKNOWN, why)
-            records.append(result_record(self._topics, message, result_of(taken, end, self._context.clock.stamp())))
+            records.append(result_record(self._topics, message, end.result(taken, self._context.clock.stamp())))
         await self._commit(message, records)
         self._refused(message, UNEXPECTED, why)
 
@@ -147,7 +148,7 @@ class CommandHandler:
         return end, stage
 
     async def _publish_end(self, message: Message, command: Command, end: CommandEnd, stage: str, *, forgotten: bool) -> None:
-        result = result_of(command, end, self._context.clock.stamp())
+        result = end.result(command, self._context.clock.stamp())
         done = Done(command.id, message.offset, command.digest, result, end.intent, forgotten)
         records = [*self._context.ledger.write(done, message.coordinates), result_record(self._topics, message, result)]
         if stage:
@@ -159,7 +160,7 @@ class CommandHandler:
 
     async def _reject_repeated(self, message: Message, command: Command) -> None:
         end = CommandEnd(Outcome.REJECTED, INVALID, REPEATED)
-        await self._commit(message, [result_record(self._topics, message, result_of(command, end, self._context.clock.stamp()))])
+        await self._commit(message, [result_record(self._topics, message, end.result(command, self._context.clock.stamp()))])
         self._told_at_once(command, end)
 
     async def _repeat(self, message: Message, command: Command, done: Done) -> None:

@@ -1,11 +1,11 @@
 """What ends a command that was never sent, once its order was looked for. Pure."""
 
+from connector.messages.result import INVALID, OUTCOME_UNKNOWN, Outcome
 from connector.sink.commands.create_order import EXISTS
 from connector.sink.commands.payments import bears_its_own
 from connector.sink.decisions import End
 from connector.sink.execution import Execution
 from connector.sink.pos.orders import Order
-from connector.sink.results import INVALID, OUTCOME_UNKNOWN, Outcome
 
 NOT_FOUND = "GET-ORDER-RESULT-NOT-FOUND"
 A_PART_PAID = "a part of this command's payments is in the order already"

@@ -12,8 +12,8 @@ import pytest
 import typer.main
 
 from connector.cli.main import application
-from connector.client.result import NAMES, decoded
 from connector.messages.command import COMMANDS, Command, read
+from connector.messages.result import NAMES, decoded
 from tests.client.desk import answering, make_topics
 
 REPOSITORY = Path(__file__).parents[2]

@@ -11,11 +11,11 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from connector.client import OrderCommands, results
 from connector.client import order_commands as commands_module
-from connector.client.result import decoded
 from connector.client.results import Told, newest
 from connector.errors import Fatal, Reject, Unanswered
 from connector.kafka.reading import topic_followers as following
 from connector.kafka.records import partition_of
+from connector.messages.result import decoded
 from tests.brokers import create_topic
 from tests.client.desk import answering, commands_of, make_topics, publish, result, results_of, sent
 

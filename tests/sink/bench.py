@@ -20,12 +20,12 @@ from connector.mplus.responses.answers import OrderAnswer
 from connector.mplus.responses.pages import Item, PageSpec, Undecodable
 from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox, SandboxOptions
+from connector.sink.command_end import CommandEnd
 from connector.sink.context import Deadlines, MissingOperations, SinkContext
 from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.ledger.ledger import Done, Intent, Ledger
 from connector.sink.pos.calls import Calls, Pos
-from connector.sink.results import CommandEnd, result_of
 from tests.sink.rig import key_of, order_of, valid
 
 Act = Callable[[], Awaitable[object] | object]
@@ -127,7 +127,7 @@ class Bench:
         execution = Execution(taken, self.offset, "", intent, redriven=redriven)
         self.offset += 1
         end = await asyncio.wait_for(Executor(self.context).carry_out(execution), 20)
-        result = result_of(taken, end, self.context.clock.stamp())
+        result = end.result(taken, self.context.clock.stamp())
         self.endings.append(end)
         self.context.ledger.write(Done(taken.id, execution.offset, taken.digest, valid(result), end.intent))
         return result

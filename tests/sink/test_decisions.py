@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
+from connector.messages.result import Outcome
 from connector.sink.commands.spec import DONE, NOT_DONE, Meaning, Reconciled, RepeatSafety, unclear
 from connector.sink.decisions import LOOK_AGAIN_S, LOOKS_MAX, Case, End, Look, Prepare, Resend, Step, decide
 from connector.sink.pos.replies import Kind
-from connector.sink.results import Outcome
 
 NO_ANSWER = [Kind.SILENT, Kind.FAILED, Kind.DENIED, Kind.NOT_SENT]
 UNSAFE, SAFE = RepeatSafety.NONE, [safety for safety in RepeatSafety if safety is not RepeatSafety.NONE]

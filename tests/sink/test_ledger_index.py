@@ -31,7 +31,7 @@ RESULT: Mapping[str, Any] = {
     "duplicate": False,
     "at": "2026-07-31T10:00:00Z",
 }
-"""In the order of sink.results.result_of."""
+"""In the order of messages.result.Result."""
 
 TRICKY = st.one_of(
     st.text(max_size=8),

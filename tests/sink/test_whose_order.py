@@ -13,11 +13,11 @@ from connector.errors import NotSent, Refused
 from connector.messages.command import Command, read
 from connector.mplus.request import Fields
 from connector.mplus.responses.answers import OrderAnswer
+from connector.sink.command_end import CommandEnd
 from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.ledger.ledger import Intent
 from connector.sink.pos.calls import Pos
-from connector.sink.results import CommandEnd
 from tests.sink.bench import Bench, Time, benching
 from tests.sink.rig import create, deliver, key_of, pay, update
 from tests.sink.test_evidence import UNKNOWN, Showing, references

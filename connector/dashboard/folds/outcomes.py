@@ -4,9 +4,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from connector.client.result import Result, decoded
 from connector.dashboard.folds.advice import for_result
 from connector.dashboard.parts import LONGEST, PageParts, text
+from connector.messages.result import Result, decoded
 
 HOUR = 60
 """Minutes that are counted."""

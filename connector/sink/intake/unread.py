@@ -5,11 +5,11 @@ from collections.abc import Sequence
 
 from connector.events.base import CommandEnded, CommandTaken, MessageRefused
 from connector.kafka.records import Place, Record
+from connector.messages.result import OUTCOME_UNKNOWN, Outcome
 from connector.sink.intake.vanished import Vanished, told, unknown
 from connector.sink.ledger.ledger import Done, Intent, Ledger
 from connector.sink.outbox import Outbox
 from connector.sink.parts import SinkTaskContext
-from connector.sink.results import OUTCOME_UNKNOWN, Outcome
 
 
 async def answer(vanished: Vanished, parts: SinkTaskContext, place: Place, ledger: Ledger, writer: Outbox) -> None:

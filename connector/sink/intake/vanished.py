@@ -6,10 +6,10 @@ from typing import Any
 import orjson
 
 from connector.kafka.records import Record, dead_letter_headers
+from connector.messages.result import OUTCOME_UNKNOWN, Outcome
 from connector.messages.topics import Topics
 from connector.sink.ledger.ledger import Done, Intent, encode
 from connector.sink.records import INTENT_HEADER, JSON
-from connector.sink.results import OUTCOME_UNKNOWN, Outcome
 
 GONE = (
     "Kafka deleted this command after a call of the POS for it may have been sent ({operation}, attempt {attempt}, at {at}) "

@@ -1,12 +1,25 @@
-"""The result of a command, as `{a}.order-command-results` has it. Pure."""
+"""The result of a command, as `{a}.order-command-results` has it: written by workers, read by everybody. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from enum import StrEnum
 from typing import Any
 
 import orjson
 
-OUTCOMES = ("succeeded", "rejected", "unknown")
+from connector.messages.command import Invalid
+
+
+class Outcome(StrEnum):
+    """All that can become of a command."""
+
+    SUCCEEDED = "succeeded"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+
+
+INVALID, EXPIRED, CLIENT_FAULT, OUTCOME_UNKNOWN = "INVALID-COMMAND", "EXPIRED", "CLIENT-FAULT", "OUTCOME-UNKNOWN"
+"""Reasons of our own; the others are result codes of the POS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +43,14 @@ class Result:
     published: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """The result's JSON, under the names of the topic."""
 
+    def encode(self) -> dict[str, Any]:
+        """The fields under the names of the contract, in its order."""
+        return {word: getattr(self, name) for name, word in NAMES.items()}
+
     @property
     def succeeded(self) -> bool:
         """Whether the command did what it says."""
-        return self.outcome == "succeeded"
+        return self.outcome == Outcome.SUCCEEDED
 
     def says_more_than(self, before: "Result") -> bool:
         """Whether this later result of the same command replaces the one before: it does after a redrive.
@@ -43,13 +60,13 @@ class Result:
         """
         if self.duplicate:
             return before.duplicate
-        never_sent = before.attempts == 0 and (before.outcome == "unknown" or before.refuses)
+        never_sent = before.attempts == 0 and (before.outcome == Outcome.UNKNOWN or before.refuses)
         return before.duplicate or never_sent or not self.refuses
 
     @property
     def refuses(self) -> bool:
         """Whether a message was no valid command, so that nothing was sent for it."""
-        return (self.outcome, self.reason, self.attempts) == ("rejected", "INVALID-COMMAND", 0)
+        return (self.outcome, self.reason, self.attempts) == (Outcome.REJECTED, INVALID, 0)
 
 
 def _camel(name: str) -> str:
@@ -70,9 +87,31 @@ def decoded(value: bytes | None) -> Result | None:
         row = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(row, dict) or row.get("outcome") not in OUTCOMES or row.get("commandId") is None:
+    if not isinstance(row, dict) or row.get("outcome") not in [*Outcome] or row.get("commandId") is None:
         return None
     known = {name: row[word] for name, word in NAMES.items() if row.get(word) is not None}
     if any(type(found) is not TYPES.get(name, str) for name, found in known.items()):
         return None
     return Result(**known, published=row)
+
+
+def rejected(message: Invalid, at: str) -> dict[str, Any] | None:
+    """The fields of the result of a message that is no command; None where it does not say whose."""
+    if message.command_id is None:
+        return None
+    result = Result(
+        message.command_id,
+        message.name,
+        Outcome.REJECTED.value,
+        INVALID,
+        message.problem,
+        message.order_id,
+        message.ext_order_id,
+        at=at,
+    )
+    return result.encode()
+
+
+def as_duplicate(result: Mapping[str, Any], at: str) -> dict[str, Any]:
+    """The fields of the original result once more, for a repeated command; also those that a later version wrote."""
+    return {**result, "duplicate": True, "at": at}
