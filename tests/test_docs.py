@@ -21,15 +21,15 @@ from connector.clock import Clock
 from connector.config.load import Administration, Config, Kafka, load
 from connector.config.load import Connector as ConnectorSettings
 from connector.events.base import ShardStarted
-from connector.kafka.records import CloudEvents, dead_letter_headers
+from connector.messages.cloudevents import CloudEvents
 from connector.messages.command import COMMANDS
+from connector.messages.dead_letter import LEFT_OUT, dead_letter_headers
 from connector.ops.metrics import Metrics
 from connector.ops.series import COUNTERS, GAUGES, HISTOGRAMS
 from connector.ops.status import WorkerStatus
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.ledger.ledger import Done, Intent
 from connector.sink.ledger.ledger import encode as encode_entry
-from connector.sink.records import LEFT_OUT
 from connector.source.entities import ENTITIES, Entity
 from connector.source.positions import Deployment, Position
 from connector.source.schedule import State

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from connector.admin.control import _told
-from connector.admin.dead_letters import DeadLetter, _letter
+from connector.admin.dead_letters import _letter
 from connector.admin.seek import _marker
 from connector.admin.status import _row
 from connector.audit.topic import TopicReading
@@ -23,6 +23,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place
 from connector.messages.command import Command, Invalid, read
+from connector.messages.dead_letter import DeadLetter
 from connector.sink.records import Message
 from connector.source import control
 from connector.source.entities import ENTITIES

@@ -2,85 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
-from connector.admin.redriving import LEFT_OUT, REDRIVE, again
+from connector.admin.redriving import again
 from connector.errors import Reject
 from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import committed, extent
-from connector.kafka.records import Place, number
+from connector.kafka.records import Place
+from connector.messages.dead_letter import LEFT_OUT, REDRIVE, SINK_STAGES, DeadLetter
 from connector.messages.topics import Topics
-
-PREFIX = "__connect.errors."
-SINK_STAGES = ("parse", "validate", "outcome", "unexpected")
-"""Stages of order commands: the letter is the command, and can be sent again."""
-
-
-class Origin(NamedTuple):
-    """Where the record lay that became a letter; -1 where it never lay in Kafka."""
-
-    topic: str
-    partition: int
-    offset: int
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """One dead letter. Its headers may be anything: what cannot be read is empty, or -1."""
-
-    place: Place
-    offset: int
-    timestamp: int
-    """Milliseconds since 1970."""
-    key: bytes | None
-    value: bytes | None
-    headers: Mapping[str, bytes | None]
-    pairs: Sequence[tuple[str, bytes | None]] = ()
-    """The same as they stand in the record: a name may be there more than once."""
-
-    @property
-    def coordinate(self) -> str:
-        """PARTITION:OFFSET in the topic of dead letters."""
-        return f"{self.place.partition}:{self.offset}"
-
-    @property
-    def at(self) -> datetime:
-        """When it was written; a moment that no calendar knows is the first that it knows."""
-        try:
-            return datetime.fromtimestamp(self.timestamp / 1000, UTC)
-        except (ValueError, OverflowError, OSError):
-            return datetime.fromtimestamp(0, UTC)
-
-    @property
-    def stage(self) -> str:
-        """`parse`, `validate`, `outcome`, `unexpected`; of the source `decode` and `too-large`."""
-        return self._text("stage")
-
-    @property
-    def message(self) -> str:
-        """Why it could not be done."""
-        return self._text("exception.message")
-
-    @property
-    def kind(self) -> str:
-        """The error's class."""
-        return self._text("exception.class.name")
-
-    @property
-    def origin(self) -> Origin:
-        """Where it comes from."""
-        return Origin(self._text("topic"), _number(self._text("partition")), _number(self._text("offset")))
-
-    def _text(self, name: str) -> str:
-        return (self.headers.get(PREFIX + name) or b"").decode(errors="replace")
-
-
-def _number(text: str) -> int:
-    return number(text.encode(), -1)
 
 
 class Later(NamedTuple):

@@ -4,12 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from connector.kafka.records import Record
-
-REDRIVE, WRITTEN, INTENT = "mplus_redrive", "mplus_letter_written", "mplus_intent"
-"""Which letter it is, PARTITION:OFFSET; when that was written, in milliseconds since 1970; what was sent to the POS for it."""
-
-STAGE, LEFT_OUT = "__connect.errors.stage", "__connect.errors.left.out"
-"""What kind of letter it is; what of the message the topic of dead letters did not take."""
+from connector.messages.dead_letter import INTENT, REDRIVE, STAGE, WRITTEN
 
 SHARES = (2, 4, 16, 64)
 """Of what may be left out so much is kept, one after the other, until the topic takes the record; then nothing of it."""

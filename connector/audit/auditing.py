@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from connector.audit.reached import Reached, reached
 from connector.audit.source import UNNAMED, Source, Suspect
-from connector.audit.topic import DeadLetters, TopicReading
+from connector.audit.topic import ExcusingLetters, TopicReading
 from connector.audit.verdict import Finding, Kind, Reach, judge
 from connector.audit.versions import NONE, Target, Versions
 from connector.clock import Clock
@@ -150,8 +150,8 @@ class Audit:
         asked = None if where is None else where.asked
         return Finding(kind, identity, None if listed else _marker(target.version), _marker(topic), asked)
 
-    async def _letters(self) -> DeadLetters:
-        found = DeadLetters(self._parts.entity, (await self._reached()).position.epoch)
+    async def _letters(self) -> ExcusingLetters:
+        found = ExcusingLetters(self._parts.entity, (await self._reached()).position.epoch)
         await found.read(self._parts.brokers, self._parts.dead_letters, [self._parts.topic])
         return found
 
@@ -174,7 +174,7 @@ class Audit:
         found, named = await self._letters(), _without_doubles(findings)
         return [self._excused(finding, found) for finding in sorted(named, key=_order)]
 
-    def _excused(self, finding: Finding, found: DeadLetters) -> Finding:
+    def _excused(self, finding: Finding, found: ExcusingLetters) -> Finding:
         kind, marker = finding.kind, finding.marker
         if kind is Kind.GONE:
             kind = Kind.UNPROVEN if self._source.nameless or self._source.places else kind

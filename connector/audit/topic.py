@@ -15,6 +15,7 @@ from connector.audit.walk import Tell
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import header, header_text, number, partition_of
+from connector.messages.dead_letter import ERRORS
 from connector.source.entities import Entity
 from connector.source.wanted import LONGEST_IDENTITY
 
@@ -95,7 +96,7 @@ def _identity(key: bytes | None) -> str | None:
     return found if 0 < len(found) <= LONGEST_IDENTITY else None
 
 
-class DeadLetters:
+class ExcusingLetters:
     """Dead letters of an entity that are of this epoch: after a restore of the POS the same markers are of other items.
 
     They are told by the item's version: its sync marker, or a hash of what stands in the row of a slow list.
@@ -111,7 +112,7 @@ class DeadLetters:
         """All of them that are of these topics. Raises Fatal."""
         async with aclosing(committed(brokers, topic, await extent(brokers, topic))) as records:
             async for record in records:
-                if record.key == self._entity.name.encode() and header_text(record.headers, "__connect.errors.topic") in of:
+                if record.key == self._entity.name.encode() and header_text(record.headers, ERRORS + "topic") in of:
                     self._take(record)
 
     def stands_for(self, version: int | None) -> bool:

@@ -12,8 +12,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from connector.admin.dead_letters import SINK_STAGES, DeadLetter, DeadLetters, in_order
-from connector.admin.redriving import INTENT
+from connector.admin.dead_letters import DeadLetters, in_order
 from connector.cli.administrations import chosen
 from connector.cli.letters import plan as redrive_plan
 from connector.cli.letters.intent import intended
@@ -26,6 +25,7 @@ from connector.cli.signals import until_signalled
 from connector.config.load import Config, load
 from connector.errors import Misconfigured, Reject
 from connector.kafka.connection import client_arguments
+from connector.messages.dead_letter import INTENT, SINK_STAGES, DeadLetter
 
 STAGES = (*SINK_STAGES, "decode", "too-large")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}

@@ -6,14 +6,14 @@ from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
-from connector.admin.dead_letters import DeadLetter
-from connector.dashboard.folds.dead_letters import DeadLetters
+from connector.dashboard.folds.dead_letters import NewestLetters
 from connector.dashboard.folds.journeys import Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
 from connector.dashboard.folds.statuses import Statuses
 from connector.dashboard.folds.windows import Windows
 from connector.dashboard.parts import PageParts
 from connector.kafka.records import Place
+from connector.messages.dead_letter import DeadLetter
 from connector.messages.topics import Topics
 
 HOUR, DAY = 3600.0, 24 * 3600.0
@@ -52,7 +52,7 @@ class ReadModel:
         self.journeys = Journeys(self.shown, administrations)
         self._statuses = Statuses(self.shown, administrations, entities)
         self._outcomes = Outcomes(self.shown, administrations)
-        self._letters = DeadLetters(self.shown, administrations)
+        self._letters = NewestLetters(self.shown, administrations)
         self._windows = Windows(self.shown, administrations, midnight)
         self._where = {
             topic: (kind.name, name) for kind in _kinds() for name in administrations for topic in [kind.topic(Topics(name))]

@@ -1,4 +1,4 @@
-"""What is written to Kafka: records, CloudEvents headers, partitions. Pure."""
+"""What is written to Kafka: records, their headers and partitions. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -13,10 +13,6 @@ NUMBER = re.compile(rb"-?[0-9]{1,18}")
 
 OVERHEAD = 512
 """Bytes of a batch and record frame, at most, beside key, value and headers."""
-
-
-LONGEST_TOLD = 1000
-"""Characters of what a dead letter says about an error."""
 
 
 class Place(NamedTuple):
@@ -78,59 +74,6 @@ def partition_of(key: bytes | None, partitions: int) -> int:
 def shard_partition(administration: str, number: int, partitions: int) -> int:
     """The work partition of a shard: an administration's entities, by their fixed numbers, spread evenly."""
     return int(((murmur2(administration.encode()) & 0x7FFFFFFF) + number) % partitions)
-
-
-class CloudEvents:
-    """CloudEvents 1.0 headers (binary mode) for events that share source, entity, time and origin: those of a page.
-
-    `time` is RFC 3339; `epoch` counts the restores of the POS after which markers came again.
-    """
-
-    def __init__(self, administration: str, entity: str, time: str, origin: str, epoch: int) -> None:
-        self._prefix, self._suffix = f"{entity}:", f":e{epoch}" if epoch else ""
-        self._changed = ("ce_type", f"mplus-connector.{entity}.changed".encode())
-        self._deleted = ("ce_type", f"mplus-connector.{entity}.deleted".encode())
-        self._shared = [
-            ("content-type", b"application/json"),
-            ("ce_specversion", b"1.0"),
-            ("ce_source", f"/mplus/{administration}".encode()),
-            ("ce_time", time.encode()),
-            ("ce_dataschema", f"urn:mplus-connector:entity:{entity}".encode()),
-            ("ce_origin", origin.encode()),
-        ]
-
-    def headers(self, identity: str, marker: int, *, deleted: bool) -> list[tuple[str, bytes]]:
-        """Of one event: the same change always has the same `ce_id`."""
-        return [
-            *self._shared,
-            ("ce_id", f"{self._prefix}{identity}:{marker}{self._suffix}".encode()),
-            self._deleted if deleted else self._changed,
-            ("ce_subject", identity.encode()),
-            ("ce_syncmarker", b"%d" % marker),
-        ]
-
-    def gone(self, identity: str, marker: int) -> list[tuple[str, bytes]]:
-        """Of an item that is not there any more, though nobody said that it was deleted; last seen at this marker."""
-        found = {**dict(self.headers(identity, marker, deleted=True)), "ce_inferred": b"true"}
-        return list({**found, "ce_id": f"{self._prefix}{identity}:gone-{marker}{self._suffix}".encode()}.items())
-
-
-def dead_letter_headers(origin: tuple[str, int, int], stage: str, kind: str, message: str) -> list[tuple[str, bytes]]:
-    """Headers in the Kafka Connect convention; `origin` is topic, partition and offset (-1 where there is none)."""
-    topic, partition, offset = origin
-    return [
-        ("__connect.errors.topic", topic.encode()),
-        ("__connect.errors.partition", b"%d" % partition),
-        ("__connect.errors.offset", b"%d" % offset),
-        ("__connect.errors.stage", stage.encode()),
-        ("__connect.errors.exception.class.name", _told(kind)),
-        ("__connect.errors.exception.message", _told(message)),
-    ]
-
-
-def _told(text: str) -> bytes:
-    """An error's text may hold anything, and much of it."""
-    return cut(text, LONGEST_TOLD).encode(errors="backslashreplace")
 
 
 def cut(text: str, most: int) -> str:

@@ -10,16 +10,13 @@ from typing import Any
 
 import orjson
 
-from connector.kafka.records import Headers, Record, cut, dead_letter_headers, header, size_of
+from connector.kafka.records import Headers, Record, cut, header, size_of
+from connector.messages.dead_letter import ERRORS, INTENT, LEFT_OUT, REDRIVE, WRITTEN, dead_letter_headers
 from connector.messages.topics import Topics
 from connector.tracing import carried
 
 JSON = (("content-type", b"application/json"),)
 
-REDRIVE_HEADER, INTENT_HEADER, WRITTEN_HEADER = "mplus_redrive", "mplus_intent", "mplus_letter_written"
-"""Of a message that was a dead letter before: which one, what was sent to the POS (see Intent), when the letter was written."""
-
-ERRORS, LEFT_OUT = "__connect.errors.", "__connect.errors.left.out"
 COORDINATES = re.compile(rb"[0-9]{1,10}:[0-9]{1,19}")
 
 LONGEST_NAME_BYTES = 4 * 255
@@ -53,7 +50,7 @@ class Message:
     @property
     def coordinates(self) -> str:
         """`partition:offset` of the dead letter that this message redrives; empty for any other, whatever its header says."""
-        found = header(self.headers, REDRIVE_HEADER)
+        found = header(self.headers, REDRIVE)
         return found.decode() if found is not None and COORDINATES.fullmatch(found) else ""
 
 
@@ -83,7 +80,7 @@ def dead_letter(
     What a former letter said is left out; and of what the topic does not take the largest, which LEFT_OUT then says.
     """
     told = dead_letter_headers((topics.commands, message.partition, message.offset), stage, kind, reason)
-    told += [(INTENT_HEADER, intent)] if intent is not None else []
+    told += [(INTENT, intent)] if intent is not None else []
     own = [(name, value) for name, value in message.headers if not _of_former(name)]
     whole = Record(topics.dead_letters, message.key, message.value, (*own, *told), _place(message.key))
     return whole if whole.size <= most else _fitting(whole, own, told, most)
@@ -95,7 +92,7 @@ def _place(key: bytes | None) -> int | None:
 
 
 def _of_former(name: str) -> bool:
-    return name.startswith(ERRORS) or name in (REDRIVE_HEADER, INTENT_HEADER, WRITTEN_HEADER)
+    return name.startswith(ERRORS) or name in (REDRIVE, INTENT, WRITTEN)
 
 
 def _fitting(letter: Record, own: Headers, told: Headers, most: int) -> Record:
@@ -119,7 +116,7 @@ def _smaller(letter: Record, names: list[str]) -> Iterator[Record]:
     left = [f"{len(names)} headers: {cut(', '.join(names[:10]), 200)}"] if names else []
     yield _saying(letter, left)
     yield _saying(letter._replace(value=None), [*left, "the value"])
-    headers = [each for each in letter.headers if each[0] != INTENT_HEADER]
+    headers = [each for each in letter.headers if each[0] != INTENT]
     yield _saying(letter._replace(value=None, headers=headers), [*left, "the value", "the intent"])
     yield _saying(letter._replace(value=None, headers=headers, key=None), [*left, "the value", "the intent", "the key"])
 

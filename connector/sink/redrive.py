@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from connector.kafka.records import header
 from connector.messages.command import Command
+from connector.messages.dead_letter import INTENT, STAGE, WRITTEN
 from connector.sink.ledger.ledger import Intent, decode, encode
-from connector.sink.records import INTENT_HEADER, WRITTEN_HEADER, Message
+from connector.sink.records import Message
 
-STAGE = "__connect.errors.stage"
 NEVER_SENT = ("parse", "validate")
 """Stages of messages that were no valid command: nothing was sent for them."""
 
@@ -31,11 +31,11 @@ class RedrivenLetter:
 
 def redriven_letter(message: Message, command: Command) -> RedrivenLetter:
     """What the headers of a redriven message say; whatever cannot be read says nothing."""
-    written = header(message.headers, WRITTEN_HEADER) or b""
+    written = header(message.headers, WRITTEN) or b""
     return RedrivenLetter(
         (header(message.headers, STAGE) or b"").decode(errors="replace"),
         int(written) / 1000 if written.isdigit() and len(written) < 20 else None,
-        _intent(header(message.headers, INTENT_HEADER), command),
+        _intent(header(message.headers, INTENT), command),
     )
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from connector.kafka.records import OVERHEAD, CloudEvents, Record, dead_letter_headers
+from connector.kafka.records import OVERHEAD, Record
+from connector.messages.cloudevents import CloudEvents
+from connector.messages.dead_letter import dead_letter_headers
 from connector.messages.topics import Topics
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
@@ -20,7 +22,7 @@ def origin(position: Position) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadLetter:
+class ItemLetter:
     """A dead letter of the source: of an item with this marker and identity, where they can be read, and its raw XML.
 
     `first`: it stands for whatever lies at the markers from there to `marker`. `epoch`: that of the position.
@@ -44,7 +46,7 @@ class Bundle:
 
     position: Position
     records: Sequence[Record] = ()
-    letters: Sequence[DeadLetter] = ()
+    letters: Sequence[ItemLetter] = ()
     items: int = 0
     size: int = 0
     late: bool = False
@@ -72,13 +74,13 @@ class Publisher:
         """Items become events or dead letters, in rising order of their markers; `gives_up`: where one cannot be sent."""
         events = CloudEvents(self.administration, self.entity.name, time, origin, position.epoch)
         records: list[Record] = []
-        letters: list[DeadLetter] = []
+        letters: list[ItemLetter] = []
         count, size, markers = 0, 0, set[int]()
         for item in sorted(items, key=_marker):
             count += 1
             markers.add(_marker(item))
             if isinstance(item, Undecodable):
-                letter: DeadLetter | None = self._undecodable(item, gives_up)
+                letter: ItemLetter | None = self._undecodable(item, gives_up)
             else:
                 letter = self._publish(item, events, records, gives_up)
             if letter is not None:
@@ -88,20 +90,20 @@ class Publisher:
         alone = markers.pop() if len(markers) == 1 else None
         return Bundle(position, records, letters, count, size, late=origin == LATE, alone=alone)
 
-    def _undecodable(self, item: Undecodable, gives_up: Callable[[int], bool]) -> DeadLetter:
+    def _undecodable(self, item: Undecodable, gives_up: Callable[[int], bool]) -> ItemLetter:
         raw = b"" if gives_up(_marker(item)) else item.raw
-        return DeadLetter(item.stage, item.marker, item.reason, item.identity, raw, item.first)
+        return ItemLetter(item.stage, item.marker, item.reason, item.identity, raw, item.first)
 
     def _publish(
         self, item: Item, events: CloudEvents, records: list[Record], gives_up: Callable[[int], bool]
-    ) -> DeadLetter | None:
+    ) -> ItemLetter | None:
         """The event, and a tombstone for what is deleted; or why it cannot be one."""
         headers = events.headers(item.identity, item.marker, deleted=item.deleted)
         event = Record(self.topic, item.identity.encode(), item.value, headers)
         if event.size > self.largest or gives_up(item.marker):
             why = "than CONNECTOR_MAX_EVENT_BYTES allows" if event.size > self.largest else "than Kafka takes in time"
             reason = f"{item.identity} has {len(item.value)} bytes, more {why}"
-            return DeadLetter("too-large", item.marker, reason, item.identity)
+            return ItemLetter("too-large", item.marker, reason, item.identity)
         records.append(event)
         if item.deleted and self.entity.compacted:
             records.append(self.tombstone(item.identity, item.marker))
@@ -117,7 +119,7 @@ class Publisher:
         """Removes the identity from a compacted topic; not a CloudEvent."""
         return Record(self.topic, identity.encode(), None, [("ce_syncmarker", b"%d" % marker)])
 
-    def _record(self, letter: DeadLetter) -> Record:
+    def _record(self, letter: ItemLetter) -> Record:
         reason = letter.reason[:LONGEST_REASON]
         headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", reason)
         told = {

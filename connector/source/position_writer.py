@@ -8,7 +8,7 @@ from connector.clock import Clock
 from connector.errors import TransactionLost
 from connector.events.base import ControlAnswered, DeadLettered, Listener
 from connector.kafka.records import Record
-from connector.source.bundles import Bundle, DeadLetter
+from connector.source.bundles import Bundle, ItemLetter
 from connector.source.control import DONE, RESYNC, Answer
 from connector.source.positions import Position, TopicFacts
 from connector.source.reading.portion import Portion
@@ -99,7 +99,7 @@ class PositionWriter:
         committed.add_done_callback(lambda ended: self._ended(position, ended))
         return committed
 
-    def tell_letters(self, letters: Sequence[DeadLetter]) -> None:
+    def tell_letters(self, letters: Sequence[ItemLetter]) -> None:
         """Dead letters that were written."""
         for letter in letters:
             told = DeadLettered(self._shard.administration, self._shard.entity, letter.stage, letter.marker, letter.reason)

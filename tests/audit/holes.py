@@ -13,7 +13,8 @@ from connector.audit.run import Assignment, EntityAudit
 from connector.audit.verdict import Finding
 from connector.clock import Clock
 from connector.config.load import Config
-from connector.kafka.records import dead_letter_headers, shard_partition
+from connector.kafka.records import shard_partition
+from connector.messages.dead_letter import dead_letter_headers
 from connector.mplus.client import PosClient, Retries
 from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox

@@ -12,8 +12,8 @@ from connector.cli.dead_letters import moment, parsed
 from connector.cli.letters.intent import LOOK_AT, intended
 from connector.cli.letters.text import body, words
 from connector.errors import Misconfigured
-from connector.kafka.records import dead_letter_headers
 from connector.messages.command import COMMANDS
+from connector.messages.dead_letter import dead_letter_headers
 from tests.brokers import create_topic
 from tests.cli.program import Ended, at, ended
 from tests.client.desk import commands_of, letter, letters_of, make_topics, publish, sent

@@ -8,9 +8,8 @@ import orjson
 import pytest
 
 import connector.dashboard
-from connector.admin.dead_letters import DeadLetter
 from connector.dashboard.folds.advice import BY_REASON, OTHERWISE, UNKNOWN, for_result
-from connector.dashboard.folds.dead_letters import DeadLetters
+from connector.dashboard.folds.dead_letters import NewestLetters
 from connector.dashboard.folds.journeys import Index, Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
 from connector.dashboard.folds.statuses import POINTS, STEP, Statuses
@@ -18,7 +17,8 @@ from connector.dashboard.folds.windows import Windows
 from connector.dashboard.parts import PageParts
 from connector.dashboard.read_model import ReadModel
 from connector.kafka.reading.batches import readable
-from connector.kafka.records import Place, dead_letter_headers
+from connector.kafka.records import Place
+from connector.messages.dead_letter import DeadLetter, dead_letter_headers
 from connector.source.schedule import State
 from tests.dashboard.viewing import journey, result, stamp, status
 from tests.odd_records import zoo
@@ -132,7 +132,7 @@ def letter(offset: int, stage: str, at: float) -> DeadLetter:
 def test_dead_letters_are_counted_for_a_day_and_shown_without_their_bodies() -> None:
     """The newest first, with the commands that show and redrive one; a letter of the source cannot be redriven."""
     shown = PageParts()
-    letters = DeadLetters(shown, ["a"])
+    letters = NewestLetters(shown, ["a"])
     for offset, stage, at in ((1, "validate", NOW - 90_000), (2, "outcome", NOW - 10), (3, "decode", NOW - 5)):
         letters.take("a", letter(offset, stage, at))
     letters.tick(NOW)
@@ -271,7 +271,7 @@ def test_results_of_strangers_do_not_stop_the_clock(odd: object) -> None:
 def test_what_a_viewer_gets_of_a_letter_is_short() -> None:
     """Also under a key of megabytes, from a topic and a stage that call themselves anything."""
     shown = PageParts()
-    letters = DeadLetters(shown, ["a"])
+    letters = NewestLetters(shown, ["a"])
     for number in range(3):
         headers = dict(dead_letter_headers(("t" * 1_000_000, 0, 1), "s" * 1_000_000, "k", "m" * 1_000_000))
         letters.take("a", DeadLetter(Place("a.dead-letters", 0), number, int(NOW * 1000), b"k" * 4_300_000, None, headers))

@@ -7,7 +7,9 @@ from collections import Counter
 
 import pytest
 
-from connector.kafka.records import CloudEvents, Record, dead_letter_headers, partition_of, shard_partition
+from connector.kafka.records import Record, partition_of, shard_partition
+from connector.messages.cloudevents import CloudEvents
+from connector.messages.dead_letter import dead_letter_headers
 from connector.source.entities import ENTITIES
 
 WORK_PARTITIONS_OF = {

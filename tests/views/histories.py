@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.kafka.records import CloudEvents
+from connector.messages.cloudevents import CloudEvents
 
 BEGIN = datetime(2026, 11, 21, 10, tzinfo=UTC)
 TOTAL, DEPOSIT = 1995, 500

@@ -11,6 +11,7 @@ from connector.errors import ConnectorError
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading.latest import last_records
 from connector.kafka.records import partition_of
+from connector.messages.dead_letter import REDRIVE
 from connector.messages.topics import Topics
 
 RECENT = 20
@@ -21,9 +22,6 @@ CLOCKS_APART_S = 30.0
 
 ARRIVAL = 1
 """Kafka's number of a record whose time the broker has set."""
-
-REDRIVEN = "mplus_redrive"
-"""Header of a command that was sent again, to where it first lay."""
 
 
 async def topics(config: Config, there: Mapping[str, int], administration: Administration) -> list[Finding]:
@@ -74,7 +72,7 @@ def astray(records: Iterable[Any], partitions: int) -> list[str]:
 
     One without a key has no such place, and one that was redriven lies where it first lay.
     """
-    placed = (record for record in records if record.key and REDRIVEN not in dict(record.headers))
+    placed = (record for record in records if record.key and REDRIVE not in dict(record.headers))
     return [f"{row.partition}:{row.offset}" for row in placed if row.partition != partition_of(row.key, partitions)]
 
 

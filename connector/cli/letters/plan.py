@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from connector.admin.dead_letters import DeadLetter, Later
+from connector.admin.dead_letters import Later
 from connector.cli.letters.text import words
+from connector.messages.dead_letter import DeadLetter
 
 
 def line(letter: DeadLetter, since: Later) -> str:

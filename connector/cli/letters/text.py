@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from connector.admin.dead_letters import DeadLetter
+from connector.messages.dead_letter import DeadLetter
 
 EXCERPT = 512
 """Bytes of a binary body that are shown."""

@@ -4,16 +4,16 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from connector.admin.dead_letters import SINK_STAGES, DeadLetter
 from connector.dashboard.parts import LONGEST, PageParts, text
+from connector.messages.dead_letter import SINK_STAGES, DeadLetter
 
 DAY = 24
 """Hours that are counted."""
 MOST = 20
-"""DeadLetters shown per administration."""
+"""NewestLetters shown per administration."""
 
 
-class DeadLetters:
+class NewestLetters:
     """Parts `letters/{administration}`."""
 
     def __init__(self, shown: PageParts, administrations: Iterable[str]) -> None:

@@ -5,11 +5,12 @@ from typing import Any
 
 import orjson
 
-from connector.kafka.records import Record, dead_letter_headers
+from connector.kafka.records import Record
+from connector.messages.dead_letter import INTENT, dead_letter_headers
 from connector.messages.result import OUTCOME_UNKNOWN, Outcome
 from connector.messages.topics import Topics
 from connector.sink.ledger.ledger import Done, Intent, encode
-from connector.sink.records import INTENT_HEADER, JSON
+from connector.sink.records import JSON
 
 GONE = (
     "Kafka deleted this command after a call of the POS for it may have been sent ({operation}, attempt {attempt}, at {at}) "
@@ -55,4 +56,4 @@ def told(topics: Topics, partition: int, intent: Intent, done: Done) -> Iterator
     yield Record(topics.results, key, orjson.dumps(done.result), JSON)
     origin = (topics.commands, partition, intent.offset)
     headers = dead_letter_headers(origin, "outcome", OUTCOME_UNKNOWN, str(done.result["message"]))
-    yield Record(topics.dead_letters, key, None, (*headers, (INTENT_HEADER, encode(intent))))
+    yield Record(topics.dead_letters, key, None, (*headers, (INTENT, encode(intent))))
