@@ -24,7 +24,7 @@ async def test_a_busy_shop_without_holes_is_clean(bootstrap: str, prefix: str, t
         config = configuration(bootstrap, prefix, pos, **QUICK)
         async with working(config) as worker:
             await level(worker, pos, ["order", "stock"])
-            reports = await audited(config, tmp_path, repair=True, wait=30)
+            reports = await audited(config, tmp_path, repair=True, wait=120)
 
     assert {"clean"} == {report.result for report in reports.values()}, [report.row() for report in reports.values()]
     assert 16 == len(reports)
