@@ -24,6 +24,7 @@ from connector.events.base import ShardStarted
 from connector.messages.cloudevents import CloudEvents
 from connector.messages.command import COMMANDS
 from connector.messages.dead_letter import LEFT_OUT, dead_letter_headers
+from connector.messages.position import Deployment, Position, State
 from connector.ops.metrics import Metrics
 from connector.ops.series import COUNTERS, GAUGES, HISTOGRAMS
 from connector.ops.status import WorkerStatus
@@ -31,8 +32,6 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.ledger.ledger import Done, Intent
 from connector.sink.ledger.ledger import encode as encode_entry
 from connector.source.entities import ENTITIES, Entity
-from connector.source.positions import Deployment, Position
-from connector.source.schedule import State
 from connector.views import metrics as of_views
 from connector.views.metrics import ViewsMetrics
 from connector.wiring.topics import plan

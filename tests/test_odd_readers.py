@@ -22,12 +22,13 @@ from connector.errors import Fatal
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place
+from connector.messages import control
 from connector.messages.command import Command, Invalid, read
 from connector.messages.dead_letter import DeadLetter
+from connector.messages.position import Applied, Deployment
 from connector.sink.records import Message
-from connector.source import control
+from connector.source.control import problem
 from connector.source.entities import ENTITIES
-from connector.source.positions import Applied, Deployment
 from connector.tracing import carried, continued
 from tests.odd_records import VALUES, zoo
 
@@ -96,7 +97,7 @@ def test_positions_and_control(value: bytes | None) -> None:
     answer = _told(ROWS[0]._replace(topic="a.connector-control-results", key=b"order", value=value), "x", "order")
     news = _told(ROWS[0]._replace(topic="a.sync-markers", key=b"order", value=value), "x", "order")
 
-    assert request is None or control.problem(request, "order", listed=False)
+    assert request is None or problem(request, "order", listed=False)
     assert answer is None or b'"x"' in (value or b"")
     assert news is None or isinstance(news.marker, int)
 

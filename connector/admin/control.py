@@ -1,7 +1,7 @@
 """Asking the pollers' owners to do something, and hearing what became of it."""
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from itertools import chain
@@ -14,24 +14,11 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import consuming
 from connector.kafka.records import Place, Record
+from connector.messages.control import ControlRequest
 from connector.messages.topics import Topics
 
 ANSWERED = ("action", "entity", "status", "reason", "owner")
 """What every answer says, in words."""
-
-
-class ControlRequest(NamedTuple):
-    """What shall be done: pause, resume or resync, from a marker on (None: as the entity's state says); or repair.
-
-    A repair names `items` to read again, and what is `gone`, by identity and sync marker (of what is gone, the last one).
-    """
-
-    action: str
-    entity: str
-    start: int | None = None
-    by: str = ""
-    items: Sequence[tuple[str, int]] = ()
-    gone: Sequence[tuple[str, int]] = ()
 
 
 class ControlUpdate(NamedTuple):
@@ -60,12 +47,9 @@ async def asked(
 
 async def _ask(brokers: Cluster, topic: str, request: ControlRequest) -> str:
     request_id, producing = str(uuid.uuid4()), Producing(brokers)
-    row: dict[str, Any] = {"id": request_id, "action": request.action, "entity": request.entity}
-    row |= {} if request.start is None else {"from": request.start}
-    row |= {name: rows for name, rows in (("items", request.items), ("gone", request.gone)) if rows}
-    row |= {"at": datetime.now(UTC).isoformat(timespec="milliseconds"), "by": request.by}
+    value = request.encode(request_id, datetime.now(UTC).isoformat(timespec="milliseconds"))
     try:
-        await producing.write(Place(topic, 0), Record(topic, request.entity.encode(), orjson.dumps(row)), f"request {request_id}")
+        await producing.write(Place(topic, 0), Record(topic, request.entity.encode(), value), f"request {request_id}")
     finally:
         await producing.close()
     return request_id

@@ -12,6 +12,7 @@ from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading.readers import read_back_all
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
+from connector.messages.position import State
 from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES, named
 
@@ -74,7 +75,7 @@ def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[st
         row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": None}
         row |= {"unknownSince": row["unknownSince"] or row["at"], "age": (row["age"] or 0.0) + round(silent, 3), "backlog": None}
     if row["unknownSince"] is None and row["head"] is not None and row["position"] is not None:
-        if row["state"] != "head-regressed":
+        if row["state"] != State.HEAD_REGRESSED:
             row["head"] = max(row["head"], row["position"])  # the position is newer than the published head
         row["backlog"] = max(0, row["head"] - row["position"])
     return row

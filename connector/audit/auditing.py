@@ -17,8 +17,8 @@ from connector.errors import Reject
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import read_back
 from connector.kafka.records import Place
+from connector.messages.position import Deployment, State
 from connector.source.entities import Entity
-from connector.source.positions import Deployment
 
 PAUSE = 1.0
 """Seconds between two looks at what the connector has not read yet."""
@@ -191,7 +191,7 @@ async def position_of(parts: AuditContext) -> Reached:
     if written is None:
         raise Reject("no worker has ever read it: start one (`run`)")
     found = reached(parts.deployment, written)
-    if found.position.state == "head-regressed":
+    if found.position.state == State.HEAD_REGRESSED:
         raise Reject("the POS's head fell, so that its markers come again: resync it first")
     return found
 

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.source.positions import Deployment, Position
+from connector.messages.position import Deployment, Position
 
 
 class Reached(NamedTuple):

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from connector.admin.control import ControlRequest, ControlUpdate, asked
+from connector.admin.control import ControlUpdate, asked
 from connector.audit.verdict import Finding, Kind
 from connector.errors import ConnectorError, Reject, Unanswered
 from connector.kafka.cluster import Cluster
-from connector.source.wanted import MOST_GONE, MOST_ITEMS, Named
+from connector.messages.control import MOST_GONE, MOST_ITEMS, ControlRequest, Named
 
 ACCEPTED_WITHIN = 60.0
 """Seconds."""

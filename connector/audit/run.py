@@ -23,10 +23,10 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.connection import client_arguments
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, shard_partition
+from connector.messages.position import Deployment
 from connector.messages.topics import Topics
 from connector.mplus.client import PosClient
 from connector.source.entities import Choices, Entity
-from connector.source.positions import Deployment
 
 VERSION = 2
 """Of the journal."""

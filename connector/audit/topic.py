@@ -15,9 +15,9 @@ from connector.audit.walk import Tell
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import header, header_text, number, partition_of
+from connector.messages.control import LONGEST_IDENTITY
 from connector.messages.dead_letter import ERRORS
 from connector.source.entities import Entity
-from connector.source.wanted import LONGEST_IDENTITY
 
 EPOCH_HEADER = "mplus_epoch"
 """Of a dead letter: the position's epoch when it was written; without it, 0."""

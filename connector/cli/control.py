@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import orjson
 import typer
 
-from connector.admin.control import ControlRequest, ControlUpdate, asked
+from connector.admin.control import ControlUpdate, asked
 from connector.admin.status import rows
 from connector.cli.administrations import chosen
 from connector.cli.options import ConfigFile, Json
@@ -25,6 +25,8 @@ from connector.errors import ConnectorError, Unanswered
 from connector.kafka.cluster import Cluster
 from connector.kafka.connection import client_arguments
 from connector.kafka.reading.topic_readers import extent
+from connector.messages.control import ControlRequest
+from connector.messages.position import State
 from connector.messages.topics import Topics
 from connector.source.entities import Entity, named
 
@@ -146,8 +148,8 @@ async def _estimate(whom: Whom, start: int | None) -> dict[str, Any]:
     position, head, state = (known.get(field) for field in ("position", "head", "state"))
     spans = await extent(Cluster(client_arguments(whom.config.kafka)), topic)
     records = sum(end - begin for begin, end in spans.values())
-    first = 0 if start is None and state == "head-regressed" else start
-    upto = head if state == "head-regressed" else position
+    first = 0 if start is None and state == State.HEAD_REGRESSED else start
+    upto = head if state == State.HEAD_REGRESSED else position
     row = {"administration": whom.administration, "entity": name, "state": state, "position": position, "head": head}
     if whom.entity.listed or first is None or upto is None:
         return {**row, "from": first, "markers": None, "events": records if whom.entity.listed else None}

@@ -10,17 +10,19 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from connector.messages.position import State
+
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 COLOURS = {
-    "running": "green",
-    "paused": "yellow",
-    "unreachable": "yellow",
-    "unavailable": "yellow",
-    "head-doubted": "yellow",
-    "failed": "red",
-    "topic-lost": "red",
-    "head-regressed": "red",
-    "stuck": "red",
+    State.RUNNING: "green",
+    State.PAUSED: "yellow",
+    State.UNREACHABLE: "yellow",
+    State.UNAVAILABLE: "yellow",
+    State.HEAD_DOUBTED: "yellow",
+    State.FAILED: "red",
+    State.TOPIC_LOST: "red",
+    State.HEAD_REGRESSED: "red",
+    State.STUCK: "red",
     "silent": "red",
     "unowned": "red",
 }

@@ -32,6 +32,7 @@ from connector.events.base import (
     StateChanged,
     TransactionEnded,
 )
+from connector.messages.position import State
 from connector.ops.libraries import LibraryLog
 from connector.ops.stream import Line, LogStream, write
 
@@ -92,7 +93,7 @@ def _always(level: str, text: str, *names: str) -> Callable[[Any], Line]:
 
 def _state_changed(event: StateChanged) -> Line:
     reason = ("reason",) if event.reason else ()
-    level = "info" if event.state == "running" else "warning"
+    level = "info" if event.state == State.RUNNING else "warning"
     return level, "state changed", _fields(event, "administration", "entity", "state", *reason)
 
 

@@ -21,6 +21,7 @@ from connector.events.base import (
     StateChanged,
     TransactionEnded,
 )
+from connector.messages.position import State
 from connector.ops import Watch
 from connector.ops.orders import COMMANDS
 from connector.ops.series import (
@@ -155,8 +156,8 @@ class Metrics(Watch):
             self._gauges["limit"].labels(*key).set(self._page_size)
         elif key not in self._states:
             return
-        self._gauges["regressed"].labels(*key).set(event.state == "head-regressed")
-        self._gauges["running"].labels(*key).set(event.state == "running")
+        self._gauges["regressed"].labels(*key).set(event.state == State.HEAD_REGRESSED)
+        self._gauges["running"].labels(*key).set(event.state == State.RUNNING)
         self._remove("state", *key, self._states.get(key, ""))
         self._gauges["state"].labels(*key, event.state).set(1)
         self._states[key] = event.state

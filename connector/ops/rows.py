@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.events.base import DeadLettered, HeadSeen, HeadUnknown, PageCommitted, ShardEvent, StateChanged
+from connector.messages.position import State
 
 RATE_OVER = 30.0
 """Seconds over which the rate is an average."""
@@ -55,7 +56,7 @@ class Row:
     def shown(self, now: float) -> dict[str, Any]:
         """As it is shown and published, at this monotonic time."""
         position, head = max(self.position, 0), self.head
-        if head is not None and self.state != "head-regressed":
+        if head is not None and self.state != State.HEAD_REGRESSED:
             head = max(head, position)  # a page may have shown more than the last head
         return {
             "head": head,

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from connector.kafka.records import OVERHEAD, Record
 from connector.messages.cloudevents import CloudEvents
 from connector.messages.dead_letter import dead_letter_headers
+from connector.messages.position import Position
 from connector.messages.topics import Topics
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
-from connector.source.positions import Position
 
 POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
 LONGEST_REASON = 1000

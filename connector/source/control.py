@@ -1,25 +1,17 @@
 """What operators ask of an entity, and what becomes of it. Pure: no I/O, no clock."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-import orjson
-
 from connector.errors import Reject
-from connector.source.gaps import NONE
-from connector.source.positions import NEVER_READ, Applied, Pending, Position, Resync
-from connector.source.schedule import State
-from connector.source.wanted import wanted
+from connector.messages.control import ACCEPTED, DONE, FAILED, REPAIR, RESUME, RESYNC, Answer, ReceivedRequest, wanted
+from connector.messages.gaps import NONE
+from connector.messages.position import NEVER_READ, Pending, Position, Resync, State
 
 EXPIRES = 600.0
 """Seconds after which a request that nobody saw surprises more than it helps."""
 
-LONGEST = 200
-"""Characters of a name: an answer repeats them, and one that the broker refuses would stop the task."""
-
-ACCEPTED, DONE, REJECTED, FAILED = "accepted", "done", "rejected", "failed"
-RESYNC, RESUME, REPAIR = "resync", "resume", "repair"
 LOW = (
     "the POS's head, {head}, lies below what was read, {highest}: within a minute it is known whether it was restored, "
     "and the entity is head-regressed then; ask again"
@@ -27,53 +19,7 @@ LOW = (
 WAITING = "it is paused: it reads when it is resumed"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What became of a request."""
-
-    id: str
-    action: str
-    entity: str
-    status: str
-    reason: str = ""
-
-    def encode(self, at: str, owner: str) -> bytes:
-        """The record's value."""
-        named = {"id": self.id, "action": self.action, "entity": self.entity, "status": self.status}
-        return orjson.dumps({**named, "reason": self.reason, "at": at, "owner": owner})
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request as it was read: `where` it lies, and its age in seconds. What it is about may be anything: see `problem`."""
-
-    id: str
-    action: str
-    entity: str
-    start: Any
-    where: Applied
-    age: float
-    items: Any = None
-    gone: Any = None
-
-    def answer(self, status: str, reason: str = "") -> Answer:
-        """What became of it."""
-        return Answer(self.id, self.action, self.entity, status, reason)
-
-
-def read(value: bytes | None, where: Applied, age: float) -> Request | None:
-    """The request in a record; None where it has no id, or an endless one: nobody could be answered."""
-    try:
-        row = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or len(row["id"]) > LONGEST:
-        return None
-    action, entity = (str(row.get(name))[:LONGEST] for name in ("action", "entity"))
-    return Request(row["id"], action, entity, row.get("from"), where, age, row.get("items"), row.get("gone"))
-
-
-def problem(request: Request, entity: str, *, listed: bool) -> str:
+def problem(request: ReceivedRequest, entity: str, *, listed: bool) -> str:
     """What is wrong with a request to this entity, whatever its state; empty when nothing is."""
     if request.entity != entity:
         return f"no entity {request.entity} is read here"
@@ -94,7 +40,7 @@ def _start_problem(start: Any, listed: bool) -> str:
     return "a list is published as a whole: leave from out" if listed and start else ""
 
 
-def _repair_problem(request: Request) -> str:
+def _repair_problem(request: ReceivedRequest) -> str:
     try:
         wanted(request.items, request.gone)
     except Reject as error:
@@ -102,12 +48,12 @@ def _repair_problem(request: Request) -> str:
     return ""
 
 
-def changed(position: Position, request: Request, head: int | None) -> Position:
+def changed(position: Position, request: ReceivedRequest, head: int | None) -> Position:
     """The position after a request, at this head of the POS (None: a list). Raises Reject."""
     return replace(CHANGES[request.action](replace(position, repair=None), request, head), control=request.where)
 
 
-def answers(request: Request, before: Position, after: Position) -> list[Answer]:
+def answers(request: ReceivedRequest, before: Position, after: Position) -> list[Answer]:
     """What is answered when the request has changed the position."""
     found = []
     if request.action == RESYNC and before.resync:
@@ -119,13 +65,13 @@ def answers(request: Request, before: Position, after: Position) -> list[Answer]
     return [*found, request.answer(ACCEPTED), request.answer(DONE)]
 
 
-def _pause(position: Position, _request: Request, _head: int | None) -> Position:
+def _pause(position: Position, _request: ReceivedRequest, _head: int | None) -> Position:
     if position.state.stopped and position.state is not State.PAUSED:
         raise Reject(f"it has stopped already: {position.state}")
     return replace(position, state=State.PAUSED)
 
 
-def _resume(position: Position, _request: Request, head: int | None) -> Position:
+def _resume(position: Position, _request: ReceivedRequest, head: int | None) -> Position:
     """The operator's word: that the POS was not restored (the head must say so too), or that the topic has what it shall have."""
     if position.state is State.HEAD_REGRESSED and (head is None or head < position.highest):
         raise Reject(f"the POS's head, {head}, lies below the position, {position.highest}, so its markers come again: resync it")
@@ -134,7 +80,7 @@ def _resume(position: Position, _request: Request, head: int | None) -> Position
     return replace(position, state=State.RUNNING, anchor=anchor, topic=topic)
 
 
-def _resync(position: Position, request: Request, head: int | None) -> Position:
+def _resync(position: Position, request: ReceivedRequest, head: int | None) -> Position:
     """To just before the marker. After a confirmed restore of the POS all it has now counts as new: another epoch."""
     state = State.PAUSED if position.state is State.PAUSED else State.RUNNING
     if head is None:  # a list: what is known is kept by name: what vanished meanwhile is still seen to be gone
@@ -167,13 +113,13 @@ def _resync(position: Position, request: Request, head: int | None) -> Position:
     )
 
 
-def _repair(position: Position, request: Request, _head: int | None) -> Position:
+def _repair(position: Position, request: ReceivedRequest, _head: int | None) -> Position:
     if position.state.stopped:
         raise Reject(f"it has stopped: {position.state}")
     return replace(position, repair=Pending(request.id, *request.where))
 
 
-CHANGES: Mapping[str, Callable[[Position, Request, int | None], Position]] = {
+CHANGES: Mapping[str, Callable[[Position, ReceivedRequest, int | None], Position]] = {
     "pause": _pause,
     RESUME: _resume,
     RESYNC: _resync,

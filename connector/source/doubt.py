@@ -8,10 +8,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import NamedTuple
 
 import orjson
 
+from connector.messages.position import Anchor
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 
@@ -51,17 +51,6 @@ class Doubt:
     def confirmed(self, rule: Confirmation) -> bool:
         """Whether it is believed."""
         return self.looks >= rule.looks and self.last - self.since >= rule.over
-
-
-class Anchor(NamedTuple):
-    """The item at the position: its marker, its name (see Entity.name_of) and hashes of what it held, one for each plain field.
-
-    They are empty where several items shared the marker: then another one there proves nothing.
-    """
-
-    marker: int
-    name: str
-    hash: str
 
 
 def _hash(entity: Entity, item: Item) -> str:

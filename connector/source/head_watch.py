@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry
+from connector.messages.position import Position, State
 from connector.source.doubt import Confirmation, Doubt, contradiction
 from connector.source.entities import Entity
 from connector.source.heads import Heads
-from connector.source.positions import Position
 from connector.source.reading.scan import Scan
 from connector.source.reading.silence import Pages
-from connector.source.schedule import Head, Lag, State, fell_below
+from connector.source.schedule import Head, Lag, fell_below
 from connector.source.state import ShardState
 
 LOOKUPS = 3

@@ -12,14 +12,13 @@ from typing import NamedTuple
 import orjson
 
 from connector.errors import Reject, Retry
+from connector.messages.position import NEVER_READ, Position, State
 from connector.mplus.client import Page
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.budget import Reservation
 from connector.source.bundles import origin
 from connector.source.poller import PollerContext
-from connector.source.positions import NEVER_READ, Position
 from connector.source.reading.reader import Reader
-from connector.source.schedule import State
 
 UNREADABLE = "?"
 """Starts the key of an item that cannot be decoded, so that its dead letter is written once, not at every look."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field, replace
 
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry, TransactionLost
+from connector.messages.gaps import Window
+from connector.messages.position import Position, State
 from connector.mplus.client import Page
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import LATE, Bundle, Publisher, origin, portions, publishable
 from connector.source.doubt import Confirmation
-from connector.source.gaps import Window
 from connector.source.head_watch import HeadWatch, Restored, WatchParts
 from connector.source.heads import Heads
-from connector.source.positions import Position
 from connector.source.reading.impasse import Impasse
 from connector.source.reading.late import LateLook
 from connector.source.reading.moving import Items, Reach, below, moved, shows_more, without_known_letters
@@ -21,7 +21,7 @@ from connector.source.reading.page_size import PageSize
 from connector.source.reading.paging import Advance, PageRequest, Stuck, Widen, alone, judge_page
 from connector.source.reading.portion import Portion
 from connector.source.reading.silence import Pages, ToldReader
-from connector.source.schedule import Head, Lag, State
+from connector.source.schedule import Head, Lag
 from connector.source.state import ShardState
 from connector.tracing import past, span
 

@@ -8,9 +8,9 @@ from connector.clock import Clock
 from connector.errors import TransactionLost
 from connector.events.base import ControlAnswered, DeadLettered, Listener
 from connector.kafka.records import Record
+from connector.messages.control import DONE, RESYNC, Answer
+from connector.messages.position import Position, TopicFacts
 from connector.source.bundles import Bundle, ItemLetter
-from connector.source.control import DONE, RESYNC, Answer
-from connector.source.positions import Position, TopicFacts
 from connector.source.reading.portion import Portion
 from connector.source.repair import Repair
 from connector.source.restarts import Polling

@@ -12,16 +12,16 @@ from dataclasses import dataclass, replace
 from connector.clock import Clock
 from connector.errors import Reject, Unanswered
 from connector.kafka.records import Record
+from connector.messages.control import Named, Wanted
+from connector.messages.position import NEVER_READ, Position
 from connector.mplus.client import Page
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import REPAIR, Bundle, Publisher
 from connector.source.heads import Heads
 from connector.source.list_poller import CONFIRMED_AFTER_S, content_hash, fitting
-from connector.source.positions import NEVER_READ, Position
 from connector.source.reading.reader import Reader
 from connector.source.reading.scan import Scan
-from connector.source.wanted import Named, Wanted
 
 CLOSE_BY = 50
 """Limit of a page that is asked for the sake of one item: others that are wanted often lie near."""

@@ -2,29 +2,9 @@
 
 from collections import deque
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 REFUSED_AGAIN = 60.0
 """Seconds until an operation that was refused is tried again: a licence may have been bought."""
-
-
-class State(StrEnum):
-    """What a shard is doing. Those that only an operator ends survive in the position record."""
-
-    RUNNING = "running"
-    PAUSED = "paused"
-    HEAD_REGRESSED = "head-regressed"
-    STUCK = "stuck"
-    TOPIC_LOST = "topic-lost"
-    HEAD_DOUBTED = "head-doubted"
-    FAILED = "failed"
-    UNAVAILABLE = "unavailable"
-    UNREACHABLE = "unreachable"
-
-    @property
-    def stopped(self) -> bool:
-        """Only an operator ends it."""
-        return self in (State.PAUSED, State.HEAD_REGRESSED, State.STUCK, State.TOPIC_LOST)
 
 
 @dataclass(frozen=True, slots=True)

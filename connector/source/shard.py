@@ -11,16 +11,15 @@ from dataclasses import dataclass, replace
 from connector.errors import Fatal, Fenced, Reject, Retry, TransactionLost
 from connector.kafka.connection import retrieved, transacting
 from connector.kafka.walls import in_a_line
+from connector.messages.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, ReceivedRequest, wanted
+from connector.messages.position import Position, State, TopicFacts
 from connector.source.bundles import cut
-from connector.source.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, Request, answers, changed, problem
+from connector.source.control import answers, changed, problem
 from connector.source.position_writer import PositionWriter, Shard, WriterContext
-from connector.source.positions import Position, TopicFacts
 from connector.source.reading.portion import BYTES_MAX
 from connector.source.repair import Search
 from connector.source.restarts import polling
-from connector.source.schedule import State
 from connector.source.topic_facts import lost, passed_over
-from connector.source.wanted import wanted
 
 HEAD_WITHIN = 70.0
 """Seconds that the POS is given to tell its head, which may take two calls; nothing else is read meanwhile."""
@@ -34,7 +33,7 @@ TYPES_WIDENED = (
 class Looked:
     """What a repair looked for was looked for, or could not be: `search` is done."""
 
-    request: Request
+    request: ReceivedRequest
     search: "asyncio.Future[Search]"
 
 
@@ -48,7 +47,7 @@ class ShardRunner:
         self._topic = topic
         self._clock = context.clock
         self._partition, self._topic_of = context.partition, context.topic_problem
-        self._asked_for: asyncio.Queue[Request | Looked] = asyncio.Queue()
+        self._asked_for: asyncio.Queue[ReceivedRequest | Looked] = asyncio.Queue()
         self._looking: asyncio.Task[Search] | None = None
 
     @property
@@ -69,7 +68,7 @@ class ShardRunner:
         if self._unheard > end:
             self._writer.position = replace(self._position, control=None, repair=None)
 
-    def hear(self, request: Request) -> None:
+    def hear(self, request: ReceivedRequest) -> None:
         """Take a request, if it is for this shard and was not carried out before."""
         if self.shard.hears(request.entity) and (request.where.offset >= self._unheard or self._accepted(request)):
             self._asked_for.put_nowait(request)
@@ -104,7 +103,7 @@ class ShardRunner:
         else:
             self._writer.acquaint(self._topic)
 
-    async def _poll(self) -> Request | Looked:
+    async def _poll(self) -> ReceivedRequest | Looked:
         """Poll until there is something to carry out; then nothing is read any more."""
         shard_state, position = self.shard.shard_state, self._position
         with shard_state.shown(position.marker, position.state):
@@ -112,7 +111,7 @@ class ShardRunner:
                 shard_state.advise(TYPES_WIDENED.format(marker=position.marker))
             return await self._poll_until_asked()
 
-    async def _poll_until_asked(self) -> Request | Looked:
+    async def _poll_until_asked(self) -> ReceivedRequest | Looked:
         shard = self.shard
         make = lambda: shard.poller(self._position, self._writer.commit)  # noqa: E731
         poll = retrieved(asyncio.create_task(polling(make, shard.shard_state, self._clock)))
@@ -127,15 +126,15 @@ class ShardRunner:
             poll.cancel()
             await asyncio.wait([poll])
 
-    def _accepted(self, request: Request) -> bool:
+    def _accepted(self, request: ReceivedRequest) -> bool:
         """Whether it is the repair that was accepted, perhaps by the owner before us, and is not done."""
         repair = self._position.repair
         return repair is not None and repair == (request.id, *request.where)
 
-    def _problem(self, request: Request) -> str:
+    def _problem(self, request: ReceivedRequest) -> str:
         return problem(request, self.shard.entity, listed=self.shard.head is None)
 
-    async def _carry_out(self, request: Request) -> None:
+    async def _carry_out(self, request: ReceivedRequest) -> None:
         if not self._accepted(request):
             position, told = await self._outcome(request)
             await self._writer.answer(replace(position, control=request.where), told)
@@ -144,7 +143,7 @@ class ShardRunner:
         elif self._accepted(request):
             self._look(request)
 
-    def _look(self, request: Request) -> None:
+    def _look(self, request: ReceivedRequest) -> None:
         """Look for what a repair says is gone; that may take long, so the poller goes on."""
         self._look_no_more()
         self._looking = looking = retrieved(asyncio.create_task(self.shard.repair.look(wanted(request.items, request.gone))))
@@ -173,7 +172,7 @@ class ShardRunner:
             await self._writer.answer(replace(bundle.position, repair=None), [request.answer(DONE, words)], last)
             self._writer.tell_letters(bundle.letters)
 
-    async def _asked(self, poll: "asyncio.Task[None]") -> Request | Looked:
+    async def _asked(self, poll: "asyncio.Task[None]") -> ReceivedRequest | Looked:
         asking = asyncio.ensure_future(self._asked_for.get())
         try:
             await asyncio.wait({poll, asking}, return_when=asyncio.FIRST_COMPLETED)
@@ -183,7 +182,7 @@ class ShardRunner:
         finally:
             asking.cancel()
 
-    async def _outcome(self, request: Request) -> tuple[Position, list[Answer]]:
+    async def _outcome(self, request: ReceivedRequest) -> tuple[Position, list[Answer]]:
         before = self._position
         if wrong := await self._topic_problem(request):
             return before, [request.answer(REJECTED, wrong)]
@@ -197,14 +196,14 @@ class ShardRunner:
             return before, [request.answer(REJECTED, str(error))]
         return after, answers(request, before, after)
 
-    async def _topic_problem(self, request: Request) -> str:
+    async def _topic_problem(self, request: ReceivedRequest) -> str:
         """What is wrong with the topic that an operator wants to go on in: somebody else may have made it again, otherwise."""
         if self._position.state is not State.TOPIC_LOST or request.action not in (RESUME, RESYNC) or self._topic_of is None:
             return ""
         with transacting(self._partition):
             return await self._topic_of(self.shard.topic)
 
-    async def _head(self, request: Request) -> int | None:
+    async def _head(self, request: ReceivedRequest) -> int | None:
         """Asked for after the last page: it can tell whether the POS was restored."""
         asks = request.action == RESYNC or (request.action == RESUME and self._position.state is State.HEAD_REGRESSED)
         if not asks or self.shard.head is None:

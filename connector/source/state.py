@@ -21,8 +21,9 @@ from connector.events.base import (
     ShardStopped,
     StateChanged,
 )
+from connector.messages.position import State
 from connector.source.bundles import Bundle
-from connector.source.schedule import REFUSED_AGAIN, State
+from connector.source.schedule import REFUSED_AGAIN
 
 STOPPED_BEFORE = {State.PAUSED: "an operator paused it"}
 """Why a shard is stopped, where the state itself tells it."""

@@ -13,10 +13,9 @@ from connector.kafka.records import Place, Record
 from connector.kafka.tasks import OnReady, TaskContext, run_together
 from connector.kafka.transactions import FencedProducer
 from connector.kafka.writer import Writer
-from connector.source.control import read
+from connector.messages.control import read
+from connector.messages.position import Applied, Deployment, Position, State, TopicFacts
 from connector.source.position_writer import Shard, WriterContext
-from connector.source.positions import Applied, Deployment, Position, TopicFacts
-from connector.source.schedule import State
 from connector.source.shard import ShardRunner
 from connector.source.topic_facts import lost
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from connector.kafka.records import Record
-from connector.source.positions import Position, TopicFacts
+from connector.messages.position import Position, TopicFacts
 
 WAY_OUT = "make it again as it was if need be, and publish everything anew with `resync {entity} --from 0`"
 

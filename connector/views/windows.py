@@ -5,45 +5,17 @@ An entry holds the offset up to which its source partition is counted in it, so 
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import orjson
 
+from connector.messages.window import KEPT, Window
 from connector.views.records import Get, Json, Measurement, object_in
-
-KEPT = {60: 24 * 3600, 3600: 90 * 24 * 3600}
-"""Size of a window in seconds → seconds that it is kept after it began."""
-
 
 LARGEST = 1 << 62
 """Of what an entry counts: JSON carries twice as much."""
 
 CLOSED = 7 * 24 * 3600
 """Seconds that a shop may be closed, or a measure silent, without leaving minutes behind."""
-
-
-class Window(NamedTuple):
-    """One window of one measure and source partition; `start` in seconds of the epoch."""
-
-    size: int
-    start: int
-    measure: str
-    partition: int
-
-    @property
-    def key(self) -> bytes:
-        """Its key in the topic."""
-        return f"{self.size}|{self.start}|{self.measure}|{self.partition}".encode()
-
-    @classmethod
-    def of(cls, key: bytes) -> "Window":
-        """The window that has this key. Raises ValueError."""
-        size, start, measure, partition = key.decode().split("|")
-        return cls(int(size), int(start), measure, int(partition))
-
-    def expired(self, now: float) -> bool:
-        """Whether it is no longer kept; `now` in seconds of the epoch."""
-        return self.start + KEPT[self.size] < now
 
 
 def windows(ms: int, measure: str, partition: int) -> Iterator[Window]:

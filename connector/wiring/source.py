@@ -10,23 +10,23 @@ from connector.config.load import Config
 from connector.kafka.records import Record, shard_partition
 from connector.kafka.tasks import TaskContext
 from connector.kafka.topics import ensure, extents
+from connector.messages.gaps import Window
+from connector.messages.position import Deployment, Position, State, TopicFacts
 from connector.messages.topics import Topics
 from connector.mplus.client import PosClient
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Publisher
 from connector.source.doubt import Confirmation
 from connector.source.entities import Choices, Entity, named
-from connector.source.gaps import Window
 from connector.source.heads import Heads
 from connector.source.list_poller import ListPoller
 from connector.source.poller import Commit, Poller, PollerContext
 from connector.source.position_writer import Shard
-from connector.source.positions import Deployment, Position, TopicFacts
 from connector.source.reading.portion import Portion
 from connector.source.reading.reader import Reader
 from connector.source.repair import Repair, RepairContext
 from connector.source.restarts import Polling
-from connector.source.schedule import Lag, State
+from connector.source.schedule import Lag
 from connector.source.state import ShardState
 from connector.source.task import SourceTask, SourceTaskContext
 from connector.wiring.topics import plan

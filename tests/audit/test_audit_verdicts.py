@@ -11,7 +11,7 @@ from connector.audit.verdict import Finding, Kind, Reach, judge
 from connector.audit.versions import NONE, UNKNOWN, Target, Versions
 from connector.audit.walk import Place
 from connector.errors import Fatal
-from connector.source.wanted import MOST_GONE, MOST_ITEMS, wanted
+from connector.messages.control import MOST_GONE, MOST_ITEMS, wanted
 
 CASES = {
     "the same": (Target(5), 5, True, None),

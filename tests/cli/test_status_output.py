@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from connector.cli.tables import COLOURS, shards_report
+from connector.messages.position import State
 from connector.source.entities import ENTITIES
-from connector.source.schedule import State
 from tests.cli.program import at, ended
 from tests.test_docs import SHOWN_BY_STATUS_ALONE
 

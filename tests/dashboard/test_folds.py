@@ -19,7 +19,7 @@ from connector.dashboard.read_model import ReadModel
 from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place
 from connector.messages.dead_letter import DeadLetter, dead_letter_headers
-from connector.source.schedule import State
+from connector.messages.position import State
 from tests.dashboard.viewing import journey, result, stamp, status
 from tests.odd_records import zoo
 

@@ -49,7 +49,9 @@ async def _counted(bootstrap: str, name: str) -> bool:
 
 async def test_an_idle_worker_that_wakes_goes_on(bootstrap: str, prefix: str, tmp_path: Path) -> None:
     """It joins again, and takes over when the other one stops."""
-    told = environment(bootstrap, prefix, command_partitions=1, partitions=1, session_timeout=5)  # a busy machine may keep it waiting for two
+    told = environment(
+        bootstrap, prefix, command_partitions=1, partitions=1, session_timeout=5
+    )  # a busy machine may keep it waiting for two
     await prepare(told)
     frozen, heir = ViewsProcess(told, tmp_path / "frozen"), None
     try:

@@ -7,15 +7,15 @@ from typing import Any, Literal, cast
 
 from connector.clock import Clock
 from connector.errors import Retry, TransactionLost, Unanswered
+from connector.messages.gaps import Window
+from connector.messages.position import Deployment, Position, State
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
 from connector.source.entities import Entity, named
-from connector.source.gaps import Window
 from connector.source.poller import Poller, PollerContext
-from connector.source.positions import Deployment, Position
 from connector.source.reading.portion import Portion
-from connector.source.schedule import Head, State
+from connector.source.schedule import Head
 from connector.source.state import ShardState
 
 Limit = Literal["records", "window", "capped"]

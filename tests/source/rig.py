@@ -12,6 +12,7 @@ from connector.clock import Clock
 from connector.config.load import Administration, Config, Connector, Kafka
 from connector.events.base import Event, StateChanged
 from connector.kafka.records import Record
+from connector.messages.position import Position
 from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox, SandboxOptions
@@ -22,7 +23,6 @@ from connector.source.entities import ENTITIES, Choices, Entity, named
 from connector.source.heads import Heads
 from connector.source.list_poller import ListPoller
 from connector.source.poller import Poller, PollerContext
-from connector.source.positions import Position
 from connector.source.reading.reader import Reader
 from connector.source.state import ShardState
 from connector.wiring import Worker, run

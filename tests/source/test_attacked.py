@@ -12,17 +12,16 @@ from aiokafka import AIOKafkaProducer
 from connector.clock import Clock
 from connector.errors import Blocked, Refused, TransactionLost, Unanswered
 from connector.kafka.records import Record
+from connector.messages.gaps import Window
+from connector.messages.position import Position, State, TopicFacts
 from connector.mplus.responses.pages import Item
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.budget import MemoryBudget, Reservation
 from connector.source.bundles import Bundle, cut
 from connector.source.doubt import contradiction, highest_of
 from connector.source.entities import named
-from connector.source.gaps import Window
 from connector.source.position_writer import Shard, WriterContext
-from connector.source.positions import Position, TopicFacts
 from connector.source.reading.portion import Portion
-from connector.source.schedule import State
 from connector.source.shard import ShardRunner
 from tests.source import model_pos
 from tests.source.controlling import ask

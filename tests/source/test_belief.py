@@ -7,12 +7,12 @@ import pytest
 
 from connector.admin.check.pos import probed
 from connector.events.base import CallMade, HeadSeen, HeadUnknown, StateChanged
+from connector.messages.gaps import Window
+from connector.messages.position import State
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.sandbox import Sandbox
 from connector.source.doubt import Confirmation, Doubt, contradiction, highest_of
-from connector.source.gaps import Window
 from connector.source.reading.paging import MAX_LIMIT
-from connector.source.schedule import State
 from tests.source import rig
 from tests.source.model_pos import RELATION, Limit, ModelPos, ModelReader, Reading
 from tests.source.rig import eventually, only

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from connector.messages.control import MOST_GONE, MOST_ITEMS
 from connector.sandbox import Sandbox
-from connector.source.wanted import MOST_GONE, MOST_ITEMS
 from tests.audit.holes import vanish
 from tests.cli.program import at, running
 from tests.source.controlling import answered, ask, final, origins, published, told

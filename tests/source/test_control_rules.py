@@ -12,13 +12,13 @@ from connector.clock import Clock
 from connector.errors import Reject
 from connector.events.base import ControlAnswered, Event
 from connector.kafka.records import Record
-from connector.source.control import CHANGES, EXPIRES, Request, answers, changed, problem, read
-from connector.source.doubt import Anchor
-from connector.source.gaps import Gap, Gaps
+from connector.messages.control import ReceivedRequest, read
+from connector.messages.gaps import Gap, Gaps
+from connector.messages.position import NEVER_READ, Anchor, Applied, Deployment, Position, Resync, State, TopicFacts
+from connector.source.control import CHANGES, EXPIRES, answers, changed, problem
 from connector.source.position_writer import Shard, WriterContext
-from connector.source.positions import NEVER_READ, Applied, Deployment, Position, Resync, TopicFacts
 from connector.source.reading.portion import Portion
-from connector.source.schedule import Head, State, fell_below
+from connector.source.schedule import Head, fell_below
 from connector.source.shard import ShardRunner
 from connector.source.state import ShardState
 
@@ -27,12 +27,12 @@ RUNNING = Position(100)
 HERE = Deployment("g", 2)
 
 
-def request(action: str, start: object = None, *, id: str = "r", age: float = 0.0, entity: str = "order") -> Request:
+def request(action: str, start: object = None, *, id: str = "r", age: float = 0.0, entity: str = "order") -> ReceivedRequest:
     """A request as it was read."""
-    return Request(id, action, entity, start, WHERE, age, [["17", 5]] if action == "repair" else None)
+    return ReceivedRequest(id, action, entity, start, WHERE, age, [["17", 5]] if action == "repair" else None)
 
 
-def statuses(asked: Request, before: Position, after: Position) -> list[tuple[str, str]]:
+def statuses(asked: ReceivedRequest, before: Position, after: Position) -> list[tuple[str, str]]:
     """Whose answers, and which."""
     return [(answer.id, answer.status) for answer in answers(asked, before, after)]
 
@@ -216,8 +216,8 @@ async def test_a_seat_hears_what_it_has_not_applied() -> None:
     runner = ShardRunner(shard, Position(5, control=WHERE), context, TopicFacts(1, 5))
     running = asyncio.create_task(runner.run())
     for offset in (6, 7, 8):
-        runner.hear(Request(f"r{offset}", "pause", "order", None, Applied(0, offset), 0.0))
-    runner.hear(Request("foreign", "pause", "receipt", None, Applied(0, 9), 0.0))
+        runner.hear(ReceivedRequest(f"r{offset}", "pause", "order", None, Applied(0, offset), 0.0))
+    runner.hear(ReceivedRequest("foreign", "pause", "receipt", None, Applied(0, 9), 0.0))
     await asyncio.sleep(0.05)
     assert [("r8", "accepted"), ("r8", "done")] == [(each.id, each.status) for each in told if isinstance(each, ControlAnswered)]
     assert ["r", "r", "p"] == [record.topic for record in written]

@@ -10,10 +10,10 @@ from aiokafka.admin import NewPartitions
 
 from connector.clock import Clock
 from connector.kafka.records import Record
+from connector.messages.position import Position, TopicFacts
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.bundles import Bundle
 from connector.source.position_writer import Shard, WriterContext
-from connector.source.positions import Position, TopicFacts
 from connector.source.shard import ShardRunner
 from connector.source.topic_facts import lost, passed_over, written
 from connector.wiring import Worker

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
 from connector.events.base import GapsCounted, LateFound
-from connector.source.gaps import Window
+from connector.messages.gaps import Window
 from tests.source.model_pos import INTERVAL, Limit, ModelPos, Reading
 
 WINDOW = Window(markers=40, seconds=60.0)

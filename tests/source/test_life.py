@@ -12,16 +12,16 @@ from hypothesis import strategies as st
 from connector.clock import Clock
 from connector.errors import Reject, TransactionLost, Unanswered
 from connector.kafka.records import Record
+from connector.messages.control import ReceivedRequest
+from connector.messages.gaps import Window
+from connector.messages.position import Applied, Position, State
 from connector.source.budget import MemoryBudget
 from connector.source.bundles import Bundle, Publisher
-from connector.source.control import Request, changed
-from connector.source.gaps import Window
+from connector.source.control import changed
 from connector.source.poller import Poller, PollerContext
 from connector.source.position_writer import PositionWriter, Shard, WriterContext
-from connector.source.positions import Applied, Position
 from connector.source.reading.moving import Items
 from connector.source.reading.portion import Portion
-from connector.source.schedule import State
 from connector.source.state import ShardState
 from tests.source.model_pos import HERE, RELATION, Crash, Limit, ModelHeads, ModelPos, ModelReader, Reading
 
@@ -123,7 +123,7 @@ class Life(Reading):
         assert self.writer is not None
         true = max(self.pos.last, 0)
         try:
-            position = changed(self.writer.position, Request("id", action, "relation", start, Applied(0, 0), 0.0), true)
+            position = changed(self.writer.position, ReceivedRequest("id", action, "relation", start, Applied(0, 0), 0.0), true)
         except Reject:
             return
         self.crash_at = None

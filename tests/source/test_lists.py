@@ -10,12 +10,12 @@ from aiohttp import web
 from connector.clock import Clock
 from connector.errors import Reject
 from connector.events.base import Event, HeadSeen, HeadUnknown
+from connector.messages.position import Deployment, Position
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.soap import markup
 from connector.source import list_poller as lists
 from connector.source.list_poller import changes
-from connector.source.positions import Deployment, Position
 from tests.source.interposed import interpose, quick_clock, xml
 from tests.source.rig import Reading, eventually, headers, only, reading
 

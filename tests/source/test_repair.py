@@ -7,6 +7,8 @@ import pytest
 from aiohttp import web
 
 from connector.errors import Reject, Retry
+from connector.messages.control import Named, Wanted
+from connector.messages.position import Position
 from connector.mplus.client import Arrived, Page
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.budget import MemoryBudget
@@ -14,10 +16,8 @@ from connector.source.bundles import Publisher
 from connector.source.entities import ENTITIES, Choices, named
 from connector.source.heads import Heads
 from connector.source.list_poller import content_hash
-from connector.source.positions import Position
 from connector.source.reading.reader import Reader
 from connector.source.repair import Repair, RepairContext, joined
-from connector.source.wanted import Named, Wanted
 from tests.audit.holes import vanish
 from tests.source.interposed import Time, client_of, cut, empty, interpose
 from tests.source.rig import only, truth

@@ -2,8 +2,8 @@
 
 import pytest
 
+from connector.messages.position import State
 from connector.sandbox import Sandbox
-from connector.source.schedule import State
 from tests.source.rig import eventually, only, reading, truth
 
 

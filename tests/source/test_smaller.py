@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connector.events.base import DeadLettered, PageLimited
+from connector.messages.gaps import Window
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.bundles import portions
-from connector.source.gaps import Window
 from connector.source.reading.page_size import STEADY, PageSize
 from connector.source.reading.portion import TRIES, Portion
 from tests.source.model_pos import Limit, ModelPos, Reading

@@ -9,10 +9,10 @@ import pytest
 from connector.clock import Clock
 from connector.errors import Refused
 from connector.events.base import Event, HeadSeen, StateChanged
+from connector.messages.position import Position, State
 from connector.sandbox import Sandbox, SandboxOptions
-from connector.source.positions import Position
 from connector.source.reading import silence
-from connector.source.schedule import REFUSED_AGAIN, State
+from connector.source.schedule import REFUSED_AGAIN
 from connector.source.state import ShardState
 from tests.source.rig import eventually, only, reading, truth
 

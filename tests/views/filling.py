@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from connector.config.load import Config, load
 from connector.kafka.connection import client_arguments
 from connector.kafka.topics import ensure
+from connector.messages.window import Window
 from connector.source.entities import ENTITIES
-from connector.views.windows import Window
 from connector.wiring.topics import plan
 from tests.e2e.reading import read_topics
 from tests.views.histories import BEGIN, Made

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from connector.messages.window import Window
 from connector.views.stages import journeys as fold
-from connector.views.windows import Window
 from tests.odd_records import VALUES
 from tests.views.histories import COMPLETE, TOTAL, Made, at, command, complete, invoice, order, result, slip
 from tests.views.machine import ENTITIES, NOW, TOPICS, Machine

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.messages.window import KEPT, Window
 from connector.views.records import Measurement
-from connector.views.windows import KEPT, Window, counted, moved, windows
+from connector.views.windows import counted, moved, windows
 
 NOW = 1_795_255_200.0
 MS = int(NOW * 1000)

@@ -3,27 +3,23 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 
 from connector.dashboard.parts import PageParts, text, whole
+from connector.messages.window import Window
 
 MINUTE, HOUR = 60, 3600
 MINUTES, HOURS = 60, 24
 """How many of each are shown."""
 KEPT = {MINUTE: MINUTES * MINUTE, HOUR: HOURS * HOUR}
 
+ALL = -1
+"""The partition of a window that is summed over all of them."""
+
 Midnight = Callable[[float], float]
 """The beginning of the day that holds a moment, both in epoch seconds."""
-
-
-class Window(NamedTuple):
-    """A row of the topic without its partition: a reader sums over partitions."""
-
-    size: int
-    start: int
-    measure: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +35,13 @@ class Table:
 
     def __init__(self) -> None:
         self.totals: dict[Window, Sum] = {}
-        self._rows: dict[Window, dict[str, Sum]] = defaultdict(dict)
+        self._rows: dict[Window, dict[int, Sum]] = defaultdict(dict)
         self._told = False
         self._minute = 0
 
-    def put(self, window: Window, partition: str, told: Sum) -> None:
+    def put(self, window: Window, told: Sum) -> None:
         """A partition's row takes its former one's place."""
+        partition, window = window.partition, window._replace(partition=ALL)
         before, total = self._rows[window].get(partition, Sum()), self.totals.get(window, Sum())
         self._rows[window][partition] = told
         self.totals[window] = Sum(total.count - before.count + told.count, total.amount - before.amount + told.amount)
@@ -72,11 +69,10 @@ class Windows:
 
     def take(self, administration: str, key: bytes | None, value: bytes | None) -> None:
         """A row as it is now; a tombstone ends it. Raises ValueError, KeyError, TypeError."""
-        size, start, rest = (key or b"").decode().split("|", 2)
-        measure, _, partition = rest.rpartition("|")
+        window = Window.of(key or b"")
         row = {"count": 0} if value is None else orjson.loads(value)
         told = Sum(whole(row["count"]), whole(row.get("amount") or 0))
-        self._tables[administration].put(Window(int(size), int(start), text(measure)), text(partition), told)
+        self._tables[administration].put(window._replace(measure=text(window.measure)), told)
 
     def tick(self, now: float) -> None:
         """Show the windows up to now (epoch seconds), and forget what is too old."""

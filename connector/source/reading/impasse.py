@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.errors import NotSent, Retry
+from connector.messages.position import Position
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
-from connector.source.positions import Position
 from connector.source.reading.paging import PageRequest
 from connector.source.reading.silence import Pages
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry
+from connector.messages.gaps import Gaps, Looked, Window
+from connector.messages.position import Position
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
-from connector.source.gaps import Gaps, Looked, Window
-from connector.source.positions import Position
 from connector.source.reading.impasse import Impasse
 from connector.source.reading.page_size import TRIES, PageSize
 from connector.source.reading.paging import Advance, PageRequest, Widen, judge_page

@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from connector.messages.position import Position
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.doubt import highest_of
 from connector.source.entities import Entity
-from connector.source.positions import Position
 from connector.source.reading.paging import PageRequest
 
 Items = Sequence[Item | Undecodable]

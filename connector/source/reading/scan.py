@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Sequence
 
 from connector.errors import NotSent, Reject, Retry, Unanswered
+from connector.messages.position import NEVER_READ
 from connector.mplus.client import Page
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.budget import Reservation
 from connector.source.entities import Entity
-from connector.source.positions import NEVER_READ
 from connector.source.reading.narrowing import Narrowing
 from connector.source.reading.paging import Advance, PageRequest, Stuck, Widen, judge_page
 from connector.source.reading.silence import Pages

@@ -4,9 +4,9 @@ import asyncio
 from typing import Protocol
 
 from connector.kafka.connection import retrieved
+from connector.messages.position import State
 from connector.mplus.arrivals import Arrived
 from connector.mplus.client import Page
-from connector.source.schedule import State
 from connector.source.state import ShardState
 
 SILENT_S = 60.0

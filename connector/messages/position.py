@@ -1,18 +1,47 @@
-"""The position record of a shard: everything about it that must survive. Pure."""
+"""The position record of a shard: everything about it that must survive, the source offset first. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 import orjson
 
 from connector.errors import Blocked, Fatal
-from connector.source.doubt import Anchor
-from connector.source.gaps import NONE, Gaps
-from connector.source.schedule import State
+from connector.messages.gaps import NONE, Gaps
 
 NEVER_READ = -1
 """Sync markers may start at 0."""
+
+
+class State(StrEnum):
+    """What a shard is doing. Those that only an operator ends survive in the position record."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    HEAD_REGRESSED = "head-regressed"
+    STUCK = "stuck"
+    TOPIC_LOST = "topic-lost"
+    HEAD_DOUBTED = "head-doubted"
+    FAILED = "failed"
+    UNAVAILABLE = "unavailable"
+    UNREACHABLE = "unreachable"
+
+    @property
+    def stopped(self) -> bool:
+        """Only an operator ends it."""
+        return self in (State.PAUSED, State.HEAD_REGRESSED, State.STUCK, State.TOPIC_LOST)
+
+
+class Anchor(NamedTuple):
+    """The item at the position: its marker, its name (see Entity.name_of) and hashes of what it held, one for each plain field.
+
+    They are empty where several items shared the marker: then another one there proves nothing.
+    """
+
+    marker: int
+    name: str
+    hash: str
 
 
 class Applied(NamedTuple):
