@@ -1,11 +1,14 @@
 """The architecture: which module may know which, what stays pure, where foreign errors become ours, and the shape of the code."""
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
 import pytest
+
+from connector.messages.topics import Topics
 
 PACKAGE = Path(__file__).parents[1] / "connector"
 FOUNDATION = {"errors", "events", "clock", "config", "backoff"}
@@ -415,6 +418,31 @@ def _deeper(node: ast.AST, child: ast.AST) -> bool:
 def _positional(node: Function) -> int:
     arguments = [*node.args.posonlyargs, *node.args.args]
     return len([argument for argument in arguments if argument.arg not in ("self", "cls")])
+
+
+def test_what_is_said_on_kafka_is_said_in_one_place() -> None:
+    """No module but those of messages/ holds the name of a topic, of a group or of a header."""
+    names = re.compile(r"\b(ce_[a-z]+|mplus_(redrive|intent|letter|first|epoch)\w*|__connect\.errors)|\.(pollers|views|work)$")
+    topics = [name for name, value in vars(Topics).items() if isinstance(value, property)]
+    last = {getattr(Topics(""), name).removeprefix(".") for name in topics} - {"dead-letters"}  # which is a verb, too
+
+    held = [
+        (module, text)
+        for module, tree in modules().items()
+        if part(module) not in {"messages", "sandbox"}
+        for text in _texts(tree)
+        if names.search(text) or any(text in (word, f".{word}") for word in last) or ".dead-letters" in text
+    ]
+
+    assert [("cli.control", " events with ce_origin resync")] == held  # for people
+
+
+def _texts(tree: ast.AST) -> Iterator[str]:
+    """String constants, but for docstrings."""
+    said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and id(node) not in said and isinstance(node.value, str | bytes):
+            yield node.value if isinstance(node.value, str) else node.value.decode("latin-1")
 
 
 def test_everything_public_says_what_it_is() -> None:

@@ -10,6 +10,7 @@ from connector.kafka import groups
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.topic_readers import Spans, committed, extent
 from connector.kafka.records import header, number
+from connector.messages.cloudevents import CE_SYNC_MARKER
 
 STEP = 1000
 """Offsets between two signs of progress."""
@@ -43,7 +44,7 @@ async def _first(brokers: Cluster, topic: str, span: Spans, marker: int, tell: T
 
 def _marker(record: ConsumerRecord) -> int:
     """Below all others where it is no event: then nothing is missed without it."""
-    return number(header(record.headers, "ce_syncmarker"), -1)
+    return number(header(record.headers, CE_SYNC_MARKER), -1)
 
 
 async def move(kafka: str | Mapping[str, Any], group: str, topic: str, offsets: Mapping[int, int]) -> None:

@@ -9,6 +9,7 @@ import orjson
 
 from connector.audit.verdict import Finding, Kind
 from connector.kafka.records import Headers
+from connector.messages.cloudevents import CE_ID, CE_SOURCE, CE_SPEC_VERSION, CE_SUBJECT, CE_TIME, CE_TYPE
 
 SHOWN = 1000
 """Findings in a report, at most: the counts say how many there are."""
@@ -69,12 +70,12 @@ class Report:
         """CloudEvents 1.0, as the entities' events have them."""
         return [
             ("content-type", b"application/json"),
-            ("ce_specversion", b"1.0"),
-            ("ce_source", f"/mplus/{self.administration}".encode()),
-            ("ce_id", f"audit:{self.entity}:{self.id}".encode()),
-            ("ce_type", b"mplus-connector.audit.reported"),
-            ("ce_subject", self.entity.encode()),
-            ("ce_time", self.ended.encode()),
+            (CE_SPEC_VERSION, b"1.0"),
+            (CE_SOURCE, f"/mplus/{self.administration}".encode()),
+            (CE_ID, f"audit:{self.entity}:{self.id}".encode()),
+            (CE_TYPE, b"mplus-connector.audit.reported"),
+            (CE_SUBJECT, self.entity.encode()),
+            (CE_TIME, self.ended.encode()),
         ]
 
     def encode(self) -> bytes:

@@ -15,15 +15,10 @@ from connector.audit.walk import Tell
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import header, header_text, number, partition_of
+from connector.messages.cloudevents import CE_SYNC_MARKER, CE_TYPE
 from connector.messages.control import LONGEST_IDENTITY
-from connector.messages.dead_letter import ERRORS
+from connector.messages.dead_letter import EPOCH, ERRORS, FIRST_MARKER
 from connector.source.entities import Entity
-
-EPOCH_HEADER = "mplus_epoch"
-"""Of a dead letter: the position's epoch when it was written; without it, 0."""
-
-FIRST_HEADER = "mplus_first_syncmarker"
-"""Of a dead letter that stands for whatever lies at the markers from there to its own."""
 
 STEP = 5000
 """Records between two signs of progress."""
@@ -68,8 +63,8 @@ class TopicReading:
         identity = _identity(record.key)
         if identity is None:
             return
-        marker = number(header(record.headers, "ce_syncmarker"), UNKNOWN)
-        removed = record.value is None or header_text(record.headers, "ce_type").endswith(".deleted")
+        marker = number(header(record.headers, CE_SYNC_MARKER), UNKNOWN)
+        removed = record.value is None or header_text(record.headers, CE_TYPE).endswith(".deleted")
         name = self._entity.name_of(identity, marker).encode()
         if not removed and marker >= 0:
             self._lowest[record.partition] = min(marker, self._lowest.get(record.partition, marker))
@@ -123,16 +118,16 @@ class ExcusingLetters:
         return self._found[version] >= 0
 
     def _take(self, record: ConsumerRecord) -> None:
-        if number(header(record.headers, EPOCH_HEADER), 0) == self._epoch:
+        if number(header(record.headers, EPOCH), 0) == self._epoch:
             version = self._version(record)
-            first = number(header(record.headers, FIRST_HEADER), UNKNOWN)
+            first = number(header(record.headers, FIRST_MARKER), UNKNOWN)
             self._found[version] += 1
             self._ranges += [(first, version)] if 0 <= first < version else []
 
     def _version(self, record: ConsumerRecord) -> int:
         if self._entity.listed:
             return content.of_xml(record.value or b"")
-        marker = number(header(record.headers, "ce_syncmarker"), UNKNOWN)
+        marker = number(header(record.headers, CE_SYNC_MARKER), UNKNOWN)
         if marker == UNKNOWN and record.value:
             shown = item(record.value, shape_of(self._entity))
             marker = UNKNOWN if shown is None or shown.marker is None else shown.marker

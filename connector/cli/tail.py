@@ -13,6 +13,7 @@ from connector.config.load import Config, load
 from connector.kafka.connection import client_arguments, reaching
 from connector.kafka.reading.readers import follow
 from connector.kafka.records import header, header_text, number
+from connector.messages.cloudevents import CE_SYNC_MARKER, CE_TYPE
 from connector.messages.topics import Topics
 from connector.source.entities import named
 
@@ -44,7 +45,7 @@ async def _tail(config: Config, topics: list[str], from_marker: int | None, as_j
 
 
 def _marker(record: Any) -> int:
-    return number(header(record.headers, "ce_syncmarker"), NO_MARKER)
+    return number(header(record.headers, CE_SYNC_MARKER), NO_MARKER)
 
 
 def _json_line(record: Any) -> None:
@@ -73,9 +74,9 @@ def _text(value: bytes | None) -> str | None:
 
 
 def _line(record: Any) -> None:
-    kind = header_text(record.headers, "ce_type").rpartition(".")[2]
+    kind = header_text(record.headers, CE_TYPE).rpartition(".")[2]
     what = "tombstone" if record.value is None else kind or "no event"
     where = f"{record.topic}[{record.partition}]@{record.offset}"
-    marker = words(header(record.headers, "ce_syncmarker"))
+    marker = words(header(record.headers, CE_SYNC_MARKER))
     text = f"{where} marker {marker} {words(what.encode())} {words(record.key)} {words(record.value or b'')}"
     Console(soft_wrap=True, highlight=False).print(text, markup=False)

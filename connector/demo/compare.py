@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from connector.kafka.reading.readers import committed
+from connector.messages.cloudevents import CE_ID, CE_SYNC_MARKER
 from connector.source.entities import Entity
 
 Arguments = Mapping[str, Any]
@@ -28,10 +29,10 @@ async def compare(records: AsyncIterator[Any], entity: Entity, found: Mapping[st
     ids: list[bytes] = []
     async for record in records:
         headers = dict(record.headers)
-        if "ce_id" in headers:
-            marker = int(headers["ce_syncmarker"])
+        if CE_ID in headers:
+            marker = int(headers[CE_SYNC_MARKER])
             markers[record.key.decode() if entity.compacted else str(marker)] = marker
-            ids.append(headers["ce_id"])
+            ids.append(headers[CE_ID])
     complete = bool(ids) and markers == dict(found) and len(ids) == len(set(ids))
     return Comparison(entity.name, len(ids), len(found), len(markers), complete)
 

@@ -1,5 +1,10 @@
 """CloudEvents headers of the entities' events: a contract, see docs/topics.md. Pure."""
 
+CE_SPEC_VERSION, CE_SOURCE, CE_ID, CE_TYPE = "ce_specversion", "ce_source", "ce_id", "ce_type"
+CE_SUBJECT, CE_TIME, CE_DATA_SCHEMA = "ce_subject", "ce_time", "ce_dataschema"
+CE_SYNC_MARKER, CE_ORIGIN, CE_INFERRED = "ce_syncmarker", "ce_origin", "ce_inferred"
+"""Extensions: the source offset; why it was published (`poll`, `late`, `resync`, `repair`); nobody said that it was deleted."""
+
 
 class CloudEvents:
     """CloudEvents 1.0 headers (binary mode) for events that share source, entity, time and origin: those of a page.
@@ -9,28 +14,28 @@ class CloudEvents:
 
     def __init__(self, administration: str, entity: str, time: str, origin: str, epoch: int) -> None:
         self._prefix, self._suffix = f"{entity}:", f":e{epoch}" if epoch else ""
-        self._changed = ("ce_type", f"mplus-connector.{entity}.changed".encode())
-        self._deleted = ("ce_type", f"mplus-connector.{entity}.deleted".encode())
+        self._changed = (CE_TYPE, f"mplus-connector.{entity}.changed".encode())
+        self._deleted = (CE_TYPE, f"mplus-connector.{entity}.deleted".encode())
         self._shared = [
             ("content-type", b"application/json"),
-            ("ce_specversion", b"1.0"),
-            ("ce_source", f"/mplus/{administration}".encode()),
-            ("ce_time", time.encode()),
-            ("ce_dataschema", f"urn:mplus-connector:entity:{entity}".encode()),
-            ("ce_origin", origin.encode()),
+            (CE_SPEC_VERSION, b"1.0"),
+            (CE_SOURCE, f"/mplus/{administration}".encode()),
+            (CE_TIME, time.encode()),
+            (CE_DATA_SCHEMA, f"urn:mplus-connector:entity:{entity}".encode()),
+            (CE_ORIGIN, origin.encode()),
         ]
 
     def headers(self, identity: str, marker: int, *, deleted: bool) -> list[tuple[str, bytes]]:
         """Of one event: the same change always has the same `ce_id`."""
         return [
             *self._shared,
-            ("ce_id", f"{self._prefix}{identity}:{marker}{self._suffix}".encode()),
+            (CE_ID, f"{self._prefix}{identity}:{marker}{self._suffix}".encode()),
             self._deleted if deleted else self._changed,
-            ("ce_subject", identity.encode()),
-            ("ce_syncmarker", b"%d" % marker),
+            (CE_SUBJECT, identity.encode()),
+            (CE_SYNC_MARKER, b"%d" % marker),
         ]
 
     def gone(self, identity: str, marker: int) -> list[tuple[str, bytes]]:
         """Of an item that is not there any more, though nobody said that it was deleted; last seen at this marker."""
-        found = {**dict(self.headers(identity, marker, deleted=True)), "ce_inferred": b"true"}
-        return list({**found, "ce_id": f"{self._prefix}{identity}:gone-{marker}{self._suffix}".encode()}.items())
+        found = {**dict(self.headers(identity, marker, deleted=True)), CE_INFERRED: b"true"}
+        return list({**found, CE_ID: f"{self._prefix}{identity}:gone-{marker}{self._suffix}".encode()}.items())

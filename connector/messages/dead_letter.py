@@ -15,6 +15,9 @@ STAGE, LEFT_OUT = ERRORS + "stage", ERRORS + "left.out"
 REDRIVE, INTENT, WRITTEN = "mplus_redrive", "mplus_intent", "mplus_letter_written"
 """Of a message that was a dead letter before: which one, what was sent to the POS (see Intent), when the letter was written."""
 
+FIRST_MARKER, EPOCH = "mplus_first_syncmarker", "mplus_epoch"
+"""Of a letter of the source: it stands for all markers from there on; the position's epoch, where it is above 0."""
+
 SINK_STAGES = ("parse", "validate", "outcome", "unexpected")
 """Stages of order commands: the letter is the command, and can be sent again."""
 

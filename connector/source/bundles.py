@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from connector.kafka.records import OVERHEAD, Record
-from connector.messages.cloudevents import CloudEvents
-from connector.messages.dead_letter import dead_letter_headers
+from connector.messages.cloudevents import CE_SUBJECT, CE_SYNC_MARKER, CloudEvents
+from connector.messages.dead_letter import EPOCH, FIRST_MARKER, dead_letter_headers
 from connector.messages.position import Position
 from connector.messages.topics import Topics
 from connector.mplus.responses.pages import Item, Undecodable
@@ -117,16 +117,16 @@ class Publisher:
 
     def tombstone(self, identity: str, marker: int) -> Record:
         """Removes the identity from a compacted topic; not a CloudEvent."""
-        return Record(self.topic, identity.encode(), None, [("ce_syncmarker", b"%d" % marker)])
+        return Record(self.topic, identity.encode(), None, [(CE_SYNC_MARKER, b"%d" % marker)])
 
     def _record(self, letter: ItemLetter) -> Record:
         reason = letter.reason[:LONGEST_REASON]
         headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", reason)
         told = {
-            "ce_syncmarker": letter.marker,
-            "ce_subject": letter.identity and letter.identity[:LONGEST_REASON],
-            "mplus_first_syncmarker": letter.first,
-            "mplus_epoch": letter.epoch or None,
+            CE_SYNC_MARKER: letter.marker,
+            CE_SUBJECT: letter.identity and letter.identity[:LONGEST_REASON],
+            FIRST_MARKER: letter.first,
+            EPOCH: letter.epoch or None,
         }
         headers += [(name, f"{value}".encode()) for name, value in told.items() if value is not None]
         record = Record(self.dead_letters, self.entity.name.encode(), letter.raw, headers)

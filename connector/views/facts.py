@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from connector.kafka.records import cut, number
+from connector.messages.cloudevents import CE_ID, CE_SYNC_MARKER
 from connector.views.records import InputRecord, Json, milliseconds
 
 CANCELLED_SLIP = "PACKING-SLIP-STATE-CANCELLED"
@@ -26,9 +27,9 @@ PAID_INVOICES = frozenset({"INVOICE-STATE-PAID", "INVOICE-STATE-HANDLED"})
 
 def rank(record: InputRecord) -> list[int]:
     """Epoch and sync marker. Raises ValueError for what is no event of ours."""
-    last, marker = record.header("ce_id").rpartition(b":")[2], number(record.header("ce_syncmarker"), NONE)
+    last, marker = record.header(CE_ID).rpartition(b":")[2], number(record.header(CE_SYNC_MARKER), NONE)
     if not last or marker == NONE:
-        raise ValueError("no event of this connector: ce_id or ce_syncmarker is missing")
+        raise ValueError(f"no event of this connector: {CE_ID} or {CE_SYNC_MARKER} is missing")
     return [max(0, number(last[1:], 0)) if last[:1] == b"e" else 0, marker]
 
 

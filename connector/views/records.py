@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from connector.messages.cloudevents import CE_TIME
+
 Json = dict[str, Any]
 
 
@@ -23,7 +25,7 @@ class InputRecord(NamedTuple):
     @property
     def at(self) -> str:
         """When it happened: as its CloudEvents header tells, else when Kafka got it. RFC 3339."""
-        told = milliseconds(self.header("ce_time").decode(errors="replace"))
+        told = milliseconds(self.header(CE_TIME).decode(errors="replace"))
         return rfc3339(self.timestamp if told is None else told)
 
     def header(self, name: str) -> bytes:

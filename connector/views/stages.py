@@ -14,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from connector.messages.cloudevents import CE_TYPE
 from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES
 from connector.views import facts
@@ -67,7 +68,7 @@ def intake(topics: Topics, entities: Mapping[str, str], record: InputRecord, _: 
         return _ended(topics, record)
     entity = entities[record.topic]
     observed = Measurement(record.offset, record.timestamp, f"changes.{entity}")
-    deleted = record.header("ce_type").endswith(b".deleted")
+    deleted = record.header(CE_TYPE).endswith(b".deleted")
     said = () if deleted or entity not in SAID else SAID[entity](topics, record)
     return StageResult(said, (observed,))
 
