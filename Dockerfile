@@ -12,7 +12,7 @@ COPY schemas ./schemas
 COPY connector ./connector
 RUN pip wheel --no-index --find-links wheels --no-deps --wheel-dir wheels . \
     && python -m venv --without-pip /app \
-    && pip --python /app/bin/python install --no-index --find-links wheels mplus-connector
+    && pip --python /app/bin/python install --no-index --find-links wheels 'mplus-connector[worker]'
 
 FROM python:3.11-slim
 COPY --from=build /app /app

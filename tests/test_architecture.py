@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -151,12 +152,7 @@ SANDBOX_USERS = {"cli.sandbox", "demo.stage"}
 HTTP_CLIENTS = {"mplus.transport", "mplus.response", "mplus.proxies", "mplus.faults", "demo.worker"}
 """The POS's client, its errors, and the demo, which reads /status of the worker that it started."""
 
-KAFKA_CLIENTS = {
-    "audit.topic",
-    "admin.control",
-    "client.results",
-    "admin.seek",
-}
+KAFKA_CLIENTS = {"admin.control", "admin.seek", "audit.topic", "client.results"}
 """Beside the folder kafka/."""
 
 TABLES: set[str] = {"events.base"}
@@ -257,6 +253,15 @@ def test_nobody_imports_a_part_through_the_back_door() -> None:
     assert {"mplus", "schemas"} == {part(module) for module in reachable("mplus.responses.worker")}
     loaded = {part(name) for module in reachable("mplus.responses.worker") for name in outside(module)}
     assert not loaded & {"asyncio", "httpx", "pydantic"}
+
+
+def test_the_library_needs_little() -> None:
+    """Programs that send order commands load aiokafka and orjson, and nothing of Faust, httpx, pydantic or the worker."""
+    loaded = {other for module in modules() if part(module) == "client" for other in reachable(module)}
+    libraries = {part(name) for module in loaded for name in outside(module)} - sys.stdlib_module_names
+
+    assert {"aiokafka", "orjson"} == libraries
+    assert {"client", "messages", "kafka", "errors", "tracing"} == {part(module) for module in loaded}
 
 
 def test_no_import_cycles() -> None:

@@ -14,6 +14,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import consuming
 from connector.kafka.records import Place, Record
+from connector.kafka.topics import partition_counts
 from connector.messages.control import ControlRequest
 from connector.messages.topics import Topics
 
@@ -29,24 +30,21 @@ class ControlUpdate(NamedTuple):
 
 
 @asynccontextmanager
-async def asked(
-    kafka: str | Mapping[str, Any], administration: str, request: ControlRequest
-) -> AsyncIterator[AsyncIterator[ControlUpdate]]:
+async def asked(cluster: Cluster, administration: str, request: ControlRequest) -> AsyncIterator[AsyncIterator[ControlUpdate]]:
     """Ask, and hear all updates from then on. Raises Fatal, Unanswered."""
-    brokers = Cluster(kafka)
     topics = Topics(administration)
     control, *heard = topics.control, topics.control_results, topics.positions
-    _, *counts = await brokers.partitions(control, *heard, made_by="run --roles source")
+    _, *counts = await partition_counts(cluster, control, *heard, made_by="run --roles source")
     places = [TopicPartition(topic, each) for topic, count in zip(heard, counts, strict=True) for each in range(count)]
-    async with consuming(brokers) as consumer:
+    async with consuming(cluster) as consumer:
         consumer.assign(places)
         for place, end in (await consumer.end_offsets(places)).items():  # before asking: no answer is missed
             consumer.seek(place, end)
-        yield _updates(consumer, await _ask(brokers, control, request), request.entity)
+        yield _updates(consumer, await _ask(cluster, control, request), request.entity)
 
 
-async def _ask(brokers: Cluster, topic: str, request: ControlRequest) -> str:
-    request_id, producing = str(uuid.uuid4()), Producing(brokers)
+async def _ask(cluster: Cluster, topic: str, request: ControlRequest) -> str:
+    request_id, producing = str(uuid.uuid4()), Producing(cluster)
     value = request.encode(request_id, datetime.now(UTC).isoformat(timespec="milliseconds"))
     try:
         await producing.write(Place(topic, 0), Record(topic, request.entity.encode(), value), f"request {request_id}")

@@ -1,7 +1,7 @@
 """Dead letters: what they are, which there are, and sending one of order commands again."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -25,8 +25,8 @@ class Later(NamedTuple):
 class DeadLetters:
     """The dead letters of an administration."""
 
-    def __init__(self, kafka: str | Mapping[str, Any], administration: str) -> None:
-        self._brokers = Cluster(kafka)
+    def __init__(self, cluster: Cluster, administration: str) -> None:
+        self._brokers = cluster
         self.topic = Topics(administration).dead_letters
         self._commands = Topics(administration).commands
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
-from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
@@ -20,20 +19,19 @@ Tell = Callable[[int, int, int], None]
 """Hears of progress: the partition, the offset that was looked at, and where it ends."""
 
 
-async def seek(kafka: str | Mapping[str, Any], topic: str, marker: int, tell: Tell) -> dict[int, int]:
+async def seek(cluster: Cluster, topic: str, marker: int, tell: Tell) -> dict[int, int]:
     """By partition, the lowest offset from which on nothing of this sync marker or a higher one is missed.
 
     Every record before it is looked at: after a late marker, a resync or a repair, markers do not only rise. Where there
     is none yet, it is the end as of now. Raises Fatal.
     """
-    brokers = Cluster(kafka)
-    spans = await extent(brokers, topic)
-    return {partition: await _first(brokers, topic, {partition: span}, marker, tell) for partition, span in spans.items()}
+    spans = await extent(cluster, topic)
+    return {partition: await _first(cluster, topic, {partition: span}, marker, tell) for partition, span in spans.items()}
 
 
-async def _first(brokers: Cluster, topic: str, span: Spans, marker: int, tell: Tell) -> int:
+async def _first(cluster: Cluster, topic: str, span: Spans, marker: int, tell: Tell) -> int:
     ((_, end),) = span.values()
-    async with aclosing(committed(brokers, topic, span)) as records:
+    async with aclosing(committed(cluster, topic, span)) as records:
         async for record in records:
             if _marker(record) >= marker:
                 return int(record.offset)
@@ -47,9 +45,8 @@ def _marker(record: ConsumerRecord) -> int:
     return number(header(record.headers, CE_SYNC_MARKER), -1)
 
 
-async def move(kafka: str | Mapping[str, Any], group: str, topic: str, offsets: Mapping[int, int]) -> None:
+async def move(cluster: Cluster, group: str, topic: str, offsets: Mapping[int, int]) -> None:
     """Commit a group's offsets, all or none. Raises Reject while the group has members, Fatal."""
-    brokers = Cluster(kafka)
     places = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
-    with brokers.reaching():
-        await groups.move(brokers.arguments, group, places)
+    with cluster.reaching():
+        await groups.move(cluster, group, places)

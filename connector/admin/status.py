@@ -8,7 +8,7 @@ import orjson
 
 from connector.config.load import Config
 from connector.errors import Fatal, TransactionLost
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.configured import cluster_of
 from connector.kafka.reading.readers import read_back_all
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
@@ -50,13 +50,13 @@ async def rows(config: Config, now: datetime) -> dict[tuple[str, str], dict[str,
 
 async def _read(config: Config, topics: Sequence[str]) -> Mapping[str, Mapping[bytes, bytes]]:
     """The latest values of each topic, none where there is no such topic."""
-    arguments = client_arguments(config.kafka)
-    with reaching(config.kafka):
-        there = await existing(arguments)
+    cluster = cluster_of(config.kafka)
+    with cluster.reaching():
+        there = await existing(cluster)
     places = [Place(topic, partition) for topic in topics for partition in range(there.get(topic, 0))]
     latest: dict[str, dict[bytes, bytes]] = {topic: {} for topic in topics}
     try:
-        for place, found in (await read_back_all(arguments, places)).items():
+        for place, found in (await read_back_all(cluster, places)).items():
             latest[place.topic] |= found
     except TransactionLost as error:
         raise Fatal(f"what the workers tell cannot be read: {error}") from error

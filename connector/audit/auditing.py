@@ -187,7 +187,7 @@ class Audit:
 
 async def position_of(parts: AuditContext) -> Reached:
     """How far the connector has read. Raises Reject where that cannot be compared with anything."""
-    written = (await read_back(parts.brokers.arguments, *parts.positions)).get(parts.entity.name.encode())
+    written = (await read_back(parts.brokers, *parts.positions)).get(parts.entity.name.encode())
     if written is None:
         raise Reject("no worker has ever read it: start one (`run`)")
     found = reached(parts.deployment, written)

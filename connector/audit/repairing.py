@@ -66,7 +66,7 @@ async def _answered(
     said: dict[str, Any] = {}
     deadline = asyncio.timeout(ACCEPTED_WITHIN)
     try:
-        async with deadline, asked(brokers.arguments, administration, request) as update:
+        async with deadline, asked(brokers, administration, request) as update:
             async for answer in _answers(update):
                 said.update(answer)
                 tell(answer)

@@ -20,9 +20,10 @@ from connector.clock import Clock
 from connector.config.load import Config
 from connector.errors import ConnectorError
 from connector.kafka.cluster import Cluster
-from connector.kafka.connection import client_arguments
+from connector.kafka.configured import cluster_of
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, shard_partition
+from connector.kafka.topics import partition_counts
 from connector.messages.position import Deployment
 from connector.messages.topics import Topics
 from connector.mplus.client import PosClient
@@ -53,14 +54,16 @@ class Assignment:
     @property
     def brokers(self) -> Cluster:
         """Where the topics are."""
-        return Cluster(client_arguments(self.config.kafka))
+        return cluster_of(self.config.kafka)
 
 
 async def ready(order: Assignment, entities: Sequence[Entity]) -> None:
     """Raises Fatal, before anything is read, for topics that are not there."""
     topics = Topics(order.administration)
     own = (topics.audits, topics.control, topics.control_results, topics.positions, topics.dead_letters)
-    await order.brokers.partitions(*own, *(topics.entity(entity.topic) for entity in entities), made_by="run --roles source")
+    await partition_counts(
+        order.brokers, *own, *(topics.entity(entity.topic) for entity in entities), made_by="run --roles source"
+    )
 
 
 class EntityAudit:

@@ -22,8 +22,7 @@ from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
 from connector.config.load import Config, load
 from connector.errors import ConnectorError, Unanswered
-from connector.kafka.cluster import Cluster
-from connector.kafka.connection import client_arguments
+from connector.kafka.configured import cluster_of
 from connector.kafka.reading.topic_readers import extent
 from connector.messages.control import ControlRequest
 from connector.messages.position import State
@@ -97,7 +96,7 @@ async def _ask(whom: Whom, action: str, start: int | None = None) -> None:
     said: dict[str, Any] = {}
     deadline = asyncio.timeout(whom.timeout)
     try:
-        async with deadline, asked(client_arguments(whom.config.kafka), whom.administration, request) as update:
+        async with deadline, asked(cluster_of(whom.config.kafka), whom.administration, request) as update:
             await _hear(whom, request, update, said)
     except (TimeoutError, ConnectorError) as error:  # the client calls our deadline a broker that is silent
         if not deadline.expired():
@@ -146,7 +145,7 @@ async def _estimate(whom: Whom, start: int | None) -> dict[str, Any]:
     name, topic = whom.entity.name, Topics(whom.administration).entity(whom.entity.topic)
     known = (await rows(whom.config, datetime.now(UTC))).get((whom.administration, name), {})
     position, head, state = (known.get(field) for field in ("position", "head", "state"))
-    spans = await extent(Cluster(client_arguments(whom.config.kafka)), topic)
+    spans = await extent(cluster_of(whom.config.kafka), topic)
     records = sum(end - begin for begin, end in spans.values())
     first = 0 if start is None and state == State.HEAD_REGRESSED else start
     upto = head if state == State.HEAD_REGRESSED else position

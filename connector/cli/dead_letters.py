@@ -24,7 +24,7 @@ from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
 from connector.config.load import Config, load
 from connector.errors import Misconfigured, Reject
-from connector.kafka.connection import client_arguments
+from connector.kafka.configured import cluster_of
 from connector.messages.dead_letter import INTENT, SINK_STAGES, DeadLetter
 
 STAGES = (*SINK_STAGES, "decode", "too-large")
@@ -176,7 +176,7 @@ def _table(letters: Sequence[DeadLetter]) -> Table:
 
 
 def _letters(config: Config, administration: str) -> DeadLetters:
-    return DeadLetters(client_arguments(config.kafka), administration)
+    return DeadLetters(cluster_of(config.kafka), administration)
 
 
 def _wanted(letter: DeadLetter, stage: str | None, span: Span) -> bool:

@@ -14,7 +14,7 @@ from connector.cli.orders.options import AdministrationName
 from connector.cli.progress import progress
 from connector.cli.signals import until_signalled
 from connector.config.load import Config, load
-from connector.kafka.connection import client_arguments
+from connector.kafka.configured import cluster_of
 from connector.source.entities import named
 
 
@@ -35,13 +35,13 @@ def seek(
 
 
 async def _seek(config: Config, topic: str, marker: int, group: str, as_json: bool) -> None:
-    arguments = client_arguments(config.kafka)
+    cluster = cluster_of(config.kafka)
     with progress(f"looking through {topic} for sync marker {marker}", quiet=2.0) as tell:
         offsets = await seeking.seek(
-            arguments, topic, marker, lambda *at: tell("looking through {}: partition {}, offset {} of {}".format(topic, *at))
+            cluster, topic, marker, lambda *at: tell("looking through {}: partition {}, offset {} of {}".format(topic, *at))
         )
     if group:
-        await seeking.move(arguments, group, topic, offsets)
+        await seeking.move(cluster, group, topic, offsets)
     _show(topic, offsets, group, as_json=as_json)
 
 

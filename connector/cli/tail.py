@@ -10,7 +10,7 @@ from connector.cli.letters.text import words
 from connector.cli.options import ConfigFile, Json
 from connector.cli.signals import until_signalled
 from connector.config.load import Config, load
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.configured import cluster_of
 from connector.kafka.reading.readers import follow
 from connector.kafka.records import header, header_text, number
 from connector.messages.cloudevents import CE_SYNC_MARKER, CE_TYPE
@@ -38,8 +38,9 @@ def tail(
 
 async def _tail(config: Config, topics: list[str], from_marker: int | None, as_json: bool) -> None:
     show = _json_line if as_json else _line
-    with reaching(config.kafka):
-        async for record in follow(client_arguments(config.kafka), topics, from_start=from_marker is not None):
+    cluster = cluster_of(config.kafka)
+    with cluster.reaching():
+        async for record in follow(cluster, topics, from_start=from_marker is not None):
             if from_marker is None or _marker(record) >= from_marker:
                 show(record)
 

@@ -13,6 +13,7 @@ from connector.errors import Fatal, Reject, Unanswered
 from connector.kafka.cluster import Cluster
 from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, partition_of
+from connector.kafka.topics import partition_counts
 from connector.messages.result import Result
 from connector.messages.topics import Topics
 from connector.tracing import outgoing
@@ -32,9 +33,9 @@ class OrderCommands:
     Unanswered (no answer yet: it stands, look again), Fatal (Kafka cannot be reached, a topic is missing).
     """
 
-    def __init__(self, kafka: str | Mapping[str, Any], administration: str) -> None:
+    def __init__(self, kafka: "str | Mapping[str, Any] | Cluster", administration: str) -> None:
         """`kafka`: bootstrap servers, or the arguments that aiokafka's clients take (security, login)."""
-        self._brokers = Cluster(kafka)
+        self._brokers = kafka if isinstance(kafka, Cluster) else Cluster(kafka)
         topics = Topics(administration)
         self._topics = topics.commands, topics.results
         self._results = Results(self._brokers, self._topics[1])
@@ -43,7 +44,7 @@ class OrderCommands:
         self._submitted: OrderedDict[str, tuple[ExitStack, Waiter]] = OrderedDict()
 
     async def __aenter__(self) -> "OrderCommands":
-        _, results = await self._brokers.partitions(*self._topics)
+        _, results = await partition_counts(self._brokers, *self._topics)
         try:
             await self._results.start(results)
         except BaseException:

@@ -1,14 +1,15 @@
 """Whether the brokers answer, since when not, and which topics there are."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from connector.clock import Clock
 from connector.config.load import Kafka
 from connector.dashboard.parts import PageParts
 from connector.errors import Fatal, Retry
-from connector.kafka.connection import begin, client_arguments, only_we_cancel, reaching
+from connector.kafka.cluster import Cluster
+from connector.kafka.configured import cluster_of
+from connector.kafka.connection import begin
 from connector.kafka.topics import existing
 
 EVERY = 2.0
@@ -22,18 +23,11 @@ class BrokerWatch:
 
     def __init__(self, kafka: Kafka, clock: Clock) -> None:
         """Raises Fatal for certificates that cannot be read."""
-        self.arguments: Mapping[str, Any] = client_arguments(kafka)
+        self.cluster: Cluster = cluster_of(kafka)
         self.topics: Mapping[str, int] = {}
         self.outages = 0
-        self._kafka = kafka
         self._clock = clock
         self._since: float | None = None
-
-    @contextmanager
-    def reaching(self) -> Iterator[None]:
-        """aiokafka's errors in our words. Raises Fatal and Retry."""
-        with reaching(self._kafka), only_we_cancel():
-            yield
 
     async def run(self, shown: PageParts) -> None:
         """Look until cancelled."""
@@ -43,7 +37,7 @@ class BrokerWatch:
 
     async def _look(self) -> dict[str, Any]:
         try:
-            with self.reaching():
+            with self.cluster.reaching():
                 await begin(self._ask, PATIENCE)  # as a start: cancelled half way it would leak its connection
         except (Fatal, Retry) as error:
             self.outages += self._since is None
@@ -53,4 +47,4 @@ class BrokerWatch:
         return {"since": None, "reason": ""}
 
     async def _ask(self) -> None:
-        self.topics = await existing(self.arguments)
+        self.topics = await existing(self.cluster)

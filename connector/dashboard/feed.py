@@ -29,12 +29,12 @@ class Feed:
     Shows parts `reading/{kind}` while it is behind, and `trouble/{kind}` while it cannot read.
     """
 
-    def __init__(self, kinds: Iterable[Followed], administrations: Iterable[str], cluster: BrokerWatch, clock: Clock) -> None:
+    def __init__(self, kinds: Iterable[Followed], administrations: Iterable[str], brokers: BrokerWatch, clock: Clock) -> None:
         names = list(administrations)
         self._kinds = {kind.topic(Topics(name)): kind for kind in kinds for name in names}
         self._name = "/".join(sorted({kind.name for kind in self._kinds.values()}))
         (self._isolation,) = {kind.isolation for kind in self._kinds.values()}
-        self._cluster = cluster
+        self._brokers = brokers
         self._clock = clock
         self._next: dict[Place, int] = {}
 
@@ -43,7 +43,7 @@ class Feed:
         failures = 0
         while True:
             try:
-                with self._cluster.reaching():
+                with self._brokers.cluster.reaching():
                     await self._follow(take, shown)
                 failures = 0
             except (Fatal, Retry) as error:
@@ -56,10 +56,10 @@ class Feed:
         while not (places := self._places()):
             await self._clock.sleep(WAIT)
         await self._find_starts([place for place in places if place not in self._next])
-        outages, starts = self._cluster.outages, {place: self._next[place] for place in places}
-        async with following(self._cluster.arguments, starts, self._isolation) as follower:
+        outages, starts = self._brokers.outages, {place: self._next[place] for place in places}
+        async with following(self._brokers.cluster, starts, self._isolation) as follower:
             shown.put(f"trouble/{self._name}", None)
-            while self._cluster.outages == outages and places == self._places():
+            while self._brokers.outages == outages and places == self._places():
                 records = await follower.next()
                 for record in records:
                     take(record)
@@ -67,7 +67,7 @@ class Feed:
                 shown.put(f"reading/{self._name}", self._progress(follower, starts) if records else None)
 
     def _places(self) -> list[Place]:
-        there: Mapping[str, int] = self._cluster.topics
+        there: Mapping[str, int] = self._brokers.topics
         return [Place(topic, partition) for topic in self._kinds for partition in range(there.get(topic, 0))]
 
     async def _find_starts(self, places: Iterable[Place]) -> None:
@@ -78,7 +78,7 @@ class Feed:
             if kind.back is None:
                 self._next |= dict.fromkeys(new, 0)
             elif new:
-                self._next |= await since(self._cluster.arguments, new, now - kind.back, kind.most)
+                self._next |= await since(self._brokers.cluster, new, now - kind.back, kind.most)
 
     def _progress(self, follower: Follower, starts: Mapping[Place, int]) -> dict[str, Any] | None:
         """How far it is, of what there was when it began; nothing to tell once that is read."""

@@ -22,10 +22,10 @@ SHOWN = (
 class JourneyLookup:
     """Finds orders in all administrations."""
 
-    def __init__(self, cluster: BrokerWatch, journeys: Journeys) -> None:
-        self._cluster = cluster
+    def __init__(self, brokers: BrokerWatch, journeys: Journeys) -> None:
+        self._brokers = brokers
         self._journeys = journeys
-        self._reader = RecordReader(cluster.arguments)
+        self._reader = RecordReader(brokers.cluster)
 
     def locations(self, name: str) -> dict[str, tuple[bytes, RecordLocation]]:
         """Where the journey of the order with this extOrderId or orderId lies, by administration."""
@@ -35,8 +35,8 @@ class JourneyLookup:
     async def read(self, administration: str, key: bytes, location: RecordLocation) -> Any:
         """The journey, or None where it is there no more. Raises Fatal and Retry, also where it takes too long."""
         place = Place(Topics(administration).journeys, location.partition)
-        with self._cluster.reaching():
-            record = await self._reader.pick(place, location.offset, self._cluster.outages, PATIENCE)
+        with self._brokers.cluster.reaching():
+            record = await self._reader.pick(place, location.offset, self._brokers.outages, PATIENCE)
         if record.key != key or not record.value:
             return None
         return _shown(record.value)

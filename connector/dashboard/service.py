@@ -36,11 +36,11 @@ async def dashboard(config: Config, clock: Clock, doubts: Doubts = list) -> Asyn
     """
     administrations = [row.administration for row in config.administrations]
     entities = [entity.name for entity in named(config.connector.entities)]
-    read_model, cluster = ReadModel(administrations, entities), BrokerWatch(config.kafka, clock)
+    read_model, brokers = ReadModel(administrations, entities), BrokerWatch(config.kafka, clock)
     read_model.shown.put("about", _about(config, administrations, entities))
     stream = Stream(read_model.shown, clock)
-    lookup = JourneyLookup(cluster, read_model.journeys)
-    feeds = [Feed(row, administrations, cluster, clock) for row in KINDS]
+    lookup = JourneyLookup(brokers, read_model.journeys)
+    feeds = [Feed(row, administrations, brokers, clock) for row in KINDS]
 
     def mount(app: web.Application) -> None:
         app.add_routes(routes(stream, lookup, config.connector.http_host))
@@ -48,7 +48,7 @@ async def dashboard(config: Config, clock: Clock, doubts: Doubts = list) -> Asyn
 
     work = [
         *(feed.run(read_model.take, read_model.shown) for feed in feeds),
-        cluster.run(read_model.shown),
+        brokers.run(read_model.shown),
         _tick(read_model, clock, doubts),
     ]
     async with aclosing(lookup), _running(work, read_model.shown):

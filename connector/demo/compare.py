@@ -4,12 +4,10 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import committed
 from connector.messages.cloudevents import CE_ID, CE_SYNC_MARKER
 from connector.source.entities import Entity
-
-Arguments = Mapping[str, Any]
-"""What every Kafka client takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +35,8 @@ async def compare(records: AsyncIterator[Any], entity: Entity, found: Mapping[st
     return Comparison(entity.name, len(ids), len(found), len(markers), complete)
 
 
-async def whole(arguments: Arguments, topic: str, partitions: int) -> AsyncIterator[Any]:
+async def whole(cluster: Cluster, topic: str, partitions: int) -> AsyncIterator[Any]:
     """All committed records of a topic, partition after partition."""
     for partition in range(partitions):
-        async for record in committed(arguments, topic, partition):
+        async for record in committed(cluster, topic, partition):
             yield record

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from connector.demo.compare import Arguments
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import follow
 from connector.messages.topics import Topics
 
@@ -15,9 +15,9 @@ class Journeys:
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
 
-    async def run(self, arguments: Arguments, administration: str) -> None:
+    async def run(self, cluster: Cluster, administration: str) -> None:
         """Follow the topic from its beginning, for ever. Raises Fatal."""
-        async for record in follow(arguments, [Topics(administration).journeys], from_start=True):
+        async for record in follow(cluster, [Topics(administration).journeys], from_start=True):
             key = (record.key or b"").decode()
             if record.value is None:
                 self.rows.pop(key, None)

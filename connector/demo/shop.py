@@ -17,7 +17,6 @@ from connector.demo.screen import line, screen
 from connector.demo.stage import CHANGES_PER_SECOND, Stage, staged
 from connector.demo.summary import Findings, tell
 from connector.demo.worker import last_lines
-from connector.kafka.connection import reaching
 from connector.kafka.topics import existing
 from connector.messages.topics import Topics
 from connector.source.entities import named
@@ -43,7 +42,7 @@ async def show(bootstrap: str, logs: Path, seconds: float | None, console: Conso
 def _announce(stage: Stage) -> None:
     rows = {
         "dashboard": f"[bold cyan]http://127.0.0.1:{stage.views.port}/[/]",
-        "Kafka": f"{stage.kafka['bootstrap_servers']}, topics {stage.administration}.*",
+        "Kafka": f"{stage.kafka.arguments['bootstrap_servers']}, topics {stage.administration}.*",
         "POS": f"{stage.pos.url} (simulated: {CHANGES_PER_SECOND:.0f} changes a second, and a webshop's orders)",
         "connector": f"http://127.0.0.1:{stage.worker.port}/status, /metrics, /health/ready",
     }
@@ -114,7 +113,7 @@ async def _settled(stage: Stage, shopping: asyncio.Task[Any]) -> None:
 
 async def _compared(stage: Stage) -> Findings:
     truth, states, said, topics = stage.pos.truth(), stage.states(), stage.webshop.said, Topics(stage.administration)
-    with reaching(stage.settings):
+    with stage.kafka.reaching():
         there = await existing(stage.kafka)
 
         def records(topic: str) -> AsyncIterator[Any]:

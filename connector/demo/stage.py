@@ -12,14 +12,13 @@ from random import Random
 from rich.console import Console
 
 from connector.client import OrderCommands
-from connector.config.load import Connector, Kafka
-from connector.demo.compare import Arguments
+from connector.config.load import Connector
 from connector.demo.journeys import Journeys
 from connector.demo.orders import astray, order_of, state_of
 from connector.demo.screen import View
 from connector.demo.webshop import Webshop
 from connector.demo.worker import Worker, started
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.cluster import Cluster
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.order_operations.outcomes import order_by_ext_id
 from connector.sandbox.shop.wares import articles_of, ware
@@ -34,8 +33,7 @@ class Stage:
 
     console: Console
     administration: str
-    settings: Kafka
-    kafka: Arguments
+    kafka: Cluster
     pos: Sandbox
     worker: Worker
     views: Worker
@@ -49,7 +47,7 @@ class Stage:
 
     async def follow(self) -> None:
         """Keep the journeys up to date, for ever. Raises Fatal."""
-        with reaching(self.settings):
+        with self.kafka.reaching():
             await self.journeys.run(self.kafka, self.administration)
 
     async def view(self) -> View:
@@ -82,8 +80,7 @@ class Stage:
 async def staged(bootstrap: str, logs: Path, console: Console) -> AsyncIterator[Stage]:
     """All of it, running. Raises Fatal, with the last words of what did not start."""
     administration = f"demo-{uuid.uuid4().hex[:6]}"
-    brokers = Kafka.model_validate({"bootstrap_servers": bootstrap})
-    kafka = client_arguments(brokers)
+    kafka = Cluster(bootstrap)
     async with AsyncExitStack() as stack:
         pos = await stack.enter_async_context(Sandbox(SandboxOptions(items=ITEMS, activity=CHANGES_PER_SECOND)))
         settings = _settings(pos, bootstrap, administration)
@@ -91,7 +88,7 @@ async def staged(bootstrap: str, logs: Path, console: Console) -> AsyncIterator[
         views = await stack.enter_async_context(started(settings, logs / "views.log", verb="views"))
         commands = await stack.enter_async_context(OrderCommands(kafka, administration))
         webshop = Webshop(commands.send, _prices(pos), ITEMS, luck=Random())
-        yield Stage(console, administration, brokers, kafka, pos, worker, views, webshop, Journeys())
+        yield Stage(console, administration, kafka, pos, worker, views, webshop, Journeys())
 
 
 def _prices(pos: Sandbox) -> dict[int, int]:

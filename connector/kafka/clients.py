@@ -5,7 +5,7 @@ it; aiokafka does not. And it tells only its log why it could not connect.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -20,6 +20,7 @@ from aiokafka.errors import KafkaConnectionError, NodeNotReadyError, TopicAuthor
 from aiokafka.producer.sender import Sender, SendProduceReqHandler
 from aiokafka.protocol.metadata import MetadataRequest
 
+from connector.kafka.cluster import Cluster
 from connector.kafka.doors import Address, advertised, at_doors
 
 GRACE_S = 3.0
@@ -168,9 +169,9 @@ class Producer(AIOKafkaProducer):  # type: ignore[misc]
 
 
 @asynccontextmanager
-async def administering(arguments: Mapping[str, Any]) -> AsyncIterator[Admin]:
+async def administering(cluster: Cluster) -> AsyncIterator[Admin]:
     """An admin client, closed at the end. Raises aiokafka's errors, and those of the network."""
-    admin = Admin(**arguments)
+    admin = Admin(**cluster.arguments)
     try:
         await admin.start()
         yield admin

@@ -13,10 +13,13 @@ from contextlib import contextmanager, suppress
 
 from connector.errors import Fatal, Reject, Retry, Unanswered
 from connector.kafka.clients import Producer
-from connector.kafka.cluster import DEADLINE, Cluster
+from connector.kafka.cluster import Cluster
 from connector.kafka.connection import begin, retrieved
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import throw_away
+
+DEADLINE = 30.0
+"""Seconds to reach a broker in."""
 
 LARGEST = 512 << 20
 """Bytes of a request, at most: the topic's own max.message.bytes decides, not the client's default of 1 MiB."""
@@ -87,7 +90,7 @@ class Producing:
             return producer
 
     async def _started(self) -> Producer:
-        producer: Producer = Producer(**self._brokers.arguments, acks="all", enable_idempotence=True, max_request_size=LARGEST)
+        producer: Producer = Producer(**self._brokers.attentive, acks="all", enable_idempotence=True, max_request_size=LARGEST)
         try:
             await begin(producer.start, DEADLINE)
         except BaseException:

@@ -8,10 +8,10 @@ called all the time, or the member is thought idle. Nothing is fetched by it: th
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from random import random
-from typing import Any, Protocol
+from typing import Protocol
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
@@ -20,7 +20,9 @@ from aiokafka.errors import KafkaError
 from connector.backoff import backoff
 from connector.errors import Fatal, Fenced, Retry
 from connector.events.base import Listener, PartitionFailed, PartitionLost, PartitionsAssigned, Rejoining
-from connector.kafka.connection import close, only_we_cancel
+from connector.kafka.cluster import Cluster
+from connector.kafka.connection import close
+from connector.kafka.errors import only_we_cancel
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.records import Place
 from connector.kafka.walls import in_a_line, spreads
@@ -57,7 +59,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def __init__(
         self,
-        arguments: Mapping[str, Any],
+        cluster: Cluster,
         topics: Sequence[str],
         group: str,
         task: PartitionTask,
@@ -65,7 +67,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
         session_timeout: float,
         tell: Listener,
     ) -> None:
-        self._arguments = dict(arguments)
+        self._cluster = cluster
         self._topics = list(topics)
         self.group = group
         self._session = session_timeout
@@ -108,7 +110,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     def _new_consumer(self) -> AIOKafkaConsumer:
         return Consumer(
-            **self._arguments,
+            **self._cluster.arguments,
             group_id=self.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",

@@ -6,7 +6,7 @@ from aiokafka.errors import KafkaConnectionError, KafkaError, NodeNotReadyError,
 
 from connector.errors import TransactionLost
 from connector.kafka.clients import Producer
-from connector.kafka.connection import missing
+from connector.kafka.errors import missing
 
 TOO_LARGE = "it takes no batch of that size: raise its max.message.bytes to what `check` names"
 

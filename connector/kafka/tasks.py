@@ -6,7 +6,7 @@ transaction), prove membership again, and only then read back and work.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,7 @@ from connector.backoff import backoff
 from connector.clock import Clock
 from connector.errors import TransactionLost
 from connector.events.base import Listener, PartitionLost, PartitionOwned
+from connector.kafka.cluster import Cluster
 from connector.kafka.ownership import Membership
 from connector.kafka.reading.slices import READERS
 from connector.kafka.records import Place
@@ -24,7 +25,7 @@ from connector.kafka.transactions import FencedProducer, Tuning, fenced_producer
 class TaskContext:
     """What all partition tasks of a worker share. `turns`: of those that read back at the same time, a slice each."""
 
-    arguments: Mapping[str, Any]
+    cluster: Cluster
     tell: Listener
     clock: Clock
     tuning: Tuning
@@ -63,7 +64,7 @@ class TransactionalTasks:
     async def _session(self, place: Place, membership: Membership) -> None:
         task_context, started = self._task_context, self._task_context.clock.monotonic()
         await membership.prove(place)
-        async with fenced_producer(task_context.arguments, self._name(place), place.partition, task_context.tuning) as producer:
+        async with fenced_producer(task_context.cluster, self._name(place), place.partition, task_context.tuning) as producer:
             await membership.prove(place)
             settled = lambda: task_context.tell(PartitionOwned(*place, task_context.clock.monotonic() - started))  # noqa: E731
             await self._work(place, producer, membership, settled)

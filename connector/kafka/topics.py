@@ -2,13 +2,13 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import UnknownTopicOrPartitionError, for_code
 
 from connector.errors import Fatal
 from connector.kafka.clients import Admin, administering
+from connector.kafka.cluster import Cluster
 from connector.kafka.creating import DESCRIBED_MAX, Topic, create
 from connector.kafka.reading.extents import Extent, extents
 
@@ -16,6 +16,9 @@ __all__ = ["Extent", "Topic", "delete", "ensure", "existing", "extents", "judge"
 
 CONFIGS_MAX = 100
 """Topics whose settings are asked for in one request: each answers some forty."""
+
+COUNTED_S = 30.0
+"""To reach a broker and to learn what topics there are."""
 
 DELETED_S = 60.0
 """Within which a topic is gone that was deleted."""
@@ -25,24 +28,24 @@ UNSEEN = "the settings of topic {name} cannot be seen, and some would lose data 
 Settings = Mapping[str, str]
 
 
-async def ensure(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[str]:
+async def ensure(cluster: Cluster, topics: Sequence[Topic]) -> list[str]:
     """Create what is missing; return one problem per line for what is wrong with the rest. Raises Fatal, aiokafka's errors."""
-    async with administering(arguments) as admin:
+    async with administering(cluster) as admin:
         there = set(await admin.list_topics())
         await create(admin, [topic for topic in topics if topic.name not in there])
         return await _judge(admin, [topic for topic in topics if topic.name in there])
 
 
-async def problems(arguments: Mapping[str, Any], topics: Sequence[Topic]) -> list[str]:
+async def problems(cluster: Cluster, topics: Sequence[Topic]) -> list[str]:
     """What is wrong with the topics that exist. Creates nothing."""
-    async with administering(arguments) as admin:
+    async with administering(cluster) as admin:
         there = set(await admin.list_topics())
         return await _judge(admin, [topic for topic in topics if topic.name in there])
 
 
-async def existing(arguments: Mapping[str, Any]) -> dict[str, int]:
+async def existing(cluster: Cluster) -> dict[str, int]:
     """Topics there are, with their partition counts."""
-    async with administering(arguments) as admin:
+    async with administering(cluster) as admin:
         return {row["topic"]: len(row["partitions"]) for row in await admin.describe_topics()}
 
 
@@ -104,9 +107,9 @@ def _enough(name: str, wanted: str, actual: str) -> bool:
     return int(actual) >= int(wanted)
 
 
-async def delete(arguments: Mapping[str, Any], topics: Sequence[str]) -> None:
+async def delete(cluster: Cluster, topics: Sequence[str]) -> None:
     """Delete topics, and wait until they are gone. Raises Fatal where that is not allowed, else aiokafka's errors."""
-    async with administering(arguments) as admin:
+    async with administering(cluster) as admin:
         answer = await admin.delete_topics(list(topics))
         for name, code in answer.topic_error_codes:
             if code and for_code(code) is not UnknownTopicOrPartitionError:
@@ -114,3 +117,13 @@ async def delete(arguments: Mapping[str, Any], topics: Sequence[str]) -> None:
         async with asyncio.timeout(DELETED_S):
             while set(topics) & set(await admin.list_topics()):  # noqa: ASYNC110 - brokers tell nobody when it is gone
                 await asyncio.sleep(0.1)
+
+
+async def partition_counts(cluster: Cluster, *topics: str, made_by: str = "run --roles commands") -> list[int]:
+    """How many partitions each has. Raises Fatal for topics that do not exist: asking a broker about them might make them."""
+    with cluster.reaching():
+        async with asyncio.timeout(COUNTED_S):
+            there = await existing(cluster)
+    if missing := [topic for topic in topics if topic not in there]:
+        raise Fatal(f"topic {', '.join(missing)} does not exist, or this user may not see it: `{made_by}` creates it")
+    return [there[topic] for topic in topics]

@@ -21,7 +21,9 @@ from aiokafka.structs import RecordMetadata
 
 from connector.errors import TransactionLost
 from connector.kafka.clients import Producer, known
-from connector.kafka.connection import begin, retrieved, transacting
+from connector.kafka.cluster import Cluster
+from connector.kafka.connection import begin, retrieved
+from connector.kafka.errors import transacting
 from connector.kafka.records import OVERHEAD, Place, Record, partition_of
 from connector.kafka.refusals import late, refused
 
@@ -174,14 +176,14 @@ def _append(batch: Any, record: Record, timestamp: int) -> bool:
 
 @asynccontextmanager
 async def fenced_producer(
-    arguments: Mapping[str, Any], transactional_id: str, partition: int, tuning: Tuning = Tuning()
+    cluster: Cluster, transactional_id: str, partition: int, tuning: Tuning = Tuning()
 ) -> AsyncIterator[FencedProducer]:
     """Start a producer: from then on every older one of this id is fenced and its transaction ended.
 
     Raises Fenced or TransactionLost.
     """
     producer = Producer(
-        **arguments,
+        **cluster.arguments,
         transactional_id=transactional_id,
         transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
         compression_type=None if tuning.compression == "none" else tuning.compression,

@@ -13,6 +13,7 @@ import orjson
 
 from connector import schemas
 from connector.kafka.records import cut, partition_of
+from connector.messages.result import INVALID, Outcome, Result
 from connector.messages.schema_errors import worded
 from connector.messages.strict_json import MOST_FLAWS, Flaw, Unreadable, flaws, is_clean, read_object, shown
 from connector.mplus.encode import day, moment
@@ -57,6 +58,13 @@ class Invalid:
     name: str | None = None
     ext_order_id: str | None = None
     order_id: str | None = None
+
+    def result(self, at: str) -> dict[str, Any] | None:
+        """The fields of its result; `at` is RFC 3339. None where it does not say whose."""
+        if self.command_id is None:
+            return None
+        outcome, ids = Outcome.REJECTED.value, (self.order_id, self.ext_order_id)
+        return Result(self.command_id, self.name, outcome, INVALID, self.problem, *ids, at=at).encode()
 
 
 def read(

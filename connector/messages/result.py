@@ -7,8 +7,6 @@ from typing import Any
 
 import orjson
 
-from connector.messages.command import Invalid
-
 
 class Outcome(StrEnum):
     """All that can become of a command."""
@@ -93,23 +91,6 @@ def decoded(value: bytes | None) -> Result | None:
     if any(type(found) is not TYPES.get(name, str) for name, found in known.items()):
         return None
     return Result(**known, published=row)
-
-
-def rejected(message: Invalid, at: str) -> dict[str, Any] | None:
-    """The fields of the result of a message that is no command; None where it does not say whose."""
-    if message.command_id is None:
-        return None
-    result = Result(
-        message.command_id,
-        message.name,
-        Outcome.REJECTED.value,
-        INVALID,
-        message.problem,
-        message.order_id,
-        message.ext_order_id,
-        at=at,
-    )
-    return result.encode()
 
 
 def as_duplicate(result: Mapping[str, Any], at: str) -> dict[str, Any]:

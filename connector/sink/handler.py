@@ -11,7 +11,7 @@ from connector.events.base import CommandDropped, CommandEnded, CommandTaken, Me
 from connector.kafka.records import Record
 from connector.kafka.writer import Writer
 from connector.messages.command import Command, Invalid, read
-from connector.messages.result import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, Outcome, as_duplicate, rejected
+from connector.messages.result import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, Outcome, as_duplicate
 from connector.messages.topics import Topics
 from connector.sink.command_end import CommandEnd
 from connector.sink.context import SinkContext
@@ -69,7 +69,7 @@ class CommandHandler:
     async def _refuse(self, message: Message, what: Invalid) -> None:
         records = [self._letter(message, what.stage, INVALID, what.problem)]
         records += self._context.ledger.redrive(message.coordinates)
-        result = rejected(what, self._context.clock.stamp())
+        result = what.result(self._context.clock.stamp())
         if result is not None:
             records.append(result_record(self._topics, message, result))
         await self._commit(message, records)

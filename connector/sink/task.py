@@ -31,10 +31,10 @@ class SinkTask:
         Raises Fatal where it is another deployment's, Fenced or TransactionLost.
         """
         parts, task_context = self._parts, self._parts.task_context
-        claim = Claim(task_context.arguments, Place(parts.topics.ledger, place.partition), parts.group)
+        claim = Claim(task_context.cluster, Place(parts.topics.ledger, place.partition), parts.group)
         ledger = await self._ledger(claim)
         known = max(ledger.offset, await membership.committed(place))
-        async with reading_from(task_context.arguments, place, known) as reader:
+        async with reading_from(task_context.cluster, place, known) as reader:
             vanished = Vanished(ledger.open_intents(), reader.start, remade=reader.start < known)
             begun = self._begun(place, ledger, reader, known, vanished)
             if not _written(begun, parts.group):
@@ -46,11 +46,11 @@ class SinkTask:
     async def _ledger(self, claim: Claim) -> Ledger:
         """The ledger, read back; once more where it has no owner yet: others may be taking it at this moment."""
         task_context = self._parts.task_context
-        ledger = await read_back(task_context.arguments, claim.place, task_context.clock.monotonic(), task_context.turns)
+        ledger = await read_back(task_context.cluster, claim.place, task_context.clock.monotonic(), task_context.turns)
         if claim.judged(ledger.group):
             return ledger
         await claim.watch()
-        ledger = await read_back(task_context.arguments, claim.place, task_context.clock.monotonic(), task_context.turns)
+        ledger = await read_back(task_context.cluster, claim.place, task_context.clock.monotonic(), task_context.turns)
         claim.judged(ledger.group)
         return ledger
 

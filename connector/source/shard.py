@@ -9,7 +9,8 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from connector.errors import Fatal, Fenced, Reject, Retry, TransactionLost
-from connector.kafka.connection import retrieved, transacting
+from connector.kafka.connection import retrieved
+from connector.kafka.errors import transacting
 from connector.kafka.walls import in_a_line
 from connector.messages.control import DONE, FAILED, REJECTED, RESUME, RESYNC, Answer, ReceivedRequest, wanted
 from connector.messages.position import Position, State, TopicFacts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from connector.errors import Blocked, TransactionLost
-from connector.kafka.connection import transacting
+from connector.kafka.errors import transacting
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading.followers import Follower, following
 from connector.kafka.reading.readers import read_back_all
@@ -83,7 +83,7 @@ class SourceTask:
 
     async def _positions(self, partition: int, shards: Sequence[Shard]) -> Mapping[Shard, Position]:
         places = {Place(shard.positions, partition) for shard in shards}
-        values = await read_back_all(self._parts.task_context.arguments, places, turns=self._parts.task_context.turns)
+        values = await read_back_all(self._parts.task_context.cluster, places, turns=self._parts.task_context.turns)
         return {shard: self._position(shard, values[Place(shard.positions, partition)]) for shard in shards}
 
     def _position(self, shard: Shard, values: Mapping[bytes, bytes]) -> Position:
@@ -125,7 +125,7 @@ class SourceTask:
         if not starts:
             return
         with transacting(partition):
-            async with following(self._parts.task_context.arguments, starts) as follower:
+            async with following(self._parts.task_context.cluster, starts) as follower:
                 for runner in runners:
                     runner.settle(follower.ends[Place(runner.shard.control, 0)])
                 while True:

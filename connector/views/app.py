@@ -3,7 +3,7 @@
 import logging
 import ssl
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,6 +14,7 @@ from faust.types.auth import CredentialsT
 from mode import ServiceT
 from yarl import URL
 
+from connector.kafka.cluster import Cluster
 from connector.kafka.lease import Lease
 from connector.views.consumer import CarefulConsumer, Transport
 
@@ -32,10 +33,10 @@ REBALANCE = 60.0
 
 @dataclass(frozen=True, slots=True)
 class AppSettings:
-    """`kafka`: the arguments of any aiokafka client. `data`: where tables are kept on disk; None: in memory. Seconds, bytes."""
+    """`data`: where tables are kept on disk; None: in memory. Seconds, bytes."""
 
     group: str
-    kafka: Mapping[str, Any]
+    cluster: Cluster
     compression: str
     largest: int
     session_timeout: float
@@ -78,13 +79,13 @@ def silence_loggers() -> None:
 
 def application(settings: AppSettings) -> ViewsApp:
     """Everything is acknowledged by hand, so that nothing is promised that Kafka does not have."""
-    servers = settings.kafka["bootstrap_servers"].split(",")
+    servers = settings.cluster.arguments["bootstrap_servers"].split(",")
     compression = None if settings.compression == "none" else settings.compression
     rebalance = max(REBALANCE, 2 * settings.session_timeout)
     app = ViewsApp(
         settings.group,
         broker=";".join(f"kafka://{server.strip()}" for server in servers),
-        broker_credentials=credentials(settings.kafka),
+        broker_credentials=credentials(settings.cluster),
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / HEARTBEATS,
         broker_request_timeout=max(40.0, settings.session_timeout),
@@ -110,10 +111,11 @@ def application(settings: AppSettings) -> ViewsApp:
     return app
 
 
-def credentials(kafka: Mapping[str, Any]) -> CredentialsT | None:
+def credentials(cluster: Cluster) -> CredentialsT | None:
     """How Faust wants to be told about TLS and logins."""
+    kafka = cluster.arguments
     context: ssl.SSLContext | None = kafka.get("ssl_context")
-    if kafka["security_protocol"].startswith("SASL"):
+    if kafka.get("security_protocol", "").startswith("SASL"):
         return faust.SASLCredentials(
             username=kafka["sasl_plain_username"],
             password=kafka["sasl_plain_password"],

@@ -15,7 +15,7 @@ import orjson
 from connector.clock import Clock
 from connector.config.load import Config
 from connector.errors import Fatal
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.configured import cluster_of
 from connector.kafka.ownership import Ownership
 from connector.kafka.records import Place, Record
 from connector.kafka.tasks import TaskBody, TaskContext, TransactionalTasks, run_together
@@ -59,14 +59,14 @@ async def run(
     exporter_asked(os.environ)  # wrong usage is told before anything is done
     raise_limit()
     settings, clock = config.connector, Clock()
-    arguments = client_arguments(config.kafka)
+    cluster = cluster_of(config.kafka)
     await prepare_topics(config, chosen_entities(config))
     await settle(config, roles, adopt=adopt)
     status = WorkerStatus(clock, owner_name(), digest(config))
     metrics = Metrics(status)
     metrics.expect(share(config, roles))
     tell = fan_out([status, metrics, FloodLog(clock.monotonic), WaitingLog(clock.monotonic)])
-    task_context = TaskContext(arguments, tell, clock, Tuning(settings.compression, largest=settings.max_event_bytes))
+    task_context = TaskContext(cluster, tell, clock, Tuning(settings.compression, largest=settings.max_event_bytes))
     gc.freeze()  # what is there now stays; pages make no cycles, so looking for them seldom is enough
     gc.set_threshold(50_000, 20, 50)
     async with AsyncExitStack() as stack:
@@ -97,13 +97,14 @@ def _ownership(config: Config, task_context: TaskContext, role: str, topics: Seq
         return f"{group}.{place.partition}" if role == "pollers" else f"{group}.{place.topic}.{place.partition}"
 
     tasks = TransactionalTasks(task_context, transactional_id, work)
-    return Ownership(task_context.arguments, topics, f"{group}.{role}", tasks, session_timeout=session, tell=task_context.tell)
+    return Ownership(task_context.cluster, topics, f"{group}.{role}", tasks, session_timeout=session, tell=task_context.tell)
 
 
 async def prepare_topics(config: Config, entities: Sequence[Entity]) -> None:
     """Create what is missing. Raises Fatal with every problem."""
-    with reaching(config.kafka):
-        problems = await ensure(client_arguments(config.kafka), plan(config, entities))
+    cluster = cluster_of(config.kafka)
+    with cluster.reaching():
+        problems = await ensure(cluster, plan(config, entities))
     if problems:
         raise Fatal("; ".join(problems))
 

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 from connector.config.load import Config
 from connector.errors import Blocked, Fatal
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.configured import cluster_of
 from connector.kafka.reading.tails import newest
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
@@ -65,9 +65,9 @@ async def settle(config: Config, roles: Sequence[str], *, adopt: bool) -> None:
         move = moves.setdefault(row.half.id(group, name, number), Move(row.half.id(group, name, number)))
         move.theirs.add(row.half.id(row.group, name, number))
         move.places[row.place] = row.half.key(number)
-    arguments = client_arguments(config.kafka)
-    with reaching(config.kafka):
-        await asyncio.gather(*(moved(arguments, move, config.connector.group) for move in moves.values()))
+    cluster = cluster_of(config.kafka)
+    with cluster.reaching():
+        await asyncio.gather(*(moved(cluster, move, config.connector.group) for move in moves.values()))
 
 
 def problems(theirs: Sequence[Theirs]) -> list[str]:
@@ -83,8 +83,9 @@ async def foreign(config: Config, roles: Sequence[str] = ()) -> list[Theirs]:
 
     Raises Fatal; a half that may not be read is passed over, unless one of `roles` needs it.
     """
-    with reaching(config.kafka):
-        counts = await existing(client_arguments(config.kafka))
+    cluster = cluster_of(config.kafka)
+    with cluster.reaching():
+        counts = await existing(cluster)
     found: list[Theirs] = []
     for half in HALVES:
         try:
@@ -99,8 +100,9 @@ async def _foreign(config: Config, half: Half, counts: Mapping[str, int]) -> lis
     names = {half.topic(Topics(row.administration)): row.administration for row in config.administrations}
     places = [Place(topic, number) for topic in names for number in range(counts.get(topic, 0))]
     wanted = lambda record: record.value is not None and half.key(record.partition) in (None, record.key)  # noqa: E731
-    with reaching(config.kafka):
-        found = await newest(client_arguments(config.kafka), places, wanted) if places else {}
+    cluster = cluster_of(config.kafka)
+    with cluster.reaching():
+        found = await newest(cluster, places, wanted) if places else {}
     group, theirs = config.connector.group, []
     for place, records in found.items():
         latest = {record.key: record.value for record in records}

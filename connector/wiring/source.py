@@ -4,9 +4,9 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
-from typing import Any
 
 from connector.config.load import Config
+from connector.kafka.cluster import Cluster
 from connector.kafka.records import Record, shard_partition
 from connector.kafka.tasks import TaskContext
 from connector.kafka.topics import ensure, extents
@@ -53,17 +53,17 @@ class EntityTopics:
     """See source.task.TopicKeeper."""
 
     config: Config
-    arguments: Mapping[str, Any]
+    cluster: Cluster
 
     async def facts(self, names: Collection[str]) -> Mapping[str, TopicFacts]:
         """See TopicKeeper."""
-        found = await extents(self.arguments, names)
+        found = await extents(self.cluster, names)
         return {name: TopicFacts(extent.partitions, extent.end) for name, extent in found.items()}
 
     async def make(self, names: Collection[str]) -> str:
         """See TopicKeeper."""
         wanted = [topic for topic in plan(self.config, chosen_entities(self.config)) if topic.name in names]
-        return "; ".join(await ensure(self.arguments, wanted))
+        return "; ".join(await ensure(self.cluster, wanted))
 
 
 @asynccontextmanager
@@ -84,7 +84,7 @@ async def polling(
         deployment = Deployment(settings.group, settings.work_partitions)
         mine = lambda owned: [shard for shard, number in shards if number == owned]  # noqa: E731
         yield SourceTask(
-            SourceTaskContext(task_context, owner, deployment, mine, status, EntityTopics(config, task_context.arguments))
+            SourceTaskContext(task_context, owner, deployment, mine, status, EntityTopics(config, task_context.cluster))
         )
 
 

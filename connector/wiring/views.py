@@ -10,7 +10,7 @@ from connector.clock import Clock
 from connector.config.load import Config
 from connector.dashboard.service import dashboard
 from connector.kafka import groups
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.configured import cluster_of
 from connector.kafka.topics import delete, existing
 from connector.messages.topics import Topics, views_group
 from connector.ops import fan_out
@@ -59,7 +59,7 @@ def app_settings(config: Config) -> AppSettings:
     settings = config.connector
     return AppSettings(
         views_group(config.connector.group),
-        client_arguments(config.kafka),
+        cluster_of(config.kafka),
         settings.compression,
         settings.max_event_bytes + DEAD_LETTER_ROOM,
         settings.session_timeout,
@@ -69,12 +69,12 @@ def app_settings(config: Config) -> AppSettings:
 
 async def forget(config: Config) -> None:
     """Forget all that `views` knows: its topics, its offsets, its tables on disk. Raises Fatal, Reject while a worker runs."""
-    arguments, group = client_arguments(config.kafka), views_group(config.connector.group)
-    with reaching(config.kafka):
-        there = set(await existing(arguments))
+    cluster, group = cluster_of(config.kafka), views_group(config.connector.group)
+    with cluster.reaching():
+        there = set(await existing(cluster))
         sources = {topic for name in _names(config) for topic in _sources(config, name)}
-        await groups.reset(arguments, group, sorted(sources & there))
-        await delete(arguments, sorted({own for name in _names(config) for own in _own(Topics(name))} & there))
+        await groups.reset(cluster, group, sorted(sources & there))
+        await delete(cluster, sorted({own for name in _names(config) for own in _own(Topics(name))} & there))
     if config.connector.views_data is not None:
         shutil.rmtree(config.connector.views_data, ignore_errors=True)
 

@@ -16,6 +16,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaProducer
 
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.slices import READERS
 from connector.kafka.records import Place
 from connector.sink.ledger.ledger import Done, Ledger, encode
@@ -86,7 +87,7 @@ async def measure(bootstrap: str, topic: str, entries: int) -> dict[str, float]:
     turns = asyncio.Semaphore(READERS)
     started, used = time.perf_counter(), time.process_time()
     places = [Place(topic, partition) for partition in range(PARTITIONS)]
-    ledgers = await asyncio.gather(*(read_back({"bootstrap_servers": bootstrap}, place, 0.0, turns) for place in places))
+    ledgers = await asyncio.gather(*(read_back(Cluster(bootstrap), place, 0.0, turns) for place in places))
     seconds, cpu, longest, after = time.perf_counter() - started, time.process_time() - used, still[0], resident("VmRSS")
     assert entries == sum(map(len, ledgers))
     looks = [await _timed(ledgers, number) for number in random.sample(range(entries * 9 // 10), LOOKS)]

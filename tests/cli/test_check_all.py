@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from connector.admin.check.records import behind
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.latest import last_records
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring.descriptors import needed
@@ -74,10 +75,10 @@ async def test_what_is_no_pos_is_one_line_and_the_others_are_looked_at(tmp_path:
 LIMITED = "import resource, runpy, sys; resource.setrlimit(resource.RLIMIT_NOFILE, ({soft}, {hard})); "
 
 
-async def program(code: str, *arguments: str, env: dict[str, str]) -> str:
+async def program(code: str, *cluster: str, env: dict[str, str]) -> str:
     """Standard output of Python code that begins with limits of its own."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", code, *arguments, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        sys.executable, "-c", code, *cluster, env=env, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
     return (await process.communicate())[0].decode()
 
@@ -109,7 +110,7 @@ async def test_a_clock_that_is_behind_is_seen_in_what_the_broker_wrote(bootstrap
     """The broker writes its own time into commands."""
     await create_topic(bootstrap, prefix, 4, message_timestamp_type="LogAppendTime")
     await produce(bootstrap, prefix, astray=False)
-    records = await last_records({"bootstrap_servers": bootstrap}, prefix, 4, 5)
+    records = await last_records(Cluster(bootstrap), prefix, 4, 5)
     newest = max(record.timestamp for record in records) / 1000
 
     assert [] == behind("shop", records, newest)

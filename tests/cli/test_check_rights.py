@@ -8,6 +8,7 @@ import pytest
 from aiokafka.protocol.admin import CreateAclsRequest
 
 from connector.errors import Fatal, TransactionLost
+from connector.kafka.cluster import Cluster
 from connector.kafka.records import Record
 from connector.kafka.transactions import fenced_producer
 from connector.local_kafka.jvm import JvmBroker
@@ -67,7 +68,7 @@ async def test_a_topic_that_may_not_be_written_is_told_by_its_name(guarded: Brok
         await create_topic(guarded.bootstrap, f"{prefix}.{name}")
         await rule(guarded, f"{prefix}.{name}", ALL, ALLOW)
     await rule(guarded, f"{prefix}.closed", WRITE, DENY)
-    async with fenced_producer({"bootstrap_servers": guarded.bootstrap}, prefix, 0) as producer:
+    async with fenced_producer(Cluster(guarded.bootstrap), prefix, 0) as producer:
         with pytest.raises(TransactionLost, match=f"{prefix}.closed") as lost:
             await producer.transaction([Record(f"{prefix}.{name}", b"k", b"v") for name in ("open", "closed")])
     assert (f"{prefix}.closed", False) == (lost.value.topic, lost.value.slow)

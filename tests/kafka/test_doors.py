@@ -13,7 +13,8 @@ from aiokafka.errors import IllegalSaslStateError, KafkaConnectionError, SaslAut
 
 from connector.config.load import Kafka
 from connector.errors import Fatal, TransactionLost
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.cluster import Cluster
+from connector.kafka.configured import cluster_of
 from connector.kafka.doors import why
 from connector.kafka.reading.slices import slicing
 from connector.kafka.records import Place, Record
@@ -42,8 +43,8 @@ def settings(address: str, **more: Any) -> Kafka:
 
 async def told(kafka: Kafka) -> str:
     """The one line of what goes wrong."""
-    with pytest.raises(Fatal) as raised, reaching(kafka):
-        await existing(client_arguments(kafka))
+    with pytest.raises(Fatal) as raised, cluster_of(kafka).reaching():
+        await existing(cluster_of(kafka))
     assert "\n" not in str(raised.value)
     return str(raised.value)
 
@@ -155,9 +156,9 @@ async def test_an_address_that_the_broker_gives_is_told(bootstrap: str, prefix: 
     async with misleading(bootstrap) as address:
         assert expected == await told(settings(address))
         with pytest.raises(TransactionLost) as lost:
-            async with fenced_producer({"bootstrap_servers": address}, prefix, 0, Tuning(deadline=1.0)) as producer:
+            async with fenced_producer(Cluster(address), prefix, 0, Tuning(deadline=1.0)) as producer:
                 await producer.transaction([Record(prefix, b"k", b"v")])
         assert expected in str(lost.value)
-        async with slicing({"bootstrap_servers": address}, Place(prefix, 0)) as reader:
+        async with slicing(Cluster(address), Place(prefix, 0)) as reader:
             assert await reader.first() is None
         assert expected == reader.trouble

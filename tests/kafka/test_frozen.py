@@ -10,6 +10,7 @@ import pytest
 from aiokafka import TopicPartition
 
 from connector.errors import TransactionLost
+from connector.kafka.cluster import Cluster
 from connector.kafka.connection import close
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.records import Record
@@ -114,8 +115,8 @@ async def test_only_time_makes_a_transaction_slow(bootstrap: str, prefix: str) -
     await create_topic(bootstrap, prefix)
     records = [Record(prefix, b"k", b"v")]
     async with line_to(bootstrap) as line:
-        arguments = {"bootstrap_servers": f"127.0.0.1:{line.port}"}
-        async with fenced_producer(arguments, prefix, 0, Tuning(deadline=2.0)) as producer:
+        cluster = Cluster(f"127.0.0.1:{line.port}")
+        async with fenced_producer(cluster, prefix, 0, Tuning(deadline=2.0)) as producer:
             await producer.transaction(records)
             line.thawed.clear()
             with pytest.raises(TransactionLost, match="lower CONNECTOR_PAGE_SIZE") as lost:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -12,6 +12,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from connector.errors import Blocked, Fatal, Fenced, NotSent
 from connector.events.base import Event, PartitionFailed, PartitionLost, Rejoining
+from connector.kafka.cluster import Cluster
 from connector.kafka.ownership import Membership, Ownership, watch
 from connector.kafka.records import Place
 from tests.brokers import create_topic
@@ -60,9 +61,9 @@ async def member(bootstrap: str, prefix: str, tenures: Tenures, partitions: int 
     """A member of the group while inside; its error comes out."""
     with suppress(Exception):
         await create_topic(bootstrap, f"{prefix}.work", partitions)
-    arguments: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
+    cluster: Cluster = Cluster(bootstrap)
     ownership = Ownership(
-        arguments, [f"{prefix}.work"], f"{prefix}.pollers", tenures, session_timeout=SESSION, tell=tenures.told.append
+        cluster, [f"{prefix}.work"], f"{prefix}.pollers", tenures, session_timeout=SESSION, tell=tenures.told.append
     )
     task = asyncio.create_task(ownership.run())
     try:
@@ -145,8 +146,8 @@ async def test_a_fatal_tenure_ends_the_member(bootstrap: str, prefix: str) -> No
     """With its message, and the other tenures are ended first."""
     tenures = Tenures(lambda partition: Fatal("stop it") if partition == 2 else None)
     await create_topic(bootstrap, f"{prefix}.work", 4)
-    arguments: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
-    ownership = Ownership(arguments, [f"{prefix}.work"], prefix, tenures, session_timeout=SESSION, tell=tenures.told.append)
+    cluster: Cluster = Cluster(bootstrap)
+    ownership = Ownership(cluster, [f"{prefix}.work"], prefix, tenures, session_timeout=SESSION, tell=tenures.told.append)
     with pytest.raises(Fatal, match="stop it"):
         async with asyncio.timeout(15):
             await ownership.run()
@@ -245,8 +246,8 @@ async def test_a_failing_listener_keeps_no_partition_from_its_owner(bootstrap: s
         raise OSError("no space left on device")
 
     await create_topic(bootstrap, f"{prefix}.work", 2)
-    arguments: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
-    ownership = Ownership(arguments, [f"{prefix}.work"], prefix, tenures, session_timeout=SESSION, tell=tell)
+    cluster: Cluster = Cluster(bootstrap)
+    ownership = Ownership(cluster, [f"{prefix}.work"], prefix, tenures, session_timeout=SESSION, tell=tell)
     task = asyncio.create_task(ownership.run())
     try:
         await eventually(lambda: tenures.owned == {0, 1})

@@ -7,6 +7,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from connector.errors import TransactionLost
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
 from connector.local_kafka.start import Broker
@@ -38,14 +39,14 @@ async def broken(reader: PartitionReader) -> None:
 async def test_a_client_that_stands_still_before_records_is_stuck(bootstrap: str, prefix: str) -> None:
     """TransactionLost names the place, after two looks; whoever starts anew from there reads them."""
     await create_topic(bootstrap, prefix)
-    async with reading_from({"bootstrap_servers": bootstrap}, Place(prefix, 0), 0, polls=1) as reader:
+    async with reading_from(Cluster(bootstrap), Place(prefix, 0), 0, polls=1) as reader:
         await send(bootstrap, prefix, b"1")
         assert [b"1"] == await some(reader)
         await broken(reader)
         await send(bootstrap, prefix, b"2")
         with pytest.raises(TransactionLost, match=f"{prefix}, partition 0: the Kafka client stands still at offset 1"):
             await some(reader)
-    async with reading_from({"bootstrap_servers": bootstrap}, Place(prefix, 0), 1, polls=1) as reader:
+    async with reading_from(Cluster(bootstrap), Place(prefix, 0), 1, polls=1) as reader:
         assert [b"2"] == await some(reader)
 
 
@@ -53,7 +54,7 @@ async def test_an_idle_partition_is_nothing_to_worry_about(bootstrap: str, prefi
     """However often a reader looks: at the end of the partition there is nothing to come."""
     await create_topic(bootstrap, prefix)
     await send(bootstrap, prefix, b"1")
-    async with reading_from({"bootstrap_servers": bootstrap}, Place(prefix, 0), 0, polls=1) as reader:
+    async with reading_from(Cluster(bootstrap), Place(prefix, 0), 0, polls=1) as reader:
         assert [b"1"] == await some(reader)
         assert [[]] * 4 == [list(await reader.next(10)) for _ in range(4)]
         await send(bootstrap, prefix, b"2")
@@ -64,7 +65,7 @@ async def test_behind_an_open_transaction_nobody_is_stuck(bootstrap: str, prefix
     """What is not decided cannot be read, and is no reason to start anew."""
     await create_topic(bootstrap, prefix)
     async with (
-        reading_from({"bootstrap_servers": bootstrap}, Place(prefix, 0), 0, polls=1) as reader,
+        reading_from(Cluster(bootstrap), Place(prefix, 0), 0, polls=1) as reader,
         AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=prefix) as producer,
     ):
         async with producer.transaction():
@@ -77,7 +78,7 @@ async def test_a_broker_that_is_away_does_not_make_a_reader_stuck(own_kafka: Bro
     """It waits, and reads on with the same client when the broker is back."""
     address = own_kafka.bootstrap
     await create_topic(address, prefix)
-    async with reading_from({"bootstrap_servers": address}, Place(prefix, 0), 0, polls=1) as reader:
+    async with reading_from(Cluster(address), Place(prefix, 0), 0, polls=1) as reader:
         await send(address, prefix, b"1")
         assert [b"1"] == await some(reader)
         await asyncio.to_thread(own_kafka.kill)

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic, RecordsToDelete
 
 from connector.errors import TransactionLost
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.decided import STEP, Decided, Row
 from connector.kafka.reading.readers import read_back, read_back_all
 from connector.kafka.reading.slices import SliceReader, slicing
@@ -42,7 +43,7 @@ async def produce(bootstrap: str, topic: str, count: int, size: int = 20, **how:
 async def everything(bootstrap: str, topic: str, offset: int | None = None, **how: Any) -> list[Row]:
     """All that steps give."""
     async with (
-        slicing({"bootstrap_servers": bootstrap}, Place(topic, 0)) as reader,
+        slicing(Cluster(bootstrap), Place(topic, 0)) as reader,
         aclosing(reader.steps(offset, **how)) as steps,
     ):
         return [row async for rows in steps for row in rows]
@@ -103,7 +104,7 @@ async def test_the_event_loop_goes_on_within_a_batch(bootstrap: str, prefix: str
             await asyncio.sleep(0)
 
     busy = asyncio.create_task(others())
-    async with slicing({"bootstrap_servers": bootstrap}, Place(prefix, 0)) as reader, aclosing(reader.steps()) as steps:
+    async with slicing(Cluster(bootstrap), Place(prefix, 0)) as reader, aclosing(reader.steps()) as steps:
         seen = [(turns[0], len(rows)) async for rows in steps]
     busy.cancel()
     assert 20 * STEP == sum(size for _, size in seen)
@@ -120,7 +121,7 @@ async def test_the_event_loop_goes_on_among_batches_that_show_nothing(bootstrap:
             await producer.send_and_wait(prefix, b"%d" % number)
             await producer.abort_transaction()
     async with (
-        slicing({"bootstrap_servers": bootstrap}, Place(prefix, 0)) as reader,
+        slicing(Cluster(bootstrap), Place(prefix, 0)) as reader,
         aclosing(reader.steps()) as steps,
     ):
         assert {0} == {len(rows) async for rows in steps}
@@ -130,7 +131,7 @@ async def test_reading_back_takes_as_long_as_it_takes(bootstrap: str, prefix: st
     """Not a moment's stand-still is allowed here, and each slice that comes is movement."""
     await create_topic(bootstrap, prefix)
     await produce(bootstrap, prefix, 4000, 1000)
-    found = await read_back({"bootstrap_servers": bootstrap}, prefix, 0, still=0.0)
+    found = await read_back(Cluster(bootstrap), prefix, 0, still=0.0)
     assert {b"%d" % number for number in range(4000)} == found.keys()
 
 
@@ -143,9 +144,9 @@ async def test_a_partition_that_stands_still_is_named(bootstrap: str, prefix: st
         await producer.send_and_wait(prefix, b"4", b"4")
         expected = rf"{prefix}, partition 0, cannot be read to its end: for 1 s at offset 3 of 4: .* kafka-transactions.sh"
         with pytest.raises(TransactionLost, match=expected):
-            await read_back({"bootstrap_servers": bootstrap}, prefix, 0, still=1.0)
+            await read_back(Cluster(bootstrap), prefix, 0, still=1.0)
         await producer.commit_transaction()
-    assert b"4" in await read_back({"bootstrap_servers": bootstrap}, prefix, 0)
+    assert b"4" in await read_back(Cluster(bootstrap), prefix, 0)
 
 
 async def test_many_partitions_are_read_back_by_one_client(bootstrap: str, prefix: str) -> None:
@@ -154,20 +155,20 @@ async def test_many_partitions_are_read_back_by_one_client(bootstrap: str, prefi
     async with admin(bootstrap) as client:
         await client.create_topics([NewTopic(topic, 2, 1) for topic in topics])
     records = [Record(topic, b"%d" % key, topic.encode(), partition=1) for topic in topics for key in range(20)]
-    async with fenced_producer({"bootstrap_servers": bootstrap}, prefix, 1) as producer:
+    async with fenced_producer(Cluster(bootstrap), prefix, 1) as producer:
         await producer.transaction(records)
         await producer.transaction([Record(topics[0], b"0", None, partition=1), Record(topics[0], b"1", b"new", partition=1)])
         await producer._producer.begin_transaction()
         await (await producer._producer.send(topics[1], b"never", key=b"1", partition=1))
-        async with fenced_producer({"bootstrap_servers": bootstrap}, prefix, 1):
+        async with fenced_producer(Cluster(bootstrap), prefix, 1):
             places = [Place(topic, partition) for topic in topics for partition in (0, 1)]
-            found = await read_back_all({"bootstrap_servers": bootstrap}, places)
+            found = await read_back_all(Cluster(bootstrap), places)
 
     rows = {place: {b"%d" % key: place.topic.encode() for key in range(20 * place.partition)} for place in places}
     del rows[Place(topics[0], 1)][b"0"]
     rows[Place(topics[0], 1)][b"1"] = b"new"
     assert rows == found
-    assert {} == await read_back_all({"bootstrap_servers": bootstrap}, [])
+    assert {} == await read_back_all(Cluster(bootstrap), [])
 
 
 async def test_one_partition_that_stands_still_is_named_among_many(bootstrap: str, prefix: str) -> None:
@@ -180,7 +181,7 @@ async def test_one_partition_that_stands_still_is_named_among_many(bootstrap: st
         await producer.begin_transaction()
         await producer.send_and_wait(stands, b"4", b"4")
         with pytest.raises(TransactionLost, match=f"{stands}, partition 0, cannot be read to its end: for 1 s at offset 3 of 4"):
-            await read_back_all({"bootstrap_servers": bootstrap}, [Place(fine, 0), Place(stands, 0)], still=1.0)
+            await read_back_all(Cluster(bootstrap), [Place(fine, 0), Place(stands, 0)], still=1.0)
 
 
 async def test_what_is_not_decided_is_waited_for_or_left(bootstrap: str, prefix: str) -> None:
@@ -205,7 +206,7 @@ async def test_slices_in_memory_are_bounded(bootstrap: str, prefix: str) -> None
     async def reading() -> int:
         count = 0
         async with (
-            slicing({"bootstrap_servers": bootstrap}, Place(prefix, 0)) as reader,
+            slicing(Cluster(bootstrap), Place(prefix, 0)) as reader,
             aclosing(reader.slices(turns=turns, most=100_000)) as slices,
         ):
             async for part in slices:
@@ -234,7 +235,7 @@ async def test_what_kafka_deletes_meanwhile_is_passed_over(bootstrap: str, prefi
         await client.delete_records({TopicPartition(prefix, 0): RecordsToDelete(before_offset=20)})
     assert list(range(20, 30)) == [row.offset for row in await everything(bootstrap, prefix)]
     assert list(range(20, 30)) == [row.offset for row in await everything(bootstrap, prefix, 5)]
-    async with slicing({"bootstrap_servers": bootstrap}, Place(prefix, 0)) as reader:
+    async with slicing(Cluster(bootstrap), Place(prefix, 0)) as reader:
         assert 20 == await reader.first()
 
 
@@ -249,7 +250,7 @@ async def test_a_broker_that_comes_back_is_read_on(own_kafka: Broker, prefix: st
     address = own_kafka.bootstrap
     await create_topic(address, prefix)
     await produce(address, prefix, 30, 1000)
-    async with slicing({"bootstrap_servers": address}, Place(prefix, 0)) as reader:
+    async with slicing(Cluster(address), Place(prefix, 0)) as reader:
         await asyncio.to_thread(own_kafka.kill)
         with pytest.raises(TransactionLost, match=r"at offset 0 of \?: .*: nobody listens there"):
             await _read(reader, 0, still=1.0)

@@ -3,6 +3,7 @@
 import pytest
 from aiokafka import AIOKafkaProducer
 
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.starts import since
 from connector.kafka.records import Place
 from tests.brokers import create_topic
@@ -32,6 +33,6 @@ async def test_it_begins_at_a_time_but_not_too_far_back(
         await producer.send_and_wait(prefix, b"", partition=0, timestamp_ms=(MOMENT + second) * 1000)
     await producer.stop()
 
-    found = await since({"bootstrap_servers": bootstrap}, [Place(prefix, 0), Place(prefix, 1)], moment, most)
+    found = await since(Cluster(bootstrap), [Place(prefix, 0), Place(prefix, 1)], moment, most)
 
     assert {Place(prefix, 0): start, Place(prefix, 1): 0} == found

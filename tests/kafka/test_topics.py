@@ -1,14 +1,13 @@
 """Topics: created as the contract says, and refused where their settings would lose data."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 import pytest
 from aiokafka.admin import NewPartitions
 
 from connector.config.load import Administration, Config
 from connector.errors import Fatal
+from connector.kafka.cluster import Cluster
 from connector.kafka.creating import requests
 from connector.kafka.topics import Topic, delete, ensure, existing, judge, problems
 from connector.sandbox import Sandbox
@@ -35,9 +34,9 @@ def config(bootstrap: str, prefix: str) -> Config:
 
 
 @pytest.fixture
-def arguments(bootstrap: str) -> Mapping[str, Any]:
+def cluster(bootstrap: str) -> Cluster:
     """Arguments for any client of the session's broker."""
-    return {"bootstrap_servers": bootstrap}
+    return Cluster(bootstrap)
 
 
 async def test_everything_is_created_as_the_contract_says(config: Config, bootstrap: str, prefix: str) -> None:
@@ -66,11 +65,11 @@ async def test_the_connectors_own_topics_are_created_as_the_contract_says(config
     assert int(letters["max.message.bytes"]) >= LARGEST + (64 << 10)
 
 
-async def test_what_was_created_is_found_to_be_right(config: Config, arguments: Mapping[str, Any]) -> None:
+async def test_what_was_created_is_found_to_be_right(config: Config, cluster: Cluster) -> None:
     """The connector does not refuse its own topics, nor creates them twice; several workers may do it at the same time."""
-    first, second = await asyncio.gather(*(ensure(arguments, plan(config, ENTITIES)) for _ in range(2)))
-    assert [] == first == second == await ensure(arguments, plan(config, ENTITIES))
-    assert [] == await problems(arguments, plan(config, ENTITIES))
+    first, second = await asyncio.gather(*(ensure(cluster, plan(config, ENTITIES)) for _ in range(2)))
+    assert [] == first == second == await ensure(cluster, plan(config, ENTITIES))
+    assert [] == await problems(cluster, plan(config, ENTITIES))
 
 
 async def test_every_setting_that_would_lose_data_is_refused_at_once(config: Config, bootstrap: str, prefix: str) -> None:
@@ -123,10 +122,10 @@ def test_a_topic_is_judged_by_what_would_lose_data(partitions: int, settings: di
         assert line.startswith("topic t ")
 
 
-async def test_what_the_broker_refuses_to_create_is_said(arguments: Mapping[str, Any], prefix: str) -> None:
+async def test_what_the_broker_refuses_to_create_is_said(cluster: Cluster, prefix: str) -> None:
     """Here: more copies than there are brokers."""
     with pytest.raises(Fatal, match=f"topic {prefix}.x cannot be created: .*replication"):
-        await ensure(arguments, [Topic(f"{prefix}.x", 1, 9, {})])
+        await ensure(cluster, [Topic(f"{prefix}.x", 1, 9, {})])
 
 
 async def test_results_and_ledger_hold_whatever_they_may_have_to(config: Config, bootstrap: str, prefix: str) -> None:
@@ -168,21 +167,21 @@ def test_a_topic_with_more_partitions_than_a_request_may_have_is_asked_for_alone
     assert [[small], [large], [small]] == list(requests([small, large, small]))
 
 
-async def test_the_topic_that_the_broker_refuses_is_named(arguments: Mapping[str, Any], prefix: str) -> None:
+async def test_the_topic_that_the_broker_refuses_is_named(cluster: Cluster, prefix: str) -> None:
     """Not another one of the same request, which is made; and it is said what to do."""
     good = [Topic(f"{prefix}.{number}", 1, 1, {}) for number in range(60)]
     bad = Topic(f"{prefix}.bad", 1, 1, {"min.insync.replicas": "none"})
     with pytest.raises(Fatal, match=f"^topic {prefix}.bad cannot be created: .*compare CONNECTOR_"):
-        await ensure(arguments, [*good[:10], bad, *good[10:]])
-    assert [] == await ensure(arguments, good)
-    assert {topic.name for topic in good} == {name for name in await existing(arguments) if name.startswith(f"{prefix}.")}
+        await ensure(cluster, [*good[:10], bad, *good[10:]])
+    assert [] == await ensure(cluster, good)
+    assert {topic.name for topic in good} == {name for name in await existing(cluster) if name.startswith(f"{prefix}.")}
 
 
-async def test_topics_that_are_refused_for_one_reason_are_one_line(arguments: Mapping[str, Any], prefix: str) -> None:
+async def test_topics_that_are_refused_for_one_reason_are_one_line(cluster: Cluster, prefix: str) -> None:
     """Which says what to do."""
     topics = [Topic(f"{prefix}.{number}", 1, 9, {}) for number in range(5)]
     with pytest.raises(Fatal) as raised:
-        await ensure(arguments, topics)
+        await ensure(cluster, topics)
     assert f"topic {prefix}.0, {prefix}.1, {prefix}.2 and 2 more cannot be created: " in str(raised.value)
     assert str(raised.value).endswith(": set CONNECTOR_REPLICATION to at most the number of brokers")
     assert ";" not in str(raised.value)
@@ -215,7 +214,7 @@ async def test_what_is_said_of_raised_work_partitions_leads_out(config: Config, 
     ):
         await prepare_topics(raised, ENTITIES)
 
-    await delete({"bootstrap_servers": bootstrap}, [f"{prefix}.work"])
+    await delete(Cluster(bootstrap), [f"{prefix}.work"])
     await prepare_topics(config, ENTITIES)
     assert 3 == await partition_count(bootstrap, f"{prefix}.work")
 
@@ -224,7 +223,7 @@ async def test_what_is_said_of_raised_work_partitions_leads_out(config: Config, 
 async def test_what_is_deleted_by_age_goes_by_the_brokers_clock(config: Config, bootstrap: str, prefix: str, topic: str) -> None:
     """A worker whose clock is wrong must not decide how long it is kept; a topic of an older version is taken as it is."""
     (wanted,) = [row for row in plan(config, ENTITIES) if row.name == f"{prefix}.{topic}"]
-    await ensure({"bootstrap_servers": bootstrap}, [wanted])
+    await ensure(Cluster(bootstrap), [wanted])
     assert "LogAppendTime" == (await topic_settings(bootstrap, wanted.name))["message.timestamp.type"]
     assert [] == judge(wanted, wanted.partitions, {**wanted.settings, "message.timestamp.type": "CreateTime"})
 

@@ -11,6 +11,7 @@ import orjson
 from connector.clock import Clock
 from connector.errors import Fenced, TransactionLost
 from connector.events.base import Event
+from connector.kafka.cluster import Cluster
 from connector.kafka.ownership import Membership
 from connector.kafka.records import Place, Record
 from connector.kafka.tasks import OnReady, TaskContext, TransactionalTasks
@@ -135,7 +136,7 @@ class Lanes(Commands):
     async def owning(self, calls: Calls, **settings: Any) -> AsyncIterator["asyncio.Task[None]"]:
         """A session, while inside. The next one of this partition fences it."""
         settings = self.settings | settings
-        task_context = TaskContext({"bootstrap_servers": self.bootstrap}, self.told.append, self.clock, Tuning())
+        task_context = TaskContext(Cluster(self.bootstrap), self.told.append, self.clock, Tuning())
         lane = SinkTask(SinkTaskContext(task_context, self.prefix, Topics(self.prefix), calls, MissingOperations(), **settings))
         settled = asyncio.Event()
 
@@ -211,7 +212,7 @@ async def laning(bootstrap: str, prefix: str, pos: Sandbox, clock: Clock = REAL)
     """An administration's topics, with one command partition."""
     config = configuration(bootstrap, prefix, pos, command_partitions=1, partitions=1)
     wanted = [topic for topic in plan(config, []) if topic.name.removeprefix(f"{prefix}.") in TOPICS]
-    assert [] == await ensure({"bootstrap_servers": bootstrap}, wanted)
+    assert [] == await ensure(Cluster(bootstrap), wanted)
     yield Lanes(bootstrap, prefix, pos, 1, clock)
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from connector.errors import TransactionLost
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading import lookups
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import FencedProducer, fenced_producer
@@ -61,15 +62,15 @@ def history(chance: random.Random, commands: int) -> list[tuple[Entry, str]]:
     return steps
 
 
-def arguments(bootstrap: str) -> Mapping[str, Any]:
+def cluster(bootstrap: str) -> Cluster:
     """For any client."""
-    return {"bootstrap_servers": bootstrap}
+    return Cluster(bootstrap)
 
 
 @asynccontextmanager
 async def writing(bootstrap: str, prefix: str) -> AsyncIterator[FencedProducer]:
     """The lane's own producer."""
-    async with fenced_producer(arguments(bootstrap), prefix, 0) as producer:
+    async with fenced_producer(cluster(bootstrap), prefix, 0) as producer:
         yield producer
 
 
@@ -108,7 +109,7 @@ async def test_what_is_looked_up_is_what_was_written(
     await create_topic(bootstrap, prefix)
     steps = history(random.Random(tail), commands)
     expected = await kept(bootstrap, prefix, steps)
-    found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=tail)
+    found = await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=tail)
     written, known = await said(expected, commands), await said(found, commands)
     if same:
         written[QUEUED], known[QUEUED] = [], []  # whether an order is queued is told by hashes alone
@@ -135,7 +136,7 @@ async def test_what_strangers_write_stops_no_ledger(bootstrap: str, prefix: str,
     """Under keys of commands, of the lane and of nobody: what this program wrote is known as before."""
     await create_topic(bootstrap, prefix)
     place = Place(prefix, 0)
-    async with fenced_producer({"bootstrap_servers": bootstrap}, prefix, 0) as producer:
+    async with fenced_producer(Cluster(bootstrap), prefix, 0) as producer:
         ours = [*Ledger(place, {}).write(done(1)), *Ledger(place, {}).write(intent(2)), Ledger(place, {}).footer(7, [], "ours")]
         for value in STRANGE:
             await producer.transaction(
@@ -144,7 +145,7 @@ async def test_what_strangers_write_stops_no_ledger(bootstrap: str, prefix: str,
         await producer.transaction(ours)
         for value in STRANGE:
             await producer.transaction([Record(prefix, key, value, partition=0) for key in (b"c-8", b"lane:0", b"redrive:x")])
-    ledger = await read_back({"bootstrap_servers": bootstrap}, place, 0.0, tail=tail)
+    ledger = await read_back(Cluster(bootstrap), place, 0.0, tail=tail)
     assert (7, "ours") == (ledger.offset, ledger.group)
     assert [intent(2)] == list(ledger.open_intents())
     assert (done(1), intent(2)) == (await ledger.entry("c-1"), await ledger.entry("c-2"))
@@ -158,7 +159,7 @@ async def test_a_ledger_is_counted(bootstrap: str, prefix: str) -> None:
     assert 5 == len(await kept(bootstrap, prefix, steps))
     sizes = []
     for tail in (0, 5, 100):
-        found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=tail)
+        found = await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=tail)
         assert 5 == len(found)
         sizes.append(found.bytes_kept)
     assert 0 == sizes[0] < sizes[1] < sizes[2]
@@ -168,7 +169,7 @@ async def test_an_open_call_is_in_memory_though_its_command_ended_before(bootstr
     """A letter that is redriven: the DONE of its unknown outcome is older."""
     await create_topic(bootstrap, prefix)
     await kept(bootstrap, prefix, [(done(1, outcome="unknown"), ""), (intent(1, 2), "0:5")])
-    found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=0)
+    found = await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=0)
     assert intent(1, 2) == await found.entry("c-1")
     assert [intent(1, 2)] == list(found.open_intents())
     found.write(done(1))
@@ -182,7 +183,7 @@ async def test_a_tombstone_takes_a_command_out(bootstrap: str, prefix: str, tail
     await kept(bootstrap, prefix, [(done(1), ""), (done(2), ""), (intent(3), "")])
     async with writing(bootstrap, prefix) as producer:
         await producer.transaction([Record(prefix, key, None, partition=0) for key in (b"c-1", b"c-3")])
-    found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=tail)
+    found = await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=tail)
     assert [None, done(2), None] == [await found.entry(f"c-{number}") for number in (1, 2, 3)]
     assert [] == list(found.open_intents())
 
@@ -195,7 +196,7 @@ async def test_a_record_that_cannot_be_looked_up_is_not_unknown(
     address = own_kafka.bootstrap
     await create_topic(address, prefix)
     await kept(address, prefix, [(done(1, command="deliverOrder", packingSlipId="s-1"), "0:5"), (done(2), "")])
-    found = await read_back(arguments(address), Place(prefix, 0), 0.0, tail=0)
+    found = await read_back(cluster(address), Place(prefix, 0), 0.0, tail=0)
     await asyncio.to_thread(own_kafka.kill)
     assert [None, None, None] == [await found.entry("new"), await found.creation("new"), await found.slip_maker("new")]
     for asking in (found.entry("c-1"), found.redriven("0:5"), found.creation("web-2"), found.slip_maker("s-1")):
@@ -209,7 +210,7 @@ async def test_what_retention_deletes_is_forgotten(bootstrap: str, prefix: str) 
     """And, bit by bit, also where it was kept."""
     await create_topic(bootstrap, prefix)
     await kept(bootstrap, prefix, [(done(number), "") for number in range(200)])
-    found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=0)
+    found = await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=0)
     lowest = next(record.offset for record in await read_all(bootstrap, prefix) if record.key == b"c-150")
     async with admin(bootstrap) as client:
         await client.delete_records({TopicPartition(prefix, 0): RecordsToDelete(before_offset=lowest)})
@@ -226,7 +227,7 @@ async def test_what_compaction_deletes_was_replaced(bootstrap: str, prefix: str)
     cleaning = {"segment_ms": "100", "min_cleanable_dirty_ratio": "0.01", "max_compaction_lag_ms": "100"}
     await create_topic(bootstrap, prefix, 1, cleanup_policy="compact", **cleaning)
     await kept(bootstrap, prefix, [(done(1, outcome="unknown"), ""), (done(2, outcome="unknown"), ""), (done(1), "")], 1)
-    found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=0)
+    found = await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=0)
     async with writing(bootstrap, prefix) as producer:
         await producer.transaction(found.write(done(2)))
         async with asyncio.timeout(60):
@@ -234,7 +235,7 @@ async def test_what_compaction_deletes_was_replaced(bootstrap: str, prefix: str)
                 await asyncio.sleep(0.2)  # the segment is rolled, and then cleaned
                 await producer.transaction([Record(prefix, b"roll", b"{}", partition=0)])
     assert [done(1), done(2)] == [await found.entry("c-1"), await found.entry("c-2")]
-    again = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=0)
+    again = await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=0)
     assert [done(1), done(2)] == [await again.entry("c-1"), await again.entry("c-2")]
 
 
@@ -242,7 +243,7 @@ async def test_a_ledger_that_lost_its_end_is_read_anew(bootstrap: str, prefix: s
     """Records that were read and are no more, and were not deleted by age: what is known is not to be trusted."""
     await create_topic(bootstrap, prefix)
     await kept(bootstrap, prefix, [(done(number), "") for number in range(20)])
-    found = await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=0)
+    found = await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=0)
     async with admin(bootstrap) as client:
         await client.delete_topics([prefix])
         async with asyncio.timeout(15):
@@ -260,7 +261,7 @@ async def test_what_a_long_tenure_writes_is_not_kept_for_ever(
     """What is committed is read into the index; what is not yet, and every call whose end is not known, stays."""
     monkeypatch.setattr(ledgers, "KEPT_BYTES_MAX", 5_000)
     await create_topic(bootstrap, prefix)
-    whole, found = Ledger(Place(prefix, 0), {}), await read_back(arguments(bootstrap), Place(prefix, 0), 0.0, tail=0)
+    whole, found = Ledger(Place(prefix, 0), {}), await read_back(cluster(bootstrap), Place(prefix, 0), 0.0, tail=0)
     hand, open_call = done(1000, message="not committed yet"), intent(1001)
     for ledger in (whole, found):
         ledger.write(hand)

@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from connector.errors import Fatal, TransactionLost
+from connector.kafka.cluster import Cluster
 from connector.kafka.records import Place
 from connector.kafka.transactions import FencedProducer, fenced_producer
 from connector.sandbox import Sandbox, SandboxOptions
@@ -203,11 +204,11 @@ class Slow(FencedProducer):
 
 async def test_of_two_that_take_a_partition_at_once_the_later_gives_way(lanes: Lanes, bootstrap: str) -> None:
     """Both have read that it is nobody's, and both have written their name, undecided: only the first may stand."""
-    arguments, place, gate = {"bootstrap_servers": bootstrap}, Place(f"{lanes.prefix}.command-ledger", 0), asyncio.Event()
-    one, two = Claim(arguments, place, "one"), Claim(arguments, place, "two")
+    cluster, place, gate = Cluster(bootstrap), Place(f"{lanes.prefix}.command-ledger", 0), asyncio.Event()
+    one, two = Claim(cluster, place, "one"), Claim(cluster, place, "two")
     async with (
-        fenced_producer(arguments, f"{lanes.prefix}.one", 0) as first,
-        fenced_producer(arguments, f"{lanes.prefix}.two", 0) as second,
+        fenced_producer(cluster, f"{lanes.prefix}.one", 0) as first,
+        fenced_producer(cluster, f"{lanes.prefix}.two", 0) as second,
     ):
         for claim in (one, two):
             assert not claim.judged("")

@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from connector.admin.dead_letters import DeadLetters, in_order
+from connector.kafka.cluster import Cluster
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
 from connector.sink.redrive import NEVER_SENT, RedrivenLetter
@@ -33,7 +34,7 @@ async def timed(bootstrap: str, prefix: str) -> AsyncIterator[tuple[Lanes, Time]
 
 async def redrive_all(lanes: Lanes) -> None:
     """As `dead-letters redrive --all` does."""
-    letters = DeadLetters(lanes.bootstrap, lanes.prefix)
+    letters = DeadLetters(Cluster(lanes.bootstrap), lanes.prefix)
     found = in_order([letter async for letter in letters.all() if letter.stage in ("outcome", "unexpected")])
     async for _ in letters.redrive(found):
         pass

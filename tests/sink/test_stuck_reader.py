@@ -1,12 +1,13 @@
 """A command lane whose Kafka client stands still."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
+from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
 from connector.sandbox import Sandbox, SandboxOptions
@@ -18,8 +19,8 @@ async def test_a_lane_whose_client_stands_still_starts_anew(bootstrap: str, pref
     readers: list[PartitionReader] = []
 
     @asynccontextmanager
-    async def impatient(arguments: Mapping[str, Any], place: Place, offset: int) -> AsyncIterator[PartitionReader]:
-        async with reading_from(arguments, place, offset, polls=1) as reader:
+    async def impatient(cluster: Cluster, place: Place, offset: int) -> AsyncIterator[PartitionReader]:
+        async with reading_from(cluster, place, offset, polls=1) as reader:
             readers.append(reader)
             yield reader
 

@@ -8,6 +8,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
+from connector.kafka.cluster import Cluster
 from connector.kafka.records import shard_partition
 from connector.kafka.transactions import fenced_producer
 from connector.sandbox import Sandbox, SandboxOptions
@@ -84,7 +85,7 @@ async def test_a_worker_whose_producer_was_fenced_joins_again_and_goes_on(bootst
             await level(worker, pos, ORDERS)
             partition = work_partition(prefix, "order")
             for _ in range(2):
-                async with fenced_producer({"bootstrap_servers": bootstrap}, f"{prefix}.{partition}", partition):
+                async with fenced_producer(Cluster(bootstrap), f"{prefix}.{partition}", partition):
                     pos.shop.change("order", 10)
                     await eventually(lambda: lost(worker, prefix))
                 await level(worker, pos, ORDERS)

@@ -11,7 +11,7 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from connector.config.load import Config, load
-from connector.kafka.connection import client_arguments
+from connector.kafka.configured import cluster_of
 from connector.kafka.topics import ensure
 from connector.messages.window import Window
 from connector.source.entities import ENTITIES
@@ -46,7 +46,7 @@ def config_of(settings: Mapping[str, str]) -> Config:
 async def prepare(settings: Mapping[str, str]) -> None:
     """Create an administration's topics."""
     config = config_of(settings)
-    assert [] == await ensure(client_arguments(config.kafka), plan(config, ENTITIES))
+    assert [] == await ensure(cluster_of(config.kafka), plan(config, ENTITIES))
 
 
 async def fill(settings: Mapping[str, str], records: Iterable[Made]) -> None:

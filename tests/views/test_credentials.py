@@ -3,7 +3,7 @@
 import pytest
 from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
-from connector.kafka.connection import client_arguments
+from connector.kafka.configured import cluster_of
 from connector.views.app import credentials
 from tests.views.filling import config_of, environment
 
@@ -16,10 +16,10 @@ def test_every_way_to_log_in_reaches_faust(protocol: str, mechanism: str) -> Non
     """Protocol, mechanism, name, password and certificates, through Faust's own translation for its clients."""
     told = environment("broker:9092", "a") | LOGIN
     told |= {"KAFKA_SECURITY_PROTOCOL": protocol, "KAFKA_SASL_MECHANISM": mechanism}
-    arguments = client_arguments(config_of(told).kafka)
-    given = credentials_to_aiokafka_auth(credentials(arguments))
+    cluster = cluster_of(config_of(told).kafka)
+    given = credentials_to_aiokafka_auth(credentials(cluster))
 
-    assert {name: value for name, value in arguments.items() if name != "bootstrap_servers"} == {
+    assert {name: value for name, value in cluster.arguments.items() if name != "bootstrap_servers"} == {
         name: value for name, value in given.items() if value is not None
     }
 
@@ -28,4 +28,4 @@ def test_a_password_is_not_shown() -> None:
     """Faust may print its settings."""
     told = environment("broker:9092", "a") | LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT"}
 
-    assert "kafka-s3cret" not in repr(credentials(client_arguments(config_of(told).kafka)))
+    assert "kafka-s3cret" not in repr(credentials(cluster_of(config_of(told).kafka)))

@@ -10,7 +10,7 @@ from connector.admin.check.records import topics
 from connector.config.load import Administration, Config
 from connector.errors import ConnectorError
 from connector.kafka.authorization import denied
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.configured import cluster_of
 from connector.kafka.topics import existing, problems
 from connector.messages.topics import Topics, commands_group, pollers_group, work_topic
 from connector.wiring import chosen_entities
@@ -67,12 +67,12 @@ async def _each(config: Config, look: Callable[[Administration], Awaitable[list[
 
 async def _kafka(config: Config, there: dict[str, int]) -> AsyncIterator[Finding]:
     """Fills in the topics there are, and their partitions."""
-    arguments, wanted = client_arguments(config.kafka), plan(config, chosen_entities(config))
+    cluster, wanted = cluster_of(config.kafka), plan(config, chosen_entities(config))
     try:
-        with reaching(config.kafka):
-            there |= await existing(arguments)
-            wrong = await problems(arguments, wanted)
-            wrong += await denied(arguments, wanted, _groups(config), f"{config.connector.group}.check")
+        with cluster.reaching():
+            there |= await existing(cluster)
+            wrong = await problems(cluster, wanted)
+            wrong += await denied(cluster, wanted, _groups(config), f"{config.connector.group}.check")
         wrong += problems_of_owners(await foreign(config))
     except ConnectorError as error:
         yield Finding("problem", str(error))

@@ -8,7 +8,8 @@ from typing import Any
 from connector.admin.check.finding import Finding
 from connector.config.load import Administration, Config
 from connector.errors import ConnectorError
-from connector.kafka.connection import client_arguments, reaching
+from connector.kafka.cluster import Cluster
+from connector.kafka.configured import cluster_of
 from connector.kafka.reading.latest import last_records
 from connector.kafka.records import partition_of
 from connector.messages.dead_letter import REDRIVE
@@ -29,9 +30,9 @@ async def topics(config: Config, there: Mapping[str, int], administration: Admin
 
     And whether all producers put an order's commands in one place.
     """
-    arguments, name = client_arguments(config.kafka), administration.administration
+    cluster, name = cluster_of(config.kafka), administration.administration
     topics = {Topics(name).control: 1, Topics(name).commands: RECENT, Topics(name).ledger: 1}
-    looks = [_last(config, arguments, topic, there[topic], most) for topic, most in topics.items() if topic in there]
+    looks = [_last(cluster, topic, there[topic], most) for topic, most in topics.items() if topic in there]
     found = dict(await asyncio.gather(*looks))
     denied = [row for row in found.values() if isinstance(row, Finding)]
     commands = found.get(Topics(name).commands)
@@ -39,12 +40,10 @@ async def topics(config: Config, there: Mapping[str, int], administration: Admin
     return [*denied, *late[:1], *(_placed(Topics(name).commands, commands, there) if isinstance(commands, list) else [])]
 
 
-async def _last(
-    config: Config, arguments: Mapping[str, Any], topic: str, partitions: int, most: int
-) -> tuple[str, list[Any] | Finding]:
+async def _last(cluster: Cluster, topic: str, partitions: int, most: int) -> tuple[str, list[Any] | Finding]:
     try:
-        with reaching(config.kafka):
-            return topic, await last_records(arguments, topic, partitions, most)
+        with cluster.reaching():
+            return topic, await last_records(cluster, topic, partitions, most)
     except ConnectorError as error:
         return topic, Finding("problem", str(error))
 

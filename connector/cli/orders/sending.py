@@ -21,7 +21,7 @@ from connector.client import OrderCommands, Result
 from connector.client.drafts import order_key
 from connector.config.load import Config, load
 from connector.errors import Misconfigured, Unanswered
-from connector.kafka.connection import client_arguments
+from connector.kafka.configured import cluster_of
 from connector.messages.command import Invalid, read
 from connector.messages.topics import Topics
 
@@ -44,7 +44,7 @@ def send(verb: str, file: Path | None, flags: Sequence[Flag], common: Common) ->
 
 async def _send(config: Config, administration: str, command: Mapping[str, Any], common: Common) -> None:
     name, command_id = command["command"], command["commandId"]
-    async with OrderCommands(client_arguments(config.kafka), administration) as commands:
+    async with OrderCommands(cluster_of(config.kafka), administration) as commands:
         await commands.submit(command, timeout=common.timeout)
         if not common.wait:
             _sent(administration, command, common.as_json)

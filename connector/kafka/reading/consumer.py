@@ -5,7 +5,8 @@ any bytes. Here a batch is decoded in C first, at the price of before; only one 
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
 from struct import Struct
 from typing import Any
 
@@ -16,8 +17,12 @@ from aiokafka.errors import CorruptRecordException
 from aiokafka.record.memory_records import MemoryRecords
 
 from connector.kafka.clients import Client, known, using
-from connector.kafka.connection import retrieved
+from connector.kafka.cluster import Cluster
+from connector.kafka.connection import begin, close, retrieved
 from connector.kafka.reading.batches import records
+
+START_S, CLOSE_S = 60.0, 2.0
+"""That a consumer may take to start; and to stop, each step."""
 
 FORMAT = 2
 """The one with headers."""
@@ -116,3 +121,30 @@ class Consumer(AIOKafkaConsumer):  # type: ignore[misc]
         places = list(places)
         await self.knows(place.topic for place in places)
         self.assign(places)
+
+
+@asynccontextmanager
+async def open_consumer(
+    cluster: Cluster,
+    isolation: str = "read_committed",
+    *,
+    topics: Iterable[str] = (),
+    within: float = START_S,
+    closing: float = CLOSE_S,
+    attentive: bool = False,
+    **settings: Any,
+) -> AsyncIterator[Consumer]:
+    """A consumer that is started, and closed for certain. It commits nothing by itself, and begins at the first record.
+
+    `within`: seconds to start in; `closing`: seconds that each step of closing may take; `attentive`: see Cluster;
+    `settings`: see AIOKafkaConsumer.
+    Raises TimeoutError in words, else aiokafka's errors.
+    """
+    settings = {"enable_auto_commit": False, "auto_offset_reset": "earliest", **settings}
+    arguments = cluster.attentive if attentive else cluster.arguments
+    opened = Consumer(*topics, **arguments, isolation_level=isolation, **settings)
+    try:
+        await begin(opened.start, within)
+        yield opened
+    finally:
+        await close(opened, closing)

@@ -3,12 +3,13 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.offset import OffsetRequest
 
 from connector.kafka.clients import GRACE_S, LOOK_S, Admin, administering
+from connector.kafka.cluster import Cluster
 from connector.kafka.creating import DESCRIBED_MAX
 from connector.kafka.records import Place
 
@@ -32,12 +33,12 @@ class Extent(NamedTuple):
     end: int
 
 
-async def extents(arguments: Mapping[str, Any], names: Iterable[str]) -> dict[str, Extent]:
+async def extents(cluster: Cluster, names: Iterable[str]) -> dict[str, Extent]:
     """The topics that exist; one is missing here only if the brokers say for seconds that there is none.
 
     Raises TopicAuthorizationFailedError with the topic's name, TimeoutError, and aiokafka's other errors.
     """
-    async with asyncio.timeout(WITHIN_S), administering(arguments) as admin:
+    async with asyncio.timeout(WITHIN_S), administering(cluster) as admin:
         leaders = await _there(admin, sorted(set(names)))
         ends = await _ends(admin, leaders)
     return {topic: Extent(len(leaders[topic]), sum(ends[topic].values())) for topic in ends}

@@ -3,15 +3,13 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
-from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from connector.errors import Blocked
-from connector.kafka.connection import begin, close
-from connector.kafka.reading.consumer import Consumer
-from connector.kafka.reading.readers import DEADLINE, PATIENCE
+from connector.kafka.cluster import Cluster
+from connector.kafka.reading.consumer import open_consumer
 from connector.kafka.records import Place
 
 LONG_POLL = 5000
@@ -32,30 +30,19 @@ class Follower:
 
 
 @asynccontextmanager
-async def following(
-    arguments: Mapping[str, Any], starts: Mapping[Place, int], isolation: str = "read_committed"
-) -> AsyncIterator[Follower]:
+async def following(cluster: Cluster, starts: Mapping[Place, int], isolation: str = "read_committed") -> AsyncIterator[Follower]:
     """Records from these offsets on, committed ones by default; from the first where the partition ends before: it was made anew.
 
     Raises Blocked where reading is denied, else aiokafka's errors.
     """
-    consumer = Consumer(
-        **arguments,
-        isolation_level=isolation,
-        auto_offset_reset="earliest",
-        enable_auto_commit=False,
-        fetch_max_wait_ms=LONG_POLL,
-    )
     try:
-        await begin(consumer.start, DEADLINE)
-        places = [TopicPartition(*place) for place in starts]
-        await consumer.take(places)
-        ends = {Place(*place): int(end) for place, end in (await consumer.end_offsets(places)).items()}
-        for place, start in starts.items():
-            consumer.seek(TopicPartition(*place), start if start <= ends[place] else 0)
-        yield Follower(consumer, ends)
+        async with open_consumer(cluster, isolation, fetch_max_wait_ms=LONG_POLL) as consumer:
+            places = [TopicPartition(*place) for place in starts]
+            await consumer.take(places)
+            ends = {Place(*place): int(end) for place, end in (await consumer.end_offsets(places)).items()}
+            for place, start in starts.items():
+                consumer.seek(TopicPartition(*place), start if start <= ends[place] else 0)
+            yield Follower(consumer, ends)
     except TopicAuthorizationFailedError as error:
         topics = ", ".join(sorted({place.topic for place in starts}))
         raise Blocked(f"Kafka denies reading {topics}: grant this user the rights that docs/configuration.md lists") from error
-    finally:
-        await close(consumer, PATIENCE)

@@ -1,32 +1,24 @@
 """A look at the last records of a topic, without waiting for more."""
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 
-from connector.kafka.connection import begin, close
-from connector.kafka.reading.consumer import Consumer
-from connector.kafka.reading.readers import PATIENCE
+from connector.kafka.cluster import Cluster
+from connector.kafka.reading.consumer import Consumer, open_consumer
 
 WITHIN = 15.0
 """Seconds for all of it."""
 
 
-async def last_records(arguments: Mapping[str, Any], topic: str, partitions: int, most: int) -> list[ConsumerRecord]:
+async def last_records(cluster: Cluster, topic: str, partitions: int, most: int) -> list[ConsumerRecord]:
     """The last of each partition, at most so many, also those that are not decided yet.
 
     Raises aiokafka's errors, also where there is nothing to read and reading is denied, and TimeoutError.
     """
     places = [TopicPartition(topic, partition) for partition in range(partitions)]
-    consumer = Consumer(**arguments, isolation_level="read_uncommitted", enable_auto_commit=False)
-    try:
-        async with asyncio.timeout(WITHIN):
-            await begin(consumer.start, WITHIN)
-            return await _last(consumer, places, most)
-    finally:
-        await close(consumer, PATIENCE)
+    async with asyncio.timeout(WITHIN), open_consumer(cluster, "read_uncommitted", within=WITHIN) as consumer:
+        return await _last(consumer, places, most)
 
 
 async def _last(consumer: Consumer, places: list[TopicPartition], most: int) -> list[ConsumerRecord]:

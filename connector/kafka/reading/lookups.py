@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import aclosing
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from connector.kafka.connection import transacting
+from connector.kafka.cluster import Cluster
+from connector.kafka.errors import transacting
 from connector.kafka.reading.slices import SliceReader, slicing
 from connector.kafka.records import Place
 
@@ -24,13 +25,13 @@ class Page(NamedTuple):
     rows: Mapping[int, tuple[bytes | None, bytes | None]] = {}
 
 
-async def page(arguments: Mapping[str, Any], place: Place, offset: int) -> Page:
+async def page(cluster: Cluster, place: Place, offset: int) -> Page:
     """The committed records from an offset on, at least that one; what Kafka has deleted is missing in it.
 
     Raises TransactionLost where the broker cannot tell: never is anything said to be missing that is there.
     """
     with transacting(place.partition):
-        async with slicing(arguments, place) as reader:
+        async with slicing(cluster, place) as reader:
             return await _page(reader, offset)
 
 

@@ -1,16 +1,18 @@
 """Reading a partition up to now: all committed records, or the latest value of every key."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from itertools import chain
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal, Retry, TransactionLost
-from connector.kafka.connection import all_of, begin, close, only_we_cancel, transacting
-from connector.kafka.reading.consumer import Consumer
+from connector.kafka.cluster import Cluster
+from connector.kafka.connection import all_of
+from connector.kafka.errors import only_we_cancel, transacting
+from connector.kafka.reading.consumer import open_consumer
 from connector.kafka.reading.slices import HANGS, READERS, STILL_S, SliceReader, asking
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
@@ -31,19 +33,19 @@ PATIENCE = 2.0
 """Seconds for closing a consumer, at most."""
 
 
-async def read_back(arguments: Mapping[str, Any], topic: str, partition: int, still: float = STILL_S) -> dict[bytes, bytes]:
+async def read_back(cluster: Cluster, topic: str, partition: int, still: float = STILL_S) -> dict[bytes, bytes]:
     """Latest committed value per key, up to the high watermark as of now; tombstones leave a key out.
 
     To be called after the own fenced producer has started: then no older owner's transaction is open here, and
     everything below the high watermark is decided. However long it takes: raises TransactionLost when nothing more has
     come for `still` seconds.
     """
-    (found,) = (await read_back_all(arguments, [Place(topic, partition)], still)).values()
+    (found,) = (await read_back_all(cluster, [Place(topic, partition)], still)).values()
     return found
 
 
 async def read_back_all(
-    arguments: Mapping[str, Any], places: Iterable[Place], still: float = STILL_S, turns: asyncio.Semaphore | None = None
+    cluster: Cluster, places: Iterable[Place], still: float = STILL_S, turns: asyncio.Semaphore | None = None
 ) -> dict[Place, dict[bytes, bytes]]:
     """The same of many partitions at once, by one client. Raises as read_back.
 
@@ -54,7 +56,7 @@ async def read_back_all(
         return {}
     turns = turns or asyncio.Semaphore(READERS)
     with transacting(wanted[0].partition):
-        async with asking(arguments, {place.topic for place in wanted}) as client:
+        async with asking(cluster, {place.topic for place in wanted}) as client:
             found = await all_of(*(_latest(SliceReader(client, place), turns, still) for place in wanted))
     return dict(zip(wanted, found, strict=True))
 
@@ -68,22 +70,18 @@ async def _latest(reader: SliceReader, turns: asyncio.Semaphore, still: float) -
     return {key: value for key, value in latest.items() if value is not None}
 
 
-async def committed(arguments: Mapping[str, Any], topic: str, partition: int) -> AsyncIterator[ConsumerRecord]:
+async def committed(cluster: Cluster, topic: str, partition: int) -> AsyncIterator[ConsumerRecord]:
     """All committed records of a partition below its high watermark as of now."""
     where = TopicPartition(topic, partition)
-    end = await high_watermark(arguments, where)
+    end = await high_watermark(cluster, where)
     if not end:
         return
-    consumer = Consumer(**arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False)
-    try:
-        await begin(consumer.start, DEADLINE)
+    async with open_consumer(cluster) as consumer:
         await consumer.take([where])
         await consumer.seek_to_beginning(where)
         while await consumer.position(where) < end:  # not the last record's offset: markers of transactions follow it
             for record in (await consumer.getmany(where, timeout_ms=200)).get(where, []):
                 yield record
-    finally:
-        await close(consumer, PATIENCE)
 
 
 class PartitionReader:
@@ -156,48 +154,35 @@ class PartitionReader:
 
 
 @asynccontextmanager
-async def reading_from(
-    arguments: Mapping[str, Any], place: Place, offset: int, polls: int = POLLS
-) -> AsyncIterator[PartitionReader]:
+async def reading_from(cluster: Cluster, place: Place, offset: int, polls: int = POLLS) -> AsyncIterator[PartitionReader]:
     """Committed records of a partition from an offset on, or from its first where that is higher. Raises TransactionLost.
 
     Also from its first where the partition ends before the offset: it was made anew, or cut.
     """
     where = TopicPartition(*place)
-    consumer = Consumer(**arguments, isolation_level="read_committed", auto_offset_reset="earliest", enable_auto_commit=False)
-    try:
+    async with AsyncExitStack() as stack:
         with transacting(place.partition):
-            await begin(consumer.start, DEADLINE)
+            consumer = await stack.enter_async_context(open_consumer(cluster))
             await consumer.take([where])
             first = int((await consumer.beginning_offsets([where]))[where])
-            start = first if offset > first and offset > await high_watermark(arguments, where) else max(first, offset)
+            start = first if offset > first and offset > await high_watermark(cluster, where) else max(first, offset)
             consumer.seek(where, start)
         yield PartitionReader(consumer, where, first, polls, start)
-    finally:
-        await close(consumer, PATIENCE)
 
 
-async def follow(arguments: Mapping[str, Any], topics: Sequence[str], *, from_start: bool) -> AsyncIterator[ConsumerRecord]:
+async def follow(cluster: Cluster, topics: Sequence[str], *, from_start: bool) -> AsyncIterator[ConsumerRecord]:
     """Committed records of topics as they come, for ever. Raises Fatal for a topic that does not exist."""
-    if missing := sorted(set(topics) - set(await existing(arguments))):
+    if missing := sorted(set(topics) - set(await existing(cluster))):
         raise Fatal(f"topic {', '.join(missing)} does not exist: `run` creates it")
     reset = "earliest" if from_start else "latest"
-    consumer = Consumer(*topics, **arguments, isolation_level="read_committed", auto_offset_reset=reset, enable_auto_commit=False)
-    try:
-        await begin(consumer.start, DEADLINE)
+    async with open_consumer(cluster, topics=topics, auto_offset_reset=reset) as consumer:
         while True:  # not the consumer's own iterator: that tries again for ever, in silence, what cannot be read
             for record in chain.from_iterable((await consumer.getmany(timeout_ms=1000)).values()):
                 yield record
-    finally:
-        await close(consumer, PATIENCE)
 
 
-async def high_watermark(arguments: Mapping[str, Any], where: TopicPartition) -> int:
+async def high_watermark(cluster: Cluster, where: TopicPartition) -> int:
     """The offset after the last record, committed or not."""
-    consumer = Consumer(**arguments, isolation_level="read_uncommitted")
-    try:
-        await begin(consumer.start, DEADLINE)
+    async with open_consumer(cluster, "read_uncommitted") as consumer:
         await consumer.knows([where.topic])
         return int((await consumer.end_offsets([where]))[where])
-    finally:
-        await close(consumer, PATIENCE)

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from connector.kafka.cluster import Cluster
 from connector.kafka.connection import begin, close
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.records import Place
@@ -27,8 +28,8 @@ READING: Mapping[str, Any] = MappingProxyType(
 class RecordReader:
     """Keeps one consumer, since connecting takes longer than reading; after an error the next record gets a new one."""
 
-    def __init__(self, arguments: Mapping[str, Any]) -> None:
-        self._arguments = arguments
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
         self._turn = asyncio.Lock()
         self._consumer: AIOKafkaConsumer | None = None
         self._era = 0
@@ -55,7 +56,7 @@ class RecordReader:
         if self._consumer is not None and self._era == era:
             return self._consumer
         await self.aclose()
-        self._consumer, self._era = Consumer(**self._arguments, **READING), era
+        self._consumer, self._era = Consumer(**self._cluster.arguments, **READING), era
         await begin(self._consumer.start, within)
         return self._consumer
 

@@ -6,7 +6,7 @@ memory, and the event loop gets its turn every few records.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from typing import Any
 
@@ -24,7 +24,9 @@ from aiokafka.protocol.offset import OffsetRequest
 
 from connector.errors import Retry, TransactionLost
 from connector.kafka.clients import Client
-from connector.kafka.connection import begin, missing, only_we_cancel, retrieved
+from connector.kafka.cluster import Cluster
+from connector.kafka.connection import begin, retrieved
+from connector.kafka.errors import missing, only_we_cancel
 from connector.kafka.reading.decided import Decided, Row, Slice
 from connector.kafka.records import Place
 
@@ -184,16 +186,16 @@ class SliceReader:
 
 
 @asynccontextmanager
-async def slicing(arguments: Mapping[str, Any], place: Place) -> AsyncIterator[SliceReader]:
+async def slicing(cluster: Cluster, place: Place) -> AsyncIterator[SliceReader]:
     """A reader of one partition. Raises aiokafka's errors, and TimeoutError where no broker answers."""
-    async with asking(arguments, [place.topic]) as client:
+    async with asking(cluster, [place.topic]) as client:
         yield SliceReader(client, place)
 
 
 @asynccontextmanager
-async def asking(arguments: Mapping[str, Any], topics: Iterable[str]) -> AsyncIterator[Client]:
+async def asking(cluster: Cluster, topics: Iterable[str]) -> AsyncIterator[Client]:
     """A client that knows these topics, for readers of their partitions. Raises as slicing."""
-    client = Client(**arguments, request_timeout_ms=int(REQUEST_S * 1000))
+    client = Client(**cluster.arguments, request_timeout_ms=int(REQUEST_S * 1000))
     try:
         await begin(client.bootstrap, REQUEST_S)
         await client.follow(set(topics))

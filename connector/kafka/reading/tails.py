@@ -2,15 +2,14 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from connector.errors import Blocked
-from connector.kafka.connection import begin, close
-from connector.kafka.reading.consumer import Consumer
-from connector.kafka.reading.readers import DEADLINE, PATIENCE, high_watermark
+from connector.kafka.cluster import Cluster
+from connector.kafka.reading.consumer import Consumer, open_consumer
+from connector.kafka.reading.readers import DEADLINE, high_watermark
 from connector.kafka.records import Place
 
 TAIL = 64
@@ -19,42 +18,33 @@ TAIL = 64
 Wanted = Callable[[ConsumerRecord], bool]
 
 
-async def newest(arguments: Mapping[str, Any], places: Iterable[Place], wanted: Wanted) -> dict[Place, list[ConsumerRecord]]:
+async def newest(cluster: Cluster, places: Iterable[Place], wanted: Wanted) -> dict[Place, list[ConsumerRecord]]:
     """The last committed records of each partition that are wanted, in order: at least one where there is any.
 
     A transaction that is open now is not waited for. Raises Blocked where reading is denied, else aiokafka's errors, and
     TimeoutError.
     """
-    consumer = Consumer(**arguments, isolation_level="read_committed", enable_auto_commit=False, auto_offset_reset="earliest")
     try:
-        async with asyncio.timeout(DEADLINE):
-            await begin(consumer.start, DEADLINE)
+        async with asyncio.timeout(DEADLINE), open_consumer(cluster) as consumer:
             return await _Tails(consumer, wanted).read([TopicPartition(*place) for place in places])
     except TopicAuthorizationFailedError as error:
         raise Blocked(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
-    finally:
-        await close(consumer, PATIENCE)
 
 
-async def end_of(arguments: Mapping[str, Any], place: Place) -> int:
+async def end_of(cluster: Cluster, place: Place) -> int:
     """The offset after the last record, committed or not. Raises as newest."""
-    return await high_watermark(arguments, TopicPartition(*place))
+    return await high_watermark(cluster, TopicPartition(*place))
 
 
-async def lying_since(arguments: Mapping[str, Any], place: Place, offset: int) -> list[ConsumerRecord]:
+async def lying_since(cluster: Cluster, place: Place, offset: int) -> list[ConsumerRecord]:
     """What lies in a partition from an offset on, also what is not decided or was aborted. Raises as newest."""
     where, found = TopicPartition(*place), list[ConsumerRecord]()
-    consumer = Consumer(**arguments, isolation_level="read_uncommitted", enable_auto_commit=False, auto_offset_reset="earliest")
-    try:
-        async with asyncio.timeout(DEADLINE):
-            await begin(consumer.start, DEADLINE)
-            await consumer.take([where])
-            end = (await consumer.end_offsets([where]))[where]
-            consumer.seek(where, offset)
-            while await consumer.position(where) < end:
-                found += (await consumer.getmany(where, timeout_ms=200)).get(where, [])
-    finally:
-        await close(consumer, PATIENCE)
+    async with asyncio.timeout(DEADLINE), open_consumer(cluster, "read_uncommitted") as consumer:
+        await consumer.take([where])
+        end = (await consumer.end_offsets([where]))[where]
+        consumer.seek(where, offset)
+        while await consumer.position(where) < end:
+            found += (await consumer.getmany(where, timeout_ms=200)).get(where, [])
     return found
 
 

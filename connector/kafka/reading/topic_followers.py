@@ -7,8 +7,8 @@ from itertools import chain
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal
-from connector.kafka.cluster import DEADLINE, Cluster
-from connector.kafka.reading.topic_readers import consuming
+from connector.kafka.cluster import Cluster
+from connector.kafka.reading.topic_readers import DEADLINE, consuming
 
 GONE_S = 60.0
 """Seconds without the topic until it is said to be gone: a broker that starts again may not know it at first."""

@@ -7,10 +7,13 @@ from contextlib import asynccontextmanager
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal
-from connector.kafka.cluster import DEADLINE, Cluster
-from connector.kafka.connection import begin, close
-from connector.kafka.reading.consumer import Consumer
-from connector.kafka.reading.readers import HANGING, PATIENCE
+from connector.kafka.cluster import Cluster
+from connector.kafka.reading.consumer import open_consumer
+from connector.kafka.reading.readers import HANGING
+from connector.kafka.topics import partition_counts
+
+DEADLINE = 30.0
+"""Seconds to reach a broker and to learn what topics there are."""
 
 STALLED = 40.0
 """Seconds without any movement: longer than the broker needs to end a transaction whose owner died (30 s)."""
@@ -20,34 +23,28 @@ Spans = Mapping[int, tuple[int, int]]
 
 
 @asynccontextmanager
-async def consuming(brokers: Cluster, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
+async def consuming(cluster: Cluster, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group, started; closed for certain. What is raised within is in our words, too."""
-    with brokers.reaching():
-        consumer = Consumer(
-            **brokers.arguments, isolation_level=isolation, auto_offset_reset="earliest", enable_auto_commit=False
-        )
-        try:
-            await begin(consumer.start, DEADLINE)
+    with cluster.reaching():
+        async with open_consumer(cluster, isolation, within=DEADLINE, attentive=True) as consumer:
             yield consumer
-        finally:
-            await close(consumer, PATIENCE)
 
 
-async def extent(brokers: Cluster, topic: str) -> Spans:
+async def extent(cluster: Cluster, topic: str) -> Spans:
     """Every partition from its first record to its high watermark as of now. Raises Fatal."""
-    (count,) = await brokers.partitions(topic)
+    (count,) = await partition_counts(cluster, topic)
     places = [TopicPartition(topic, partition) for partition in range(count)]
-    async with consuming(brokers, "read_uncommitted") as consumer, asyncio.timeout(DEADLINE):
+    async with consuming(cluster, "read_uncommitted") as consumer, asyncio.timeout(DEADLINE):
         starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     return {place.partition: (starts[place], ends[place]) for place in places}
 
 
-async def committed(brokers: Cluster, topic: str, spans: Spans) -> AsyncGenerator[ConsumerRecord, None]:
+async def committed(cluster: Cluster, topic: str, spans: Spans) -> AsyncGenerator[ConsumerRecord, None]:
     """All committed records within the spans, in order per partition. Raises Fatal, also where a transaction hangs."""
     ends = {TopicPartition(topic, partition): end for partition, (start, end) in spans.items() if start < end}
     if not ends:
         return
-    async with consuming(brokers) as consumer:
+    async with consuming(cluster) as consumer:
         consumer.assign(list(ends))
         for place in ends:
             consumer.seek(place, spans[place.partition][0])

@@ -1,12 +1,10 @@
 """Whose a command partition is: of one deployment. Two would carry out every command twice."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import orjson
 
 from connector.errors import Fatal, TransactionLost
-from connector.kafka.connection import transacting
+from connector.kafka.cluster import Cluster
+from connector.kafka.errors import transacting
 from connector.kafka.reading.tails import end_of, lying_since
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import FencedProducer
@@ -35,9 +33,9 @@ class Claim:
     To be used with the producer of the session, which has fenced the one before.
     """
 
-    def __init__(self, arguments: Mapping[str, Any], ledger: Place, group: str) -> None:
+    def __init__(self, cluster: Cluster, ledger: Place, group: str) -> None:
         self.place = ledger
-        self._arguments = arguments
+        self._cluster = cluster
         self._group = group
         self._since: int | None = None
 
@@ -50,7 +48,7 @@ class Claim:
     async def watch(self) -> None:
         """What comes into the ledger from now on is looked at before our word counts. Raises Fenced or TransactionLost."""
         with transacting(self.place.partition):
-            self._since = await end_of(self._arguments, self.place)
+            self._since = await end_of(self._cluster, self.place)
 
     async def commit(self, producer: FencedProducer, record: Record) -> None:
         """Write the footer, if nobody was before us. Raises Fenced, or TransactionLost: it is to be read back again."""
@@ -61,7 +59,7 @@ class Claim:
 
     async def _first(self) -> None:
         """Our record lies there and is not decided. Of two that do this at once, the one that lies behind gives way."""
-        for record in await lying_since(self._arguments, self.place, self._since or 0):
+        for record in await lying_since(self._cluster, self.place, self._since or 0):
             theirs = owner(record.value) if record.key == lane_key(self.place.partition) and record.value else ""
             if theirs == self._group:
                 return

@@ -147,7 +147,7 @@ class InHand:
         if reader is not None:
             yield reader
             return
-        async with reading_from(self._parts.task_context.arguments, self._place, self._progress.next) as again:
+        async with reading_from(self._parts.task_context.cluster, self._place, self._progress.next) as again:
             again.start = self._progress.next
             yield again
 

@@ -1,11 +1,11 @@
 """A ledger and its partition in Kafka: reading it back in slices, and looking old records up."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from typing import Any
 
-from connector.kafka.connection import transacting
+from connector.kafka.cluster import Cluster
+from connector.kafka.errors import transacting
 from connector.kafka.reading.lookups import Page, page
 from connector.kafka.reading.slices import slicing
 from connector.kafka.records import Place
@@ -19,9 +19,9 @@ TAIL = 8192
 class KafkaShelf:
     """A ledger's partition; see sink.ledger.archive.Shelf. Commands that ended together share a look."""
 
-    def __init__(self, arguments: Mapping[str, Any], place: Place) -> None:
+    def __init__(self, cluster: Cluster, place: Place) -> None:
         self.first = 0
-        self._arguments = arguments
+        self._cluster = cluster
         self._place = place
         self._page = Page()
         self._looking = asyncio.Lock()
@@ -30,7 +30,7 @@ class KafkaShelf:
         """See Shelf."""
         async with self._looking:
             if not self._page.start <= offset < self._page.stop:
-                self._page = await page(self._arguments, self._place, offset)
+                self._page = await page(self._cluster, self._place, offset)
                 self.first = max(self.first, self._page.first)
         row = self._page.rows.get(offset)
         return None if row is None else Found(*row)
@@ -38,23 +38,23 @@ class KafkaShelf:
     async def since(self, offset: int) -> AsyncGenerator[Sequence[Row]]:
         """See Shelf."""
         with transacting(self._place.partition):
-            async with slicing(self._arguments, self._place) as reader, aclosing(reader.steps(offset, undecided=False)) as steps:
+            async with slicing(self._cluster, self._place) as reader, aclosing(reader.steps(offset, undecided=False)) as steps:
                 self.first = max(self.first, await reader.first() or 0)
                 async for rows in steps:
                     yield rows
 
 
 async def read_back(
-    arguments: Mapping[str, Any], place: Place, now: float, turns: asyncio.Semaphore | None = None, tail: int | None = None
+    cluster: Cluster, place: Place, now: float, turns: asyncio.Semaphore | None = None, tail: int | None = None
 ) -> Ledger:
     """The ledger of a partition, up to the high watermark as of now; the last `tail` offsets (TAIL) are kept whole.
 
     To be called after the own fenced producer has started; see kafka.reading.read_back. `turns` are shared by all that read
     back at the same time. Raises TransactionLost.
     """
-    ledger, whole = Ledger(place, {}, now, KafkaShelf(arguments, place)), TAIL if tail is None else tail
+    ledger, whole = Ledger(place, {}, now, KafkaShelf(cluster, place)), TAIL if tail is None else tail
     with transacting(place.partition):
-        async with slicing(arguments, place) as reader, aclosing(reader.steps(turns=turns)) as steps:
+        async with slicing(cluster, place) as reader, aclosing(reader.steps(turns=turns)) as steps:
             async for rows in steps:
                 ledger.replay(rows, reader.end - whole)
     return ledger
