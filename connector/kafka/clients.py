@@ -32,6 +32,7 @@ LOOK_S = 0.2
 Troubles = dict[Address, Exception]
 
 _knocking: ContextVar[Troubles] = ContextVar("knocking")
+_opened: ContextVar[list[Any]] = ContextVar("opened")
 
 
 def using(function: Any, **names: Any) -> Any:
@@ -52,6 +53,7 @@ async def _connected(host: str, port: int, **how: Any) -> Any:
         troubles[host, port] = error
         raise
     troubles.pop((host, port), None)
+    _opened.get([]).append(connection)
     return connection
 
 
@@ -88,7 +90,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
     async def bootstrap(self) -> None:
         """Raises KafkaConnectionError in words."""
         try:
-            with self._remembering():
+            with self._remembering(), _closing_what_was_opened():
                 await self._bootstrap()
         except KafkaConnectionError as error:
             for host, port, _ in self.hosts:  # one that connected, and did not answer what it was asked
@@ -129,6 +131,21 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
             yield
         finally:
             _knocking.reset(token)
+
+
+@contextmanager
+def _closing_what_was_opened() -> Iterator[None]:
+    """Where it fails, or is cancelled: nobody else knows of it."""
+    opened: list[Any] = []
+    token = _opened.set(opened)
+    try:
+        yield
+    except BaseException:
+        for connection in opened:
+            connection.close()
+        raise
+    finally:
+        _opened.reset(token)
 
 
 def careful(client: AIOKafkaClient) -> None:

@@ -1,11 +1,15 @@
 """aiokafka's clients as ours."""
 
 import asyncio
+from typing import Any
 
+import pytest
 from aiokafka.client import ConnectionGroup
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.protocol.metadata import MetadataRequest
 
 from connector.kafka.clients import Client
+from tests.source.rig import eventually
 
 
 async def test_a_connection_that_is_being_opened_is_closed_with_its_client(bootstrap: str) -> None:
@@ -22,3 +26,23 @@ async def test_a_connection_that_is_being_opened_is_closed_with_its_client(boots
 
     opened: AIOKafkaConnection = await opening
     assert not opened.connected()
+
+
+async def test_a_start_that_is_cancelled_leaves_no_connection(bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiokafka forgets the connection that it waits on for the brokers' names."""
+    connections: list[AIOKafkaConnection] = []
+    send = AIOKafkaConnection.send
+
+    async def silent(connection: AIOKafkaConnection, request: Any, **more: Any) -> Any:
+        connections.append(connection)
+        if isinstance(request, MetadataRequest):
+            await asyncio.Event().wait()
+        return await send(connection, request, **more)
+
+    monkeypatch.setattr(AIOKafkaConnection, "send", silent)
+    starting = asyncio.create_task(Client(bootstrap_servers=bootstrap).bootstrap())
+    await eventually(lambda: len(connections) > 1)  # first its version is asked for
+    starting.cancel()
+    await asyncio.wait([starting])
+
+    assert {False} == {connection.connected() for connection in connections}
