@@ -20,7 +20,7 @@ from connector.cli.main import application
 from connector.clock import Clock
 from connector.config.load import Administration, Config, Kafka, load
 from connector.config.load import Connector as ConnectorSettings
-from connector.events.base import ShardStarted
+from connector.events.source import ShardStarted
 from connector.messages.cloudevents import CloudEvents
 from connector.messages.command import COMMANDS
 from connector.messages.dead_letter import LEFT_OUT, dead_letter_headers

@@ -19,7 +19,8 @@ from aiokafka.errors import KafkaError
 
 from connector.backoff import backoff
 from connector.errors import Fatal, Fenced, Retry
-from connector.events.base import Listener, PartitionFailed, PartitionLost, PartitionsAssigned, Rejoining
+from connector.events.base import Listener
+from connector.events.kafka import PartitionFailed, PartitionLost, PartitionsAssigned, Rejoining
 from connector.kafka.cluster import Cluster
 from connector.kafka.connection import close
 from connector.kafka.errors import only_we_cancel

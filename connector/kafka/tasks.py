@@ -13,7 +13,8 @@ from typing import Any
 from connector.backoff import backoff
 from connector.clock import Clock
 from connector.errors import TransactionLost
-from connector.events.base import Listener, PartitionLost, PartitionOwned
+from connector.events.base import Listener
+from connector.events.kafka import PartitionLost, PartitionOwned
 from connector.kafka.cluster import Cluster
 from connector.kafka.ownership import Membership
 from connector.kafka.reading.slices import READERS

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from connector.clock import Clock
 from connector.errors import TransactionLost
-from connector.events.base import Listener, TransactionEnded
+from connector.events.base import Listener
+from connector.events.kafka import TransactionEnded
 from connector.kafka.records import Place, Record
 from connector.kafka.transactions import FencedProducer
 

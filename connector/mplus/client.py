@@ -17,7 +17,8 @@ from aiolimiter import AsyncLimiter
 
 from connector import tracing
 from connector.errors import ConnectorError, Refused, Retry, Unreadable
-from connector.events.base import CallBegan, CallMade, CallRetried, Event, Listener, PageDecoded
+from connector.events.base import Event, Listener
+from connector.events.pos import CallBegan, CallMade, CallRetried, PageDecoded
 from connector.mplus.arrivals import Arrivals, Arrived
 from connector.mplus.faults import translated, unreadable
 from connector.mplus.operations import OPERATIONS

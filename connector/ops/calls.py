@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass, field
 
-from connector.events.base import CallBegan, CallMade
+from connector.events.pos import CallBegan, CallMade
 
 HANGS_S = 60.0
 """Seconds after which a call under way counts as not answered, unless another one was answered since it began."""

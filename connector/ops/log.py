@@ -9,28 +9,19 @@ from typing import Any
 import stamina.instrumentation
 import structlog
 
-from connector.events.base import (
-    CallRetried,
-    CommandEnded,
-    CommandsHeldBack,
-    CommandsLost,
-    CommandsRemade,
+from connector.events.base import Event, ListenerFailed
+from connector.events.commands import CommandEnded, CommandsHeldBack, CommandsLost, CommandsRemade, MessageRefused
+from connector.events.kafka import PartitionFailed, PartitionLost, PartitionOwned, Rejoining, TransactionEnded
+from connector.events.pos import CallRetried
+from connector.events.source import (
     ControlAnswered,
     DeadLettered,
-    Event,
     ItemsBelow,
     LateFound,
-    ListenerFailed,
-    MessageRefused,
     PageCommitted,
     PageLimited,
-    PartitionFailed,
-    PartitionLost,
-    PartitionOwned,
-    Rejoining,
     ShardStarted,
     StateChanged,
-    TransactionEnded,
 )
 from connector.messages.position import State
 from connector.ops.libraries import LibraryLog

@@ -2,21 +2,11 @@
 
 from collections.abc import Callable, Mapping
 
-from connector.events.base import (
-    CallRetried,
-    CommandsHeldBack,
-    DeadLettered,
-    Event,
-    ItemsBelow,
-    LateFound,
-    ListenerFailed,
-    MessageRefused,
-    PageLimited,
-    PartitionFailed,
-    Rejoining,
-    StateChanged,
-    TransactionEnded,
-)
+from connector.events.base import Event, ListenerFailed
+from connector.events.commands import CommandsHeldBack, MessageRefused
+from connector.events.kafka import PartitionFailed, Rejoining, TransactionEnded
+from connector.events.pos import CallRetried
+from connector.events.source import DeadLettered, ItemsBelow, LateFound, PageLimited, StateChanged
 from connector.ops import Watch
 from connector.ops.libraries import sum_up_libraries
 from connector.ops.log import line_of, write

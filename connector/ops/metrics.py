@@ -5,22 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, exposition
 
-from connector.events.base import (
-    CallMade,
-    CommandEnded,
-    CommandsHeldBack,
-    Event,
-    LedgerCounted,
-    MessageRefused,
-    PartitionLost,
-    PartitionOwned,
-    ShardStarted,
-    ShardStopped,
-    StateChanged,
-    TransactionEnded,
-)
+from connector.events.base import Event
+from connector.events.commands import CommandEnded, CommandsHeldBack, LedgerCounted, MessageRefused
+from connector.events.kafka import PartitionLost, PartitionOwned, TransactionEnded
+from connector.events.pos import CallMade
+from connector.events.source import ShardStarted, ShardStopped, StateChanged
 from connector.messages.position import State
 from connector.ops import Watch
 from connector.ops.orders import COMMANDS
@@ -114,6 +105,11 @@ class Metrics(Watch):
             self._show(*shown, event)
         if (keep := KEPT.get(type(event))) is not None:
             keep(self, event)
+
+    def exposed(self) -> bytes:
+        """In Prometheus's text format, as they are now."""
+        self.collect()
+        return exposition.generate_latest(self.registry)
 
     def collect(self) -> None:
         """Bring the gauges up to date: ages grow while nothing happens."""

@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 
-from connector.events.base import CommandDropped, CommandEnded, CommandTaken, CommandWaits, Event
+from connector.events.base import Event
+from connector.events.commands import CommandDropped, CommandEnded, CommandTaken, CommandWaits
 from connector.messages.topics import Topics
 
 COMMANDS = Topics("").commands

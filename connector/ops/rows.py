@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from connector.events.base import DeadLettered, HeadSeen, HeadUnknown, PageCommitted, ShardEvent, StateChanged
+from connector.events.source import DeadLettered, HeadSeen, HeadUnknown, PageCommitted, ShardEvent, StateChanged
 from connector.messages.position import State
 
 RATE_OVER = 30.0

@@ -2,22 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
-from connector.events.base import (
-    CallRetried,
-    CommandsLost,
-    CommandTaken,
-    DeadLettered,
-    Event,
-    GapsCounted,
-    ItemsBelow,
-    LateFound,
-    ListenerFailed,
-    PageCommitted,
-    PageDecoded,
-    PageLimited,
-    PageRead,
-    PartitionFailed,
-)
+from connector.events.base import Event, ListenerFailed
+from connector.events.commands import CommandsLost, CommandTaken
+from connector.events.kafka import PartitionFailed
+from connector.events.pos import CallRetried, PageDecoded
+from connector.events.source import DeadLettered, GapsCounted, ItemsBelow, LateFound, PageCommitted, PageLimited, PageRead
 
 SHARD = ("administration", "entity")
 CALL = ("administration", "operation")

@@ -5,19 +5,10 @@ from datetime import timedelta
 from typing import Any
 
 from connector.clock import Clock
-from connector.events.base import (
-    CallBegan,
-    CallMade,
-    Event,
-    HeadUnknown,
-    PartitionLost,
-    PartitionOwned,
-    PartitionsAssigned,
-    Rejoining,
-    ShardEvent,
-    ShardStarted,
-    ShardStopped,
-)
+from connector.events.base import Event
+from connector.events.kafka import PartitionLost, PartitionOwned, PartitionsAssigned, Rejoining
+from connector.events.pos import CallBegan, CallMade
+from connector.events.source import HeadUnknown, ShardEvent, ShardStarted, ShardStopped
 from connector.ops.calls import Calls
 from connector.ops.orders import COMMANDS, Orders
 from connector.ops.rows import Moment, Row

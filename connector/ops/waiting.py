@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from connector.events.base import CommandWaits, Event
+from connector.events.base import Event
+from connector.events.commands import CommandWaits
 from connector.ops.stream import write
 
 EVERY = 60.0

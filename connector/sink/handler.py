@@ -7,7 +7,7 @@ from functools import partial
 from weakref import WeakValueDictionary
 
 from connector.errors import Fenced, Retry, TransactionLost
-from connector.events.base import CommandDropped, CommandEnded, CommandTaken, MessageRefused
+from connector.events.commands import CommandDropped, CommandEnded, CommandTaken, MessageRefused
 from connector.kafka.records import Record
 from connector.kafka.writer import Writer
 from connector.messages.command import Command, Invalid, read

@@ -1,6 +1,6 @@
 """The task of the sink: an owned partition of the command topic, from its ledger read back to its commands in hand."""
 
-from connector.events.base import CommandsRemade, LedgerCounted
+from connector.events.commands import CommandsRemade, LedgerCounted
 from connector.kafka.ownership import Membership
 from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 from connector.clock import Clock
 from connector.errors import TransactionLost
-from connector.events.base import ControlAnswered, DeadLettered, Listener
+from connector.events.base import Listener
+from connector.events.source import ControlAnswered, DeadLettered
 from connector.kafka.records import Record
 from connector.messages.control import DONE, RESYNC, Answer
 from connector.messages.position import Position, TopicFacts

@@ -6,14 +6,14 @@ from contextlib import contextmanager
 from connector.backoff import backoff
 from connector.clock import Clock
 from connector.errors import Reject, Retry
-from connector.events.base import (
+from connector.events.base import Listener
+from connector.events.source import (
     DeadLettered,
     GapsCounted,
     HeadSeen,
     HeadUnknown,
     ItemsBelow,
     LateFound,
-    Listener,
     PageCommitted,
     PageLimited,
     PageRead,

@@ -2,7 +2,7 @@
 
 from collections import Counter as Counts
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, exposition
 
 from connector.events.base import Event
 from connector.events.views import ViewsBatchDone, ViewsLooked, ViewsRecordRefused
@@ -43,6 +43,10 @@ class ViewsMetrics:
             self._counters["refused"].labels(event.topic).inc()
         elif isinstance(event, ViewsLooked):
             self._looked(event)
+
+    def exposed(self) -> bytes:
+        """In Prometheus's text format, as they are now."""
+        return exposition.generate_latest(self.registry)
 
     def _looked(self, event: ViewsLooked) -> None:
         self._gauges["lag"].clear()

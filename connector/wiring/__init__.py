@@ -29,6 +29,7 @@ from connector.ops.log_throttle import FloodLog
 from connector.ops.metrics import Metrics, Share
 from connector.ops.otel_setup import exporter_asked, tracing
 from connector.ops.status import WorkerStatus
+from connector.ops.status_route import status_route
 from connector.ops.waiting import WaitingLog
 from connector.source.entities import Entity
 from connector.source.position_writer import Shard
@@ -82,9 +83,14 @@ async def run(
             commanded = await stack.enter_async_context(commanding(config, pos, task_context))
             works.append(_ownership(config, task_context, "commands", [Topics(name).commands for name in pos], commanded))
         groups = [work.group for work in works]
-        port = await stack.enter_async_context(
-            serving(status, metrics, lambda: not_ready(status, groups), host=settings.http_host, port=settings.http_port)
+        served = serving(
+            lambda: not_ready(status, groups),
+            metrics.exposed,
+            [status_route(status)],
+            where=(settings.http_host, settings.http_port),
+            setting="CONNECTOR_HTTP_PORT",
         )
+        port = await stack.enter_async_context(served)
         if started is not None:
             started.set_result(Worker(status, port))
         await run_together(*(work.run() for work in works))

@@ -14,11 +14,11 @@ from connector.kafka.configured import cluster_of
 from connector.kafka.topics import delete, existing
 from connector.messages.topics import Topics, views_group
 from connector.ops import fan_out
+from connector.ops.http import serving
 from connector.ops.log_throttle import FloodLog
 from connector.views.app import AppSettings, silence_loggers
 from connector.views.metrics import ViewsLog, ViewsMetrics
 from connector.views.progress import Progress
-from connector.views.serving import serving
 from connector.views.stages import entity_topics, stages
 from connector.views.worker import ViewsWorker
 from connector.wiring import chosen_entities, prepare_topics
@@ -40,8 +40,13 @@ async def run_views(config: Config, shows: Callable[[Progress], None], started: 
     gc.set_threshold(50_000, 20, 50)
     async with AsyncExitStack() as stack:
         page = await stack.enter_async_context(dashboard(config, clock, worker.progress.doubts))
-        host, port = settings.http_host, settings.views_http_port
-        served = serving(metrics.registry, worker.progress.reasons, [page], host=host, port=port)
+        served = serving(
+            worker.progress.reasons,
+            metrics.exposed,
+            [page],
+            where=(settings.http_host, settings.views_http_port),
+            setting="CONNECTOR_VIEWS_HTTP_PORT",
+        )
         bound = await stack.enter_async_context(served)
         if started is not None:
             started.set_result(bound)

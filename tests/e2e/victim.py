@@ -19,7 +19,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connector import wiring
-from connector.events.base import CommandEnded, Event, Listener, PageCommitted
+from connector.events.base import Event, Listener
+from connector.events.commands import CommandEnded
+from connector.events.source import PageCommitted
 from connector.mplus.client import PosClient
 from connector.sink import executor
 from connector.sink import task as command_lane

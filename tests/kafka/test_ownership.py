@@ -11,7 +11,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import TopicAuthorizationFailedError
 
 from connector.errors import Blocked, Fatal, Fenced, NotSent
-from connector.events.base import Event, PartitionFailed, PartitionLost, Rejoining
+from connector.events.base import Event
+from connector.events.kafka import PartitionFailed, PartitionLost, Rejoining
 from connector.kafka.cluster import Cluster
 from connector.kafka.ownership import Membership, Ownership, watch
 from connector.kafka.records import Place

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from connector.errors import AccessDenied, Refused, Retry, Unanswered
-from connector.events.base import CallMade, CallRetried
+from connector.events.pos import CallMade, CallRetried
 from connector.mplus.client import Retries
 from connector.mplus.operations import OPERATIONS, Operation
 from connector.sandbox import Sandbox, SandboxOptions

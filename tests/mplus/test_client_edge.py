@@ -9,7 +9,8 @@ import pytest
 from aiohttp import web
 
 from connector.errors import AccessDenied, ConnectorError, Refused, Retry, Unanswered, Unreadable
-from connector.events.base import CallBegan, CallMade, CallRetried, Event
+from connector.events.base import Event
+from connector.events.pos import CallBegan, CallMade, CallRetried
 from connector.mplus import client as client_module
 from connector.mplus.arrivals import ITEM_BYTES
 from connector.mplus.client import Access, PosClient, Retries

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from connector.errors import Retry, Unanswered
-from connector.events.base import CallMade
+from connector.events.pos import CallMade
 from connector.mplus.request import request
 from tests.source.scripted import client, scripted
 

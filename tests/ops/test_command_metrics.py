@@ -10,18 +10,18 @@ from rich.console import Console
 
 from connector.cli.run import summary
 from connector.clock import Clock
-from connector.events.base import (
+from connector.events.base import Event
+from connector.events.commands import (
     CommandDropped,
     CommandEnded,
     CommandsLost,
     CommandTaken,
     CommandWaits,
-    Event,
     LedgerCounted,
     MessageRefused,
-    PartitionLost,
-    ShardStarted,
 )
+from connector.events.kafka import PartitionLost
+from connector.events.source import ShardStarted
 from connector.ops import fan_out
 from connector.ops.log import log_event
 from connector.ops.metrics import Metrics

@@ -1,6 +1,8 @@
 """Equal lines are summed up, and nothing else is."""
 
-from connector.events.base import CallRetried, DeadLettered, HeadSeen, StateChanged, TransactionEnded
+from connector.events.kafka import TransactionEnded
+from connector.events.pos import CallRetried
+from connector.events.source import DeadLettered, HeadSeen, StateChanged
 from connector.ops.log_throttle import EVERY, FIRST, FloodLog
 from tests.ops.test_command_metrics import ended, lines
 

@@ -19,7 +19,10 @@ import pytest
 import structlog
 
 from connector.clock import Clock
-from connector.events.base import CallMade, Event, HeadSeen, Rejoining
+from connector.events.base import Event
+from connector.events.kafka import Rejoining
+from connector.events.pos import CallMade
+from connector.events.source import HeadSeen
 from connector.ops import fan_out, log
 from connector.ops.libraries import LibraryLog
 from connector.ops.log_throttle import EVERY, FIRST, FloodLog

@@ -2,7 +2,8 @@
 
 from structlog.testing import capture_logs
 
-from connector.events.base import CommandsHeldBack, CommandsLost, CommandsRemade, LedgerCounted, PartitionFailed, PartitionLost
+from connector.events.commands import CommandsHeldBack, CommandsLost, CommandsRemade, LedgerCounted
+from connector.events.kafka import PartitionFailed, PartitionLost
 from connector.ops.log_throttle import FloodLog
 from tests.ops.test_command_metrics import Ops
 

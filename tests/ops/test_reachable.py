@@ -11,7 +11,10 @@ import pytest
 from connector.backoff import backoff
 from connector.clock import Clock
 from connector.errors import Retry
-from connector.events.base import CallBegan, CallMade, CommandTaken, PartitionLost, PartitionOwned, ShardStarted, ShardStopped
+from connector.events.commands import CommandTaken
+from connector.events.kafka import PartitionLost, PartitionOwned
+from connector.events.pos import CallBegan, CallMade
+from connector.events.source import ShardStarted, ShardStopped
 from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.responses.process import InlineDecoder
 from connector.ops.calls import HANGS_S

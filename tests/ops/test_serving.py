@@ -13,7 +13,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from connector.clock import Clock
 from connector.config.load import Config, Connector, Kafka
-from connector.events.base import CallMade, PartitionLost, PartitionOwned, ShardStarted, ShardStopped
+from connector.events.kafka import PartitionLost, PartitionOwned
+from connector.events.pos import CallMade
+from connector.events.source import ShardStarted, ShardStopped
 from connector.ops.metrics import Metrics
 from connector.ops.status import RECENT, WorkerStatus
 from connector.sandbox import Sandbox, SandboxOptions

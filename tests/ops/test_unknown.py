@@ -7,8 +7,8 @@ import pytest
 
 from connector.admin.status import _row as fleet_row
 from connector.clock import Clock
-from connector.events.base import (
-    Event,
+from connector.events.base import Event
+from connector.events.source import (
     GapsCounted,
     HeadSeen,
     HeadUnknown,

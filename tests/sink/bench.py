@@ -11,7 +11,8 @@ from typing import Any
 import orjson
 
 from connector.clock import Clock
-from connector.events.base import CommandWaits, Event
+from connector.events.base import Event
+from connector.events.commands import CommandWaits
 from connector.kafka.records import Place
 from connector.messages.command import Command, read
 from connector.mplus.client import Access, PosClient, Retries

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 import orjson
 import pytest
 
-from connector.events.base import MessageRefused
+from connector.events.commands import MessageRefused
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import create

@@ -8,7 +8,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin import RecordsToDelete
 
-from connector.events.base import CommandEnded, CommandsLost, CommandsRemade, MessageRefused
+from connector.events.commands import CommandEnded, CommandsLost, CommandsRemade, MessageRefused
 from connector.kafka.records import Place
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.intake.feeding import Post, lost_between

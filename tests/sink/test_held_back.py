@@ -7,7 +7,9 @@ import orjson
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from connector.events.base import CommandsHeldBack, Event, PartitionLost
+from connector.events.base import Event
+from connector.events.commands import CommandsHeldBack
+from connector.events.kafka import PartitionLost
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.intake.feeding import HELD_BACK_AFTER_S, HeldBack, Post
 from tests.sink.lanes import Lanes, laning

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from connector.errors import NotSent, Retry
-from connector.events.base import CommandWaits
+from connector.events.commands import CommandWaits
 from connector.mplus.request import Fields
 from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions

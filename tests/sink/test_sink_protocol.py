@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import RecordsToDelete
 
 from connector.errors import Fenced
-from connector.events.base import CommandsLost
+from connector.events.commands import CommandsLost
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
 from connector.sink.execution import Execution

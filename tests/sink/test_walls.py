@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from connector.events.base import Event, PartitionFailed
+from connector.events.base import Event
+from connector.events.kafka import PartitionFailed
 from connector.kafka.reading.readers import PartitionReader
 from connector.kafka.records import partition_of
 from connector.ops import fan_out

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from connector.events.base import CommandWaits
+from connector.events.commands import CommandWaits
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
 from connector.sink.intake.window import OVERHEAD, Share, Window

@@ -10,7 +10,8 @@ import orjson
 
 from connector.clock import Clock
 from connector.config.load import Administration, Config, Connector, Kafka
-from connector.events.base import Event, StateChanged
+from connector.events.base import Event
+from connector.events.source import StateChanged
 from connector.kafka.records import Record
 from connector.messages.position import Position
 from connector.mplus.client import Access, PosClient, Retries

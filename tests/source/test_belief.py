@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 
 from connector.admin.check.pos import probed
-from connector.events.base import CallMade, HeadSeen, HeadUnknown, StateChanged
+from connector.events.pos import CallMade
+from connector.events.source import HeadSeen, HeadUnknown, StateChanged
 from connector.messages.gaps import Window
 from connector.messages.position import State
 from connector.mplus.responses.pages import Item, Undecodable

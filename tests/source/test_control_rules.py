@@ -10,7 +10,8 @@ import pytest
 
 from connector.clock import Clock
 from connector.errors import Reject
-from connector.events.base import ControlAnswered, Event
+from connector.events.base import Event
+from connector.events.source import ControlAnswered
 from connector.kafka.records import Record
 from connector.messages.control import ReceivedRequest, read
 from connector.messages.gaps import Gap, Gaps

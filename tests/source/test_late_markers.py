@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
-from connector.events.base import GapsCounted, LateFound
+from connector.events.source import GapsCounted, LateFound
 from connector.messages.gaps import Window
 from tests.source.model_pos import INTERVAL, Limit, ModelPos, Reading
 

@@ -5,7 +5,7 @@ import os
 import orjson
 import pytest
 
-from connector.events.base import DeadLettered
+from connector.events.source import DeadLettered
 from connector.sandbox import Sandbox
 from connector.sandbox.shop.item import Item
 from connector.sandbox.soap.writing import item_xml

@@ -9,7 +9,8 @@ from aiohttp import web
 
 from connector.clock import Clock
 from connector.errors import Reject
-from connector.events.base import Event, HeadSeen, HeadUnknown
+from connector.events.base import Event
+from connector.events.source import HeadSeen, HeadUnknown
 from connector.messages.position import Deployment, Position
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.sandbox import Sandbox, SandboxOptions

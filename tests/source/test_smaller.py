@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.events.base import DeadLettered, PageLimited
+from connector.events.source import DeadLettered, PageLimited
 from connector.messages.gaps import Window
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.bundles import portions

@@ -8,7 +8,8 @@ import pytest
 
 from connector.clock import Clock
 from connector.errors import Refused
-from connector.events.base import Event, HeadSeen, StateChanged
+from connector.events.base import Event
+from connector.events.source import HeadSeen, StateChanged
 from connector.messages.position import Position, State
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.reading import silence

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector.events.base import CommandsHeldBack, CommandsLost, Listener
+from connector.events.base import Listener
+from connector.events.commands import CommandsHeldBack, CommandsLost
 from connector.kafka.reading.readers import PartitionReader
 from connector.sink.intake.offsets import Finished
 

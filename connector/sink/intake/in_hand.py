@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from connector.backoff import backoff
 from connector.errors import ConnectorError, Fenced, TransactionLost
-from connector.events.base import LedgerCounted, PartitionFailed
+from connector.events.commands import LedgerCounted
+from connector.events.kafka import PartitionFailed
 from connector.kafka.connection import retrieved
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading.readers import PartitionReader, reading_from

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from connector.events.base import CommandEnded, CommandTaken, MessageRefused
+from connector.events.commands import CommandEnded, CommandTaken, MessageRefused
 from connector.kafka.records import Place, Record
 from connector.messages.result import OUTCOME_UNKNOWN, Outcome
 from connector.sink.intake.vanished import Vanished, told, unknown

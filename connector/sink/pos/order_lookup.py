@@ -8,7 +8,7 @@ import orjson
 
 from connector.backoff import backoff
 from connector.errors import AccessDenied, Refused, Retry
-from connector.events.base import CommandWaits
+from connector.events.commands import CommandWaits
 from connector.mplus.responses.pages import Item, PageSpec
 from connector.sink.commands.payments import shown_payments
 from connector.sink.commands.spec import Evidence, new_documents, unclear
