@@ -23,6 +23,7 @@ from connector.events.source import (
     ShardStarted,
     StateChanged,
 )
+from connector.events.views import ViewsRecordRefused
 from connector.messages.position import State
 from connector.ops.libraries import LibraryLog
 from connector.ops.stream import Line, LogStream, write
@@ -154,5 +155,6 @@ LINES: Mapping[type[Event], Callable[[Any], Line | None]] = {
     CommandsRemade: _always("error", "command topic made anew", "administration", "partition", "offset"),
     CommandsHeldBack: _held_back,
     ListenerFailed: _always("error", "a listener fails", "listener", "reason"),
+    ViewsRecordRefused: _always("warning", "record passed over", "topic", "partition", "offset", "reason"),
 }
 """What is written of each event; of any other, nothing."""

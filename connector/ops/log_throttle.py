@@ -7,6 +7,7 @@ from connector.events.commands import CommandsHeldBack, MessageRefused
 from connector.events.kafka import PartitionFailed, Rejoining, TransactionEnded
 from connector.events.pos import CallRetried
 from connector.events.source import DeadLettered, ItemsBelow, LateFound, PageLimited, StateChanged
+from connector.events.views import ViewsRecordRefused
 from connector.ops import Watch
 from connector.ops.libraries import sum_up_libraries
 from connector.ops.log import line_of, write
@@ -27,6 +28,7 @@ ALIKE: Mapping[type[Event], tuple[str, ...]] = {
     Rejoining: ("group",),
     MessageRefused: ("administration", "stage"),
     ListenerFailed: ("listener",),
+    ViewsRecordRefused: ("topic",),
 }
 """What makes two lines of a kind equal. Others are written as they come: each matters by itself."""
 

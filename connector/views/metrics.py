@@ -1,12 +1,9 @@
-"""Metrics and log lines of `views`, kept from its events."""
-
-from collections import Counter as Counts
+"""Metrics of `views`, kept from its events."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics, exposition
 
 from connector.events.base import Event
 from connector.events.views import ViewsBatchDone, ViewsLooked, ViewsRecordRefused
-from connector.ops.log import write
 from connector.ops.series import SECONDS
 
 STAGE = ("administration", "stage")
@@ -54,23 +51,3 @@ class ViewsMetrics:
             self._gauges["lag"].labels(topic).set(records)
         self._gauges["restoring"].set(event.restoring)
         self._gauges["ready"].set(event.ready)
-
-
-class ViewsLog:
-    """Writes a line for each refused record, up to ten of a topic, then for every thousandth."""
-
-    def __init__(self) -> None:
-        self._refused: Counts[str] = Counts()
-
-    def __call__(self, event: Event) -> None:
-        """Write the line of an event, if it deserves one."""
-        if not isinstance(event, ViewsRecordRefused):
-            return
-        self._refused[event.topic] += 1
-        count = self._refused[event.topic]
-        if count <= LOUD or count % SELDOM == 0:
-            place = {"topic": event.topic, "partition": event.partition, "offset": event.offset}
-            write("warning", "record passed over", **place, reason=event.reason, so_far=count)
-
-
-LOUD, SELDOM = 10, 1000

@@ -17,7 +17,7 @@ from connector.ops import fan_out
 from connector.ops.http import serving
 from connector.ops.log_throttle import FloodLog
 from connector.views.app import AppSettings, silence_loggers
-from connector.views.metrics import ViewsLog, ViewsMetrics
+from connector.views.metrics import ViewsMetrics
 from connector.views.progress import Progress
 from connector.views.stages import entity_topics, stages
 from connector.views.worker import ViewsWorker
@@ -33,7 +33,7 @@ async def run_views(config: Config, shows: Callable[[Progress], None], started: 
     raise_limit()
     await prepare_topics(config, chosen_entities(config))
     metrics = ViewsMetrics()
-    worker = ViewsWorker(app_settings(config), fan_out([metrics, ViewsLog(), FloodLog(clock.monotonic)]), clock)
+    worker = ViewsWorker(app_settings(config), fan_out([metrics, FloodLog(clock.monotonic)]), clock)
     for administration in _names(config):
         _add(worker, config, administration, clock)
     gc.freeze()  # what is there now stays
