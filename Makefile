@@ -2,12 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench soak sandbox up lock schemas
+.PHONY: demo test unit lint bench soak sandbox up lock schemas
 demo: .venv/.ready
 	@$(BIN)/python -m connector.demo
 
 test: lint
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder    # brokers and sessions are waited for: three files at once on two cores
+
+unit: .venv/.ready    # what takes neither a broker nor a browser
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not kafka and not browser"
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

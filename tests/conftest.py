@@ -14,6 +14,21 @@ SETTINGS = ("MPLUS_", "KAFKA_", "CONNECTOR_")
 KEPT = {"MPLUS_WSDL"}
 
 
+NEEDS: dict[str, set[str]] = {
+    "kafka": {"kafka", "_killable_kafka", "jars", "container"},
+    "browser": {"browser"},
+}
+"""Mark → the fixtures, whoever asks for them, that make a test one of these."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what takes a broker or a browser: `make unit` leaves these out."""
+    for item in items:
+        for mark, fixtures in NEEDS.items():
+            if fixtures.intersection(getattr(item, "fixturenames", ())):
+                item.add_marker(mark)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def developer_settings() -> dict[str, str]:
     """The developer's own KAFKA_* settings, read before the tests are shielded from them: the broker fixtures obey them."""

@@ -159,6 +159,7 @@ TABLES: set[str] = set()
 """Files longer than the budget because they are tables."""
 
 LONGEST_FUNCTION, LONGEST_FILE, DEEPEST, MOST_ARGUMENTS = 40, 250, 3, 5
+WIDEST_FOLDER, DEEPEST_FOLDER = 18, 2
 NESTING = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -394,6 +395,16 @@ def test_files_are_short() -> None:
     lengths = {module: len(_path(module).read_text().splitlines()) for module in modules()}
 
     assert {} == {module: length for module, length in lengths.items() if length > LONGEST_FILE and module not in TABLES}
+
+
+def test_folders_are_narrow() -> None:
+    """At most 18 files and folders in one, beside its `__init__.py`, and at most two deep."""
+    folders = [folder for folder in (PACKAGE, *PACKAGE.rglob("*")) if (folder / "__init__.py").exists()]
+    inside_of = {folder: {path for path in folder.iterdir() if path.suffix == ".py" or path in folders} for folder in folders}
+    wide = {str(folder): len(found) - 1 for folder, found in inside_of.items() if len(found) - 1 > WIDEST_FOLDER}
+
+    assert {str(PACKAGE)} >= wide.keys(), wide  # whose folders are the parts themselves
+    assert max(len(folder.relative_to(PACKAGE).parts) for folder in folders) <= DEEPEST_FOLDER
 
 
 def _path(module: str) -> Path:

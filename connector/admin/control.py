@@ -11,10 +11,10 @@ import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.kafka.cluster import Cluster
-from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import consuming
 from connector.kafka.records import Place, Record
 from connector.kafka.topics import partition_counts
+from connector.kafka.writing.idempotent_producer import Producing
 from connector.messages.control import ControlRequest
 from connector.messages.topics import Topics
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from connector.admin.redriving import again
 from connector.errors import Reject
 from connector.kafka.cluster import Cluster
-from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import Place
+from connector.kafka.writing.idempotent_producer import Producing
 from connector.messages.dead_letter import LEFT_OUT, REDRIVE, SINK_STAGES, DeadLetter
 from connector.messages.topics import Topics
 

@@ -21,9 +21,9 @@ from connector.config.load import Config
 from connector.errors import ConnectorError
 from connector.kafka.cluster import Cluster
 from connector.kafka.configured import cluster_of
-from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, shard_partition
 from connector.kafka.topics import partition_counts
+from connector.kafka.writing.idempotent_producer import Producing
 from connector.messages.position import Deployment
 from connector.messages.topics import Topics
 from connector.mplus.client import PosClient

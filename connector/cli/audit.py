@@ -13,12 +13,10 @@ from connector.audit.repairing import repair_all, requests
 from connector.audit.report import CLEAN, HOLES, Report, words
 from connector.audit.run import Assignment, EntityAudit, Mend, ready
 from connector.audit.verdict import Finding
-from connector.cli.administrations import chosen
 from connector.cli.control import somebody
-from connector.cli.options import ConfigFile, Json
+from connector.cli.options import ConfigFile, Json, chosen
 from connector.cli.orders.options import AdministrationName
-from connector.cli.progress import progress
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import progress, until_signalled
 from connector.clock import Clock
 from connector.config.load import load
 from connector.errors import Reject, Unanswered

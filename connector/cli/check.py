@@ -6,7 +6,7 @@ from rich.markup import escape
 
 from connector.admin.check import Finding, everything
 from connector.cli.options import ConfigFile, Json
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import until_signalled
 from connector.config.load import Config, load
 from connector.ops import log
 from connector.source.entities import named

@@ -15,11 +15,9 @@ import typer
 
 from connector.admin.control import ControlUpdate, asked
 from connector.admin.status import rows
-from connector.cli.administrations import chosen
-from connector.cli.options import ConfigFile, Json
+from connector.cli.options import ConfigFile, Json, chosen
 from connector.cli.orders.options import AdministrationName, Timeout
-from connector.cli.progress import progress
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import progress, until_signalled
 from connector.config.load import Config, load
 from connector.errors import ConnectorError, Unanswered
 from connector.kafka.configured import cluster_of

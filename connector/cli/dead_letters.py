@@ -13,15 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from connector.admin.dead_letters import DeadLetters, in_order
-from connector.cli.administrations import chosen
 from connector.cli.letters import plan as redrive_plan
 from connector.cli.letters.intent import intended
 from connector.cli.letters.text import body, row, words
-from connector.cli.options import ConfigFile, Json
+from connector.cli.options import ConfigFile, Json, chosen
 from connector.cli.orders.options import AdministrationName
-from connector.cli.output import WIDE
-from connector.cli.progress import progress
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import WIDE, progress, until_signalled
 from connector.config.load import Config, load
 from connector.errors import Misconfigured, Reject
 from connector.kafka.configured import cluster_of

@@ -9,8 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 
 from connector.cli.options import ConfigFile
-from connector.cli.signals import until_signalled
 from connector.cli.tables import commands_table, shards_report
+from connector.cli.terminal import until_signalled
 from connector.config.load import Config, load
 from connector.errors import Misconfigured
 from connector.ops import log

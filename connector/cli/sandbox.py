@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import until_signalled
 from connector.errors import Fatal
 
 

@@ -7,12 +7,10 @@ import orjson
 import typer
 
 from connector.admin import seek as seeking
-from connector.cli.administrations import chosen
 from connector.cli.control import EntityName
-from connector.cli.options import ConfigFile, Json
+from connector.cli.options import ConfigFile, Json, chosen
 from connector.cli.orders.options import AdministrationName
-from connector.cli.progress import progress
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import progress, until_signalled
 from connector.config.load import Config, load
 from connector.kafka.configured import cluster_of
 from connector.source.entities import named

@@ -13,9 +13,8 @@ from rich.live import Live
 
 from connector.admin.status import rows
 from connector.cli.options import ConfigFile, Json
-from connector.cli.output import put, put_table
-from connector.cli.signals import until_signalled
 from connector.cli.tables import shards_report
+from connector.cli.terminal import put, put_table, until_signalled
 from connector.config.load import Config, load
 from connector.source.entities import named
 

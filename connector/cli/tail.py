@@ -8,7 +8,7 @@ from rich.console import Console
 
 from connector.cli.letters.text import words
 from connector.cli.options import ConfigFile, Json
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import until_signalled
 from connector.config.load import Config, load
 from connector.kafka.configured import cluster_of
 from connector.kafka.reading.readers import follow

@@ -8,8 +8,7 @@ from typing import Annotated
 import typer
 
 from connector.cli.options import ConfigFile
-from connector.cli.progress import progress
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import progress, until_signalled
 from connector.config.load import Config, load
 from connector.ops import log
 from connector.ops.stream import log_stream

@@ -11,9 +11,9 @@ from connector.client.drafts import Ready, must_be_answerable, ready
 from connector.client.results import Results, Waiter
 from connector.errors import Fatal, Reject, Unanswered
 from connector.kafka.cluster import Cluster
-from connector.kafka.idempotent_producer import Producing
 from connector.kafka.records import Place, Record, partition_of
 from connector.kafka.topics import partition_counts
+from connector.kafka.writing.idempotent_producer import Producing
 from connector.messages.result import Result
 from connector.messages.topics import Topics
 from connector.tracing import outgoing

@@ -19,7 +19,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.ownership import Membership
 from connector.kafka.reading.slices import READERS
 from connector.kafka.records import Place
-from connector.kafka.transactions import FencedProducer, Tuning, fenced_producer
+from connector.kafka.writing.transactions import FencedProducer, Tuning, fenced_producer
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from connector.errors import Fenced, Retry, TransactionLost
 from connector.events.commands import CommandDropped, CommandEnded, CommandTaken, MessageRefused
 from connector.kafka.records import Record
-from connector.kafka.writer import Writer
+from connector.kafka.writing.writer import Writer
 from connector.messages.command import Command, Invalid, read
 from connector.messages.result import CLIENT_FAULT, INVALID, OUTCOME_UNKNOWN, Outcome, as_duplicate
 from connector.messages.topics import Topics

@@ -8,8 +8,8 @@ from connector.clock import Clock
 from connector.errors import Reject
 from connector.events.base import Listener
 from connector.kafka.records import Place, Record
-from connector.kafka.transactions import FencedProducer
-from connector.kafka.writer import Closing, Writer
+from connector.kafka.writing.transactions import FencedProducer
+from connector.kafka.writing.writer import Closing, Writer
 
 if TYPE_CHECKING:
     import asyncio

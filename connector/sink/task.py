@@ -5,7 +5,7 @@ from connector.kafka.ownership import Membership
 from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
 from connector.kafka.tasks import OnReady
-from connector.kafka.transactions import FencedProducer
+from connector.kafka.writing.transactions import FencedProducer
 from connector.sink.footer import MembershipProof, ProgressFooter
 from connector.sink.intake.claims import Claim
 from connector.sink.intake.feeding import lost_between

@@ -11,8 +11,8 @@ from connector.kafka.reading.followers import Follower, following
 from connector.kafka.reading.readers import read_back_all
 from connector.kafka.records import Place, Record
 from connector.kafka.tasks import OnReady, TaskContext, run_together
-from connector.kafka.transactions import FencedProducer
-from connector.kafka.writer import Writer
+from connector.kafka.writing.transactions import FencedProducer
+from connector.kafka.writing.writer import Writer
 from connector.messages.control import read
 from connector.messages.position import Applied, Deployment, Position, State, TopicFacts
 from connector.source.position_writer import Shard, WriterContext

@@ -20,7 +20,7 @@ from connector.kafka.ownership import Ownership
 from connector.kafka.records import Place, Record
 from connector.kafka.tasks import TaskBody, TaskContext, TransactionalTasks, run_together
 from connector.kafka.topics import ensure
-from connector.kafka.transactions import Tuning
+from connector.kafka.writing.transactions import Tuning
 from connector.messages.command import COMMANDS
 from connector.messages.topics import Topics, work_topic
 from connector.ops import fan_out

@@ -9,7 +9,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import read_back
 from connector.kafka.reading.tails import newest
 from connector.kafka.records import Place, Record
-from connector.kafka.transactions import fenced_producer
+from connector.kafka.writing.transactions import fenced_producer
 from connector.sink.intake.claims import owner
 
 TRIES = 5

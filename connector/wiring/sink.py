@@ -7,7 +7,7 @@ from connector.config.load import Config
 from connector.kafka.ownership import Membership
 from connector.kafka.records import Place
 from connector.kafka.tasks import OnReady, TaskContext
-from connector.kafka.transactions import FencedProducer
+from connector.kafka.writing.transactions import FencedProducer
 from connector.messages.topics import Topics
 from connector.mplus.client import PosClient
 from connector.sink.context import Deadlines, MissingOperations

@@ -14,7 +14,7 @@ import orjson
 import zeep.helpers
 from aiokafka import AIOKafkaProducer
 
-from connector.kafka.transactions import BATCH_BYTES
+from connector.kafka.writing.transactions import BATCH_BYTES
 from tests.brokers import create_topic
 from tests.zeeping import service
 

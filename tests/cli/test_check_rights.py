@@ -10,7 +10,7 @@ from aiokafka.protocol.admin import CreateAclsRequest
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.cluster import Cluster
 from connector.kafka.records import Record
-from connector.kafka.transactions import fenced_producer
+from connector.kafka.writing.transactions import fenced_producer
 from connector.local_kafka.jvm import JvmBroker
 from connector.local_kafka.start import Broker
 from connector.sandbox import Sandbox, SandboxOptions

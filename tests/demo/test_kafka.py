@@ -11,6 +11,8 @@ from connector.local_kafka.jvm import start_jvm
 from connector.local_kafka.start import Broker
 from tests.brokers import create_topic, end_offsets, read_all, topic_settings
 
+pytestmark = pytest.mark.kafka  # some start one without a fixture
+
 
 async def send(bootstrap: str, topic: str, *values: bytes, transaction: str = "", abort: bool = False, key: bytes = b"k") -> None:
     """Produce values, in one transaction if it is named."""

@@ -19,7 +19,7 @@ from connector.kafka.doors import why
 from connector.kafka.reading.slices import slicing
 from connector.kafka.records import Place, Record
 from connector.kafka.topics import existing
-from connector.kafka.transactions import Tuning, fenced_producer
+from connector.kafka.writing.transactions import Tuning, fenced_producer
 from tests.brokers import create_topic
 from tests.certificates import certificate
 

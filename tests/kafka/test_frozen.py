@@ -14,7 +14,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.connection import close
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.records import Record
-from connector.kafka.transactions import Tuning, fenced_producer
+from connector.kafka.writing.transactions import Tuning, fenced_producer
 from tests.brokers import create_topic
 
 

@@ -8,7 +8,7 @@ from connector.errors import TransactionLost
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.lookups import page
 from connector.kafka.records import Place, Record
-from connector.kafka.transactions import fenced_producer
+from connector.kafka.writing.transactions import fenced_producer
 from tests.brokers import admin, create_topic
 
 

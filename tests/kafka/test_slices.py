@@ -16,7 +16,7 @@ from connector.kafka.reading.decided import STEP, Decided, Row
 from connector.kafka.reading.readers import read_back, read_back_all
 from connector.kafka.reading.slices import SliceReader, slicing
 from connector.kafka.records import Place, Record
-from connector.kafka.transactions import fenced_producer
+from connector.kafka.writing.transactions import fenced_producer
 from connector.local_kafka.start import Broker
 from tests.brokers import admin, create_topic, end_offsets, read_all
 from tests.odd_records import Odd, write

@@ -10,7 +10,7 @@ from connector.errors import Fenced, TransactionLost
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import read_back
 from connector.kafka.records import Record
-from connector.kafka.transactions import fenced_producer
+from connector.kafka.writing.transactions import fenced_producer
 from tests.brokers import create_topic, read_all
 
 

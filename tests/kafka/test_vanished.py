@@ -12,7 +12,6 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from connector.errors import ConnectorError, TransactionLost
 from connector.kafka.cluster import Cluster
-from connector.kafka.idempotent_producer import Producing
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.reading.followers import following
 from connector.kafka.reading.latest import last_records
@@ -21,7 +20,8 @@ from connector.kafka.reading.starts import since
 from connector.kafka.reading.tails import newest
 from connector.kafka.records import Place, Record
 from connector.kafka.topics import Extent, extents
-from connector.kafka.transactions import FencedProducer, fenced_producer
+from connector.kafka.writing.idempotent_producer import Producing
+from connector.kafka.writing.transactions import FencedProducer, fenced_producer
 from connector.local_kafka.jvm import JvmBroker
 from connector.local_kafka.start import Broker
 from tests.brokers import admin, create_topic, partition_count

@@ -16,7 +16,7 @@ from connector.kafka.ownership import Membership
 from connector.kafka.records import Place, Record
 from connector.kafka.tasks import OnReady, TaskContext, TransactionalTasks
 from connector.kafka.topics import ensure
-from connector.kafka.transactions import FencedProducer, Tuning
+from connector.kafka.writing.transactions import FencedProducer, Tuning
 from connector.messages.topics import Topics
 from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.request import Fields

@@ -14,7 +14,7 @@ from connector.errors import TransactionLost
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading import lookups
 from connector.kafka.records import Place, Record
-from connector.kafka.transactions import FencedProducer, fenced_producer
+from connector.kafka.writing.transactions import FencedProducer, fenced_producer
 from connector.local_kafka.start import Broker
 from connector.sink.ledger import index as ledger_index
 from connector.sink.ledger import ledger as ledgers

@@ -10,7 +10,7 @@ import pytest
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.cluster import Cluster
 from connector.kafka.records import Place
-from connector.kafka.transactions import FencedProducer, fenced_producer
+from connector.kafka.writing.transactions import FencedProducer, fenced_producer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.intake.claims import Claim
 from connector.sink.ledger.ledger import Ledger

@@ -10,7 +10,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from connector.kafka.cluster import Cluster
 from connector.kafka.records import shard_partition
-from connector.kafka.transactions import fenced_producer
+from connector.kafka.writing.transactions import fenced_producer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import named
 from connector.wiring import Worker

@@ -6,10 +6,9 @@ from typing import Annotated
 import orjson
 import typer
 
-from connector.cli.administrations import chosen
-from connector.cli.options import ConfigFile
+from connector.cli.options import ConfigFile, chosen
 from connector.cli.orders.options import AdministrationName
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import until_signalled
 from connector.config.load import Config, load
 from connector.errors import Reject
 from connector.mplus.client import PosClient, Retries

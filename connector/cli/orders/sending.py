@@ -12,11 +12,10 @@ import orjson
 import typer
 from rich.console import Console
 
-from connector.cli.administrations import chosen
+from connector.cli.options import chosen
 from connector.cli.orders.drafts import draft
 from connector.cli.orders.options import Common, Flag
-from connector.cli.progress import progress
-from connector.cli.signals import until_signalled
+from connector.cli.terminal import progress, until_signalled
 from connector.client import OrderCommands, Result
 from connector.client.drafts import order_key
 from connector.config.load import Config, load

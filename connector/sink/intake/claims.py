@@ -7,7 +7,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.errors import transacting
 from connector.kafka.reading.tails import end_of, lying_since
 from connector.kafka.records import Place, Record
-from connector.kafka.transactions import FencedProducer
+from connector.kafka.writing.transactions import FencedProducer
 from connector.sink.ledger.ledger import FOOTER
 
 SOMEBODY_ELSE = "another deployment, {group}, takes {place} at this moment"

@@ -20,8 +20,8 @@ from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
 from connector.kafka.tasks import run_together, wait_for
-from connector.kafka.transactions import FencedProducer
 from connector.kafka.walls import in_a_line, spreads
+from connector.kafka.writing.transactions import FencedProducer
 from connector.sink.context import SinkContext
 from connector.sink.executor import Executor
 from connector.sink.footer import MembershipProof, ProgressFooter

@@ -9,7 +9,7 @@ from connector.errors import TransactionLost
 from connector.events.base import Listener
 from connector.events.kafka import TransactionEnded
 from connector.kafka.records import Place, Record
-from connector.kafka.transactions import FencedProducer
+from connector.kafka.writing.transactions import FencedProducer
 
 Submission = tuple[Sequence[Record], "asyncio.Future[None]"]
 

@@ -25,7 +25,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.connection import begin, retrieved
 from connector.kafka.errors import transacting
 from connector.kafka.records import OVERHEAD, Place, Record, partition_of
-from connector.kafka.refusals import late, refused
+from connector.kafka.writing.refusals import late, refused
 
 BATCH_BYTES = 1 << 20
 """Uncompressed bytes of a batch: the default 16 kB costs half again as much CPU here and ten times the broker's."""

@@ -16,7 +16,7 @@ from connector.kafka.clients import Producer
 from connector.kafka.cluster import Cluster
 from connector.kafka.connection import begin, retrieved
 from connector.kafka.records import Place, Record
-from connector.kafka.transactions import throw_away
+from connector.kafka.writing.transactions import throw_away
 
 DEADLINE = 30.0
 """Seconds to reach a broker in."""

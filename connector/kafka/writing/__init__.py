@@ -1,0 +1,1 @@
+"""Writing to Kafka: fenced transactions, and an idempotent producer that tells the truth."""
