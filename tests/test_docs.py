@@ -26,13 +26,12 @@ from connector.messages.command import COMMANDS
 from connector.messages.dead_letter import LEFT_OUT, dead_letter_headers
 from connector.messages.position import Deployment, Position, State
 from connector.ops.metrics import Metrics
-from connector.ops.series import COUNTERS, GAUGES, HISTOGRAMS
+from connector.ops.series import SERIES, SERIES_OF_VIEWS
 from connector.ops.status import WorkerStatus
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.ledger.ledger import Done, Intent
 from connector.sink.ledger.ledger import encode as encode_entry
 from connector.source.entities import ENTITIES, Entity
-from connector.views import metrics as of_views
 from connector.views.metrics import ViewsMetrics
 from connector.wiring.topics import plan
 from tests.e2e.connectors import Connector, fleet, settings, until
@@ -146,7 +145,7 @@ def used_verbs(text: str) -> set[str]:
     return {f"{first} {second}" if first in groups else first for first, second in calls}
 
 
-TABLES = (GAUGES, COUNTERS, HISTOGRAMS, of_views.GAUGES, of_views.COUNTERS, of_views.HISTOGRAMS)
+TABLES = (SERIES, SERIES_OF_VIEWS)
 """All metrics that are made, with their labels."""
 
 
@@ -302,7 +301,7 @@ def test_every_state_is_documented(state: str) -> None:
 @pytest.mark.parametrize(("where", "metric"), metrics(), ids=lambda each: getattr(each, "name", ""))
 def test_every_metric_is_documented(where: str, metric: Metric) -> None:
     """With its type, its labels and its meaning, word for word as in the code."""
-    labels = [row[2] for table in TABLES for row in table.values() if row[0] == metric.name]
+    labels = [row.labels for table in TABLES for row in table.values() if row.name == metric.name]
     name = f"{metric.name}_total" if metric.type == "counter" else metric.name
     row = table_row(page(where), f"`{name}`")
     shown = ", ".join(f"`{label}`" for label in labels[0]) or "–"

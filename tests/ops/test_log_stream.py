@@ -27,6 +27,7 @@ from connector.ops import fan_out, log
 from connector.ops.libraries import LibraryLog
 from connector.ops.log_throttle import EVERY, FIRST, FloodLog
 from connector.ops.metrics import Metrics
+from connector.ops.series import SERIES
 from connector.ops.status import WorkerStatus
 from connector.ops.stream import log_stream
 from connector.sandbox import Sandbox, SandboxOptions
@@ -248,7 +249,8 @@ def test_a_defect_in_a_listener_is_told_once_and_counted() -> None:
 def test_metrics_that_fail_are_in_the_log() -> None:
     """Who counts cannot count itself."""
     metrics = Metrics(WorkerStatus(Clock(), "", ""))
-    metrics._times.clear()
+    metrics._series._made.clear()
+    metrics._series._moved[CallMade] = [(SERIES["call"], None)]
     with lines() as found:
         fan_out([metrics, FloodLog(lambda: 0.0)])(CallMade("shop", "getOrders", 1.0, ""))
 
