@@ -85,7 +85,6 @@ SERIES: Mapping[str, Series] = {
         "How long an open transaction holds commands back",
         PARTITION,
         CommandsHeldBack,
-        "seconds",
     ),
     "configured": Shown("mplus_connector_shard_configured", "1: this worker's settings name it, whoever reads it", SHARD),
     "shared": Shown("mplus_connector_partitions", "Partitions that the workers share", TOPIC),
@@ -170,7 +169,6 @@ SERIES: Mapping[str, Series] = {
         "Kafka transactions committed",
         TOPIC,
         TransactionEnded,
-        "seconds",
         when=_committed,
     ),
     "command": Timed(
@@ -178,7 +176,6 @@ SERIES: Mapping[str, Series] = {
         "From the beginning of a command to its committed result",
         COMMAND,
         CommandEnded,
-        "seconds",
         when=_first,
         buckets=LONG_SECONDS,
     ),
@@ -208,7 +205,6 @@ SERIES_OF_VIEWS: Mapping[str, Series] = {
         "Carrying out a batch of records, until Kafka has what came of it",
         STAGE,
         ViewsBatchDone,
-        "seconds",
     ),
 }
 
