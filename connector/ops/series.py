@@ -85,6 +85,7 @@ SERIES: Mapping[str, Series] = {
         "How long an open transaction holds commands back",
         PARTITION,
         CommandsHeldBack,
+        "seconds",
     ),
     "configured": Shown("mplus_connector_shard_configured", "1: this worker's settings name it, whoever reads it", SHARD),
     "shared": Shown("mplus_connector_partitions", "Partitions that the workers share", TOPIC),
