@@ -34,23 +34,23 @@ def seconds() -> float:
 class Lease:
     """`session`, `rebalance`: seconds after which Kafka gives up a worker that is silent, or does not take part in a rebalance.
 
-    `turns`: counts when it was lost and when it was got anew. Told by the consumer's thread, asked by the worker's: each value
-    is written whole.
+    `generation`: the group's in which the partitions are this worker's; None once they are lost. Told by the consumer's thread,
+    asked by the worker's: each value is written whole.
     """
 
     def __init__(self, session: float, rebalance: float, now: Callable[[], float] = seconds) -> None:
         self.lost = True
-        self.turns = 0
+        self.generation: int | None = None
         self._session = session
         self._rebalance = rebalance
         self._now = now
         self._steady = self._heard = 0.0
         self._refused = False
 
-    def joined(self, asked: float) -> None:
+    def joined(self, asked: float, generation: int) -> None:
         """The group took the worker in; it asked for that then."""
         self._steady = self._heard = asked
-        self.turns += 1
+        self.generation = generation
         self.lost = False
 
     def heard(self, sent: float, *, steady: bool) -> None:
@@ -62,7 +62,7 @@ class Lease:
     def lose(self) -> None:
         """The group no longer knows the worker: whoever joined last has the partitions."""
         self.lost = True
-        self.turns += 1
+        self.generation = None
 
     @property
     def valid(self) -> bool:
@@ -105,9 +105,9 @@ def watch(coordinator: Any, lease: Lease) -> None:
         asked = seconds()
         return await join(subscription)
 
-    async def joined(*told: Any) -> Any:
-        lease.joined(asked)
-        return await taken_in(*told)
+    async def joined(generation: int, *told: Any) -> Any:
+        lease.joined(asked, generation)
+        return await taken_in(generation, *told)
 
     async def leaving() -> Any:
         lease.lose()

@@ -133,7 +133,6 @@ class CarefulConsumer(driver.Consumer):
         super().on_init()
         self.trackers: defaultdict[TP, OffsetTracker] = defaultdict(OffsetTracker)
         self._sought: dict[TP, int] = {}
-        self._handed_out = self._turns = -1
 
     def fetched(self, place: TP, records: Iterable[Any]) -> None:
         """Told by the thread that reads, before anybody can drop them. Tables are read back, and have no offset of ours."""
@@ -147,12 +146,9 @@ class CarefulConsumer(driver.Consumer):
     def current(self, message: Message) -> bool:
         """Whether it was read since the partitions were last handed out; others are read again by who has them now.
 
-        Once the lease was lost or got anew none is until then: what is passed over must stay uncommitted.
+        Once the lease was lost none is, until it is got anew: what is passed over must stay uncommitted.
         """
-        generation, turns = self.app.consumer_generation_id, _lease(self.app).turns
-        if generation != self._handed_out:
-            self._handed_out, self._turns = generation, turns
-        return message.generation_id == generation and turns == self._turns
+        return bool(message.generation_id == _lease(self.app).generation)
 
     async def read_again(self, place: TP) -> None:
         """What is behind the lowest open record came without it: it was dropped. Once; after that, see `Stall`."""

@@ -28,7 +28,7 @@ def clock() -> Hands:
 def lease(clock: Hands) -> Lease:
     """Of a worker that has just joined."""
     lease = Lease(SESSION, REBALANCE, clock)
-    lease.joined(clock.now)
+    lease.joined(clock.now, 1)
     return lease
 
 
@@ -73,7 +73,7 @@ async def test_what_was_refused_once_is_refused_for_ever(lease: Lease, clock: Ha
     lease.lose()
     with pytest.raises(Overtaken):
         await lease.needed()
-    lease.joined(clock.now)
+    lease.joined(clock.now, 1)
 
     with pytest.raises(Overtaken):
         await lease.needed()
@@ -99,3 +99,14 @@ async def test_a_renewal_is_not_waited_for_for_ever(lease: Lease, clock: Hands) 
 
     with pytest.raises(Overtaken):
         await waiting
+
+
+def test_what_was_read_belongs_to_a_generation(lease: Lease, clock: Hands) -> None:
+    """Once the partitions are lost nothing that was read before is this worker's, also not when it has them again."""
+    assert 1 == lease.generation
+
+    lease.lose()
+    assert lease.generation is None
+
+    lease.joined(clock.now, 3)
+    assert 3 == lease.generation
