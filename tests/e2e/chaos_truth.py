@@ -173,6 +173,8 @@ def _rested_on(case: Case) -> Iterator[Passage]:
     for row in case.passages:
         if row.operation in CHANGES:
             yield from last.values()
+        elif row.operation in LOOKS and row.sent == LATE and row.told:
+            yield row  # it may have come in time nevertheless
         elif row.operation in LOOKS and not row.sent and row.told:
             last[row.operation == "getPackingSlipsByOrder"] = row
             yield from [row] if case.taken else []
