@@ -10,6 +10,8 @@ import pytest
 from connector.local_kafka.jvm import fetched_jars, java
 from connector.local_kafka.start import Broker, KafkaUnavailable, start_kafka
 
+pytest.register_assert_rewrite("tests.support")
+
 SETTINGS = ("MPLUS_", "KAFKA_", "CONNECTOR_")
 KEPT = {"MPLUS_WSDL"}
 

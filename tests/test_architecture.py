@@ -4,14 +4,23 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from functools import cache
 from pathlib import Path
 
 import pytest
 
 from connector.messages.topics import Topics
+from tests.support.package_modules import (
+    FUNCTIONS,
+    PACKAGE,
+    Function,
+    functions,
+    inside,
+    modules,
+    outside,
+    part,
+    reachable,
+)
 
-PACKAGE = Path(__file__).parents[1] / "connector"
 FOUNDATION = {"errors", "events", "clock", "config", "backoff"}
 """What any part may know; `config` only holds values."""
 
@@ -161,8 +170,6 @@ TABLES: set[str] = set()
 LONGEST_FUNCTION, LONGEST_FILE, DEEPEST, MOST_ARGUMENTS = 40, 250, 3, 5
 WIDEST_FOLDER, DEEPEST_FOLDER = 18, 2
 NESTING = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
-FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
-Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 SIDE_EFFECTS = {
     "open", "print", "input", "exec", "eval", "connect", "start", "run", "mkdir", "write", "write_text", "write_bytes",
@@ -171,63 +178,6 @@ SIDE_EFFECTS = {
     "AIOKafkaConsumer", "AIOKafkaAdminClient", "CollectorRegistry", "Gauge", "Counter", "Histogram", "Config", "load",
 }  # fmt: skip
 """Names of calls that make an object with a life of its own, or touch the world: not to be made on import."""
-
-
-@cache
-def modules() -> Mapping[str, ast.Module]:
-    """Every module of the package by its name within it (`source.poller`; a folder's `__init__` by the folder's)."""
-    return {_name(path): ast.parse(path.read_text()) for path in sorted(PACKAGE.rglob("*.py")) if path != PACKAGE / "__init__.py"}
-
-
-def _name(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts).removesuffix(".__init__")
-
-
-def part(module: str) -> str:
-    """The folder or file that a module belongs to."""
-    return module.partition(".")[0]
-
-
-@cache
-def imported(module: str) -> frozenset[str]:
-    """Full names of what a module imports anywhere in it, also within functions."""
-    return frozenset(name for node in ast.walk(modules()[module]) for name in _imports(node, module))
-
-
-def _imports(node: ast.AST, module: str) -> Iterator[str]:
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom):
-        base = ".".join(filter(None, [_package(module, node.level), node.module])) if node.level else str(node.module)
-        for alias in node.names:
-            inner = f"{base}.{alias.name}"
-            yield inner if inner.removeprefix("connector.") in modules() else base
-
-
-def _package(module: str, level: int) -> str:
-    parents = ["connector", *module.split(".")]
-    is_folder = (PACKAGE / module.replace(".", "/")).is_dir()
-    return ".".join(parents[: len(parents) - level + is_folder])
-
-
-def inside(module: str) -> set[str]:
-    """The modules of the package that a module imports."""
-    return {name.removeprefix("connector.") for name in imported(module) if name.startswith("connector.")} - {module}
-
-
-def outside(module: str) -> set[str]:
-    """The libraries that a module imports, by full name."""
-    return {name for name in imported(module) if part(name) != "connector"}
-
-
-def reachable(module: str) -> set[str]:
-    """The module and all modules of the package that it imports, directly or not."""
-    found, todo = {module}, [module]
-    while todo:
-        new = inside(todo.pop()) - found
-        found |= new
-        todo += new
-    return found
 
 
 def test_every_part_has_its_place() -> None:
@@ -263,6 +213,14 @@ def test_the_library_needs_little() -> None:
 
     assert {"aiokafka", "orjson"} == libraries
     assert {"client", "messages", "kafka", "errors", "tracing"} == {part(module) for module in loaded}
+
+
+def test_no_test_module_imports_another() -> None:
+    """What several share stands in tests/support/: a test module can be read, moved and run by itself."""
+    imports = re.compile(r"^ *from tests\.[\w.]*\btest_\w+ import|^ *from tests[\w.]* import .*\btest_\w+", re.MULTILINE)
+    tests = PACKAGE.parent / "tests"
+
+    assert [] == [str(path) for path in sorted(tests.rglob("*.py")) if imports.search(path.read_text())]
 
 
 def test_no_import_cycles() -> None:
@@ -361,12 +319,6 @@ def _calls(node: ast.AST) -> Iterator[ast.Call]:
 
 def _called(node: ast.Call) -> str:
     return node.func.attr if isinstance(node.func, ast.Attribute) else ast.unparse(node.func)
-
-
-def functions() -> Iterator[tuple[str, Function]]:
-    """Every function with the module it is in."""
-    for module, tree in modules().items():
-        yield from ((module, node) for node in ast.walk(tree) if isinstance(node, FUNCTIONS))
 
 
 def over(limit: int, measure: Callable[[Function], int]) -> list[str]:

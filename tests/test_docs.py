@@ -8,18 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any
 
 import pytest
 import typer.main
 from prometheus_client import Metric
-from pydantic import SecretStr
-from pydantic.fields import FieldInfo
 
 from connector.cli.main import application
 from connector.clock import Clock
-from connector.config.load import Administration, Config, Kafka, load
-from connector.config.load import Connector as ConnectorSettings
+from connector.config.load import Config, load
 from connector.events.source import ShardStarted
 from connector.messages.cloudevents import CloudEvents
 from connector.messages.command import COMMANDS
@@ -36,64 +33,26 @@ from connector.views.metrics import ViewsMetrics
 from connector.wiring.topics import plan
 from tests.e2e.connectors import Connector, fleet, settings, until
 from tests.e2e.reading import read_topics
+from tests.support.docs import (
+    DOCS,
+    REPOSITORY,
+    SHOWN_BY_STATUS_ALONE,
+    page,
+    setting_rows,
+    slugs,
+    table_row,
+)
 
-REPOSITORY = Path(__file__).parents[1]
-DOCS = REPOSITORY / "docs"
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", REPOSITORY / ".env.example", *sorted(DOCS.rglob("*.md"))]
-SECTIONS = ((Kafka, "[kafka]"), (Administration, "[[administrations]]"), (ConnectorSettings, "[connector]"))
 SAID_IN_WORDS = ("min.insync.replicas", "max.message.bytes")
 """Settings of topics that the page explains by the settings they come from."""
 
-SHOWN_BY_STATUS_ALONE = ("silent", "unowned")
-"""States that no worker reports, because none is there."""
 
 FORBIDDEN = (
     r"/work/|/tmp/|/root/|/home/\w+|pypi\.\w+|pythonhosted|repo1?\.maven|registry\.\w+\.\w+|proxy\.golang|npmjs"
     r"|\bTODO\b|\bFIXME\b"
 )
 """Machine paths, registry hosts, notes to oneself."""
-
-CLOSED = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
-
-
-def page(name: str) -> str:
-    """A page of docs/."""
-    return (DOCS / name).read_text()
-
-
-def table_row(text: str, first: str) -> str:
-    """The row of a table whose first cell is this; AssertionError where there is none, or more than one."""
-    rows = [line for line in text.splitlines() if line.startswith(f"| {first} |")]
-    assert 1 == len(rows), f"{len(rows)} table rows begin with {first}"
-    return rows[0]
-
-
-def setting_rows() -> Iterator[str]:
-    """The rows of the settings' table, as the models in connector/config/load.py have them."""
-    for section, place in SECTIONS:
-        for name, field in section.model_fields.items():
-            variable = f"{section.model_config.get('env_prefix')}{name.upper()}"
-            key = "name" if name == "administration" else name
-            yield f"| `{variable}` | `{place}` `{key}` | {_default(field)} | {_values(field)} | {field.description} |"
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    value = field.default
-    if value is None or value == () or (isinstance(value, SecretStr) and not value.get_secret_value()) or value == "":
-        return "–"
-    return f"`{value}`"
-
-
-def _values(field: FieldInfo) -> str:
-    if get_origin(field.annotation) is Literal:
-        return ", ".join(f"`{value}`" for value in get_args(field.annotation))
-    bounds = [
-        f"{sign} {getattr(limit, name)}" for limit in field.metadata for name, sign in CLOSED.items() if hasattr(limit, name)
-    ]
-    patterns = [f"`{limit.pattern}`" for limit in field.metadata if getattr(limit, "pattern", None)]
-    return ", ".join([*bounds, *patterns]) or "–"
 
 
 def entity_row(entity: Entity) -> str:
@@ -153,12 +112,6 @@ def metrics() -> Sequence[tuple[str, Metric]]:
     """Every metric that `/metrics` shows, of `run` and of `views`, with the page that explains it."""
     run, views = Metrics(WorkerStatus(Clock(), "", "")).registry, ViewsMetrics().registry
     return [*(("operations.md", metric) for metric in run.collect()), *(("views.md", metric) for metric in views.collect())]
-
-
-def slugs(text: str) -> set[str]:
-    """The anchors of a page's headings, as a forge makes them."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 def code_blocks(text: str, language: str) -> list[str]:

@@ -21,7 +21,7 @@ from connector.sandbox.soap.markup import element
 from connector.sandbox.soap.writing import item_xml
 from connector.source.entities import ENTITIES, Entity, named
 from tests.mplus.instances import TYPES, Instances, Xsd, wsdl
-from tests.test_architecture import inside, modules
+from tests.support.package_modules import inside, modules
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 (ORDER,) = named(["order"])

@@ -3,16 +3,12 @@
 import json
 from typing import NamedTuple
 
-import orjson
-from aiokafka import AIOKafkaProducer
-
 from connector.admin.check.records import astray
 from connector.kafka.records import partition_of
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.cli.program import at, ended
 from tests.source.rig import configuration, eventually, working
-
-PARTITIONS = 4
+from tests.support.producing import PARTITIONS, produce
 
 
 class Row(NamedTuple):
@@ -52,16 +48,3 @@ async def test_check_finds_producers_with_another_partitioner(bootstrap: str, pr
     assert 1 == wrong.code
     assert f"{prefix}.order-commands: 1 of the last 11 commands lie where" in problem["text"]
     assert "partitioner=murmur2_random" in problem["text"]
-
-
-async def produce(bootstrap: str, topic: str, *, astray: bool) -> None:
-    """Ten commands in their places, or one beside it."""
-    producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
-    await producer.start()
-    try:
-        for number in range(1 if astray else 10):
-            key = f"web-{number}".encode()
-            place = (partition_of(key, PARTITIONS) + astray) % PARTITIONS
-            await producer.send_and_wait(topic, orjson.dumps({"number": number}), key, place)
-    finally:
-        await producer.stop()

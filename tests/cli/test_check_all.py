@@ -18,8 +18,8 @@ from connector.wiring.descriptors import needed
 from tests.brokers import create_topic
 from tests.certificates import certificate
 from tests.cli.program import at, ended, environment
-from tests.cli.test_check import produce
 from tests.source.rig import configuration
+from tests.support.producing import produce
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

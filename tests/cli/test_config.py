@@ -10,9 +10,7 @@ from connector.config.load import Config, load
 from connector.errors import Misconfigured
 from connector.source.entities import named
 from connector.wiring import access, chosen_entities, digest
-
-SECRET = "s3cret/&?+"
-ONE = {"MPLUS_URL": "http://pos:1234", "MPLUS_IDENT": "me", "MPLUS_SECRET": SECRET, "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}
+from tests.support.configurations import ONE, SECRET, one_of, refused
 
 
 @pytest.fixture
@@ -21,20 +19,6 @@ def one(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     for name, value in ONE.items():
         monkeypatch.setenv(name, value)
     return monkeypatch
-
-
-def refused(path: Path | None = None) -> tuple[str, ...]:
-    """The problems of a configuration."""
-    with pytest.raises(Misconfigured) as raised:
-        load(path)
-    assert not any("\n" in problem for problem in raised.value.problems)
-    return raised.value.problems
-
-
-def one_of(problems: tuple[str, ...], *parts: str) -> str:
-    """The only problem that holds all the parts."""
-    (found,) = [problem for problem in problems if all(part in problem for part in parts)]
-    return found
 
 
 def test_the_environment_is_enough_for_one_administration(one: pytest.MonkeyPatch) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from connector.config.load import load
-from tests.cli.test_config import ONE, SECRET, one_of, refused
+from tests.support.configurations import ONE, SECRET, one_of, refused
 
 FILE = """
 [kafka]

@@ -12,7 +12,7 @@ from connector.local_kafka.broker import claim_port
 from connector.local_kafka.jvm import JvmBroker
 from tests.brokers import admin
 from tests.e2e.connectors import until
-from tests.test_docs import page
+from tests.support.docs import page
 from tests.views.filling import environment, fill, journeys_of
 from tests.views.histories import complete
 from tests.views.processes import ViewsProcess

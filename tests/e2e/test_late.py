@@ -17,8 +17,8 @@ from connector.sandbox import Sandbox, SandboxOptions, Shop
 from connector.source.entities import ENTITIES, Entity
 from tests.e2e.connectors import Fleet, fleet, settings, until
 from tests.e2e.reading import read_topics
-from tests.e2e.test_kill import Chaos
 from tests.e2e.truth import deletions, events, final, header, marker, tombstones
+from tests.support.chaos import Chaos
 
 READ = [entity for entity in ENTITIES if not entity.listed]
 CHANGES_PER_SECOND = 60

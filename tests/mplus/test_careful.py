@@ -25,7 +25,8 @@ from connector.mplus.responses.pages import (
 from connector.source.entities import ENTITIES, Entity
 from tests.bench.pages import order_page
 from tests.mplus.instances import TYPES, Instances, Xsd, wsdl
-from tests.mplus.test_decode_pages import BOMB, ENVELOPE, EXTERNAL, FAULT, ROW, SMALL, SPEC
+from tests.support.careful_pages import EMPLOYEE, _page
+from tests.support.page_samples import BOMB, ENVELOPE, EXTERNAL, FAULT, ROW, SMALL, SPEC
 
 Found = list[Item | Undecodable]
 ORDER = '<n:order a="&gt; > &#34;"><n:orderId>o-{0}</n:orderId><n:syncMarker>{0}</n:syncMarker>{1}</n:order>'
@@ -36,7 +37,6 @@ EMPLOYEES = PageSpec(
     "syncMarker",
     omit=frozenset({"password", "rfid", "imageData"}),
 )
-EMPLOYEE = "<n:employee><n:employeeNumber>{0}</n:employeeNumber>{1}<n:syncMarker>{0}</n:syncMarker></n:employee>"
 POINTS = PageSpec(("relationPointsLst",), "relationPoints", (("relationNumber", None),), "syncMarker")
 
 
@@ -50,11 +50,6 @@ def _read(page: bytes, spec: PageSpec = SPEC, *, chunk: int = 50_000, **options:
 def _fast(page: bytes, spec: PageSpec = SPEC) -> Found:
     decoder = PageDecoder(spec)
     return decoder.feed(page) + decoder.close()
-
-
-def _page(*items: str, name: str = "order") -> str:
-    lists = f"<n:{name}List>{''.join(items)}</n:{name}List>"
-    return ENVELOPE.format(f'<n:GetResponse xmlns:n="urn:mplusqapi"><n:before/>{lists}<n:behind a=">"/></n:GetResponse>')
 
 
 def _orders(*contents: str) -> str:
@@ -497,7 +492,7 @@ MEMORY = """
 import resource, sys
 from connector.mplus.responses.careful import CarefulDecoder
 from connector.source.entities import named
-from tests.mplus.test_careful import EMPLOYEE, _page
+from tests.support.careful_pages import EMPLOYEE, _page
 name, megabytes = sys.argv[1:]
 spec = named(["employee"])[0].page
 before, behind = _page(EMPLOYEE.format(1, f"<n:{name}>|</n:{name}>"), EMPLOYEE.format(2, ""), name="employee").split("|")

@@ -22,21 +22,9 @@ from connector.mplus.responses.pages import (
     read_numbers,
 )
 from tests.bench.pages import order_page
+from tests.support.page_samples import BOMB, ENVELOPE, EXTERNAL, FAULT, ROW, SMALL, SPEC
 
-SPEC = PageSpec(("orderList", "order"), "order", (("orderId", None),), "syncMarker")
 POINTS = PageSpec(("relationPointsLst",), "relationPoints", (("relationNumber", None),), "syncMarker")
-ENVELOPE = '<S:Envelope xmlns:S="http://schemas.xmlsoap.org/soap/envelope/"><S:Body>{}</S:Body></S:Envelope>'
-SMALL = ENVELOPE.format(
-    '<n:GetOrdersResponse xmlns:n="urn:mplusqapi"><n:orderList>'
-    "<n:order><n:orderId>a</n:orderId><n:syncMarker>1</n:syncMarker><n:reference>é &amp; x</n:reference></n:order>"
-    "<n:order><n:orderId>b</n:orderId><n:syncMarker>x</n:syncMarker></n:order>"
-    "</n:orderList></n:GetOrdersResponse>"
-).encode()
-ROW = "<relationPointsLst><relationNumber>{0}</relationNumber><points>5</points><syncMarker>{0}</syncMarker></relationPointsLst>"
-FAULT = ENVELOPE.format(
-    "<S:Fault><faultcode>S:Client.Authentication</faultcode><faultstring>no\n such  ident</faultstring><detail>d</detail>"
-    "</S:Fault>"
-).encode()
 
 
 def _read(page: bytes, spec: PageSpec = SPEC, **options: int) -> list[Item | Undecodable]:
@@ -81,14 +69,6 @@ def test_items_come_as_they_complete() -> None:
     assert decoder.feed(page[: begins + 9]) == []
     assert [item.marker for item in decoder.feed(page[begins + 9 : -200])] == [1, 2]
     assert [item.marker for item in decoder.feed(page[-200:]) + decoder.close()] == [3]
-
-
-BOMB = (
-    '<!DOCTYPE r [<!ENTITY a "aaaaaaaaaa">'
-    + "".join(f'<!ENTITY {x} "&{y};&{y};&{y};&{y};&{y};">' for x, y in zip("bcdefghi", "abcdefgh", strict=True))
-    + "]>"
-)
-EXTERNAL = '<!DOCTYPE r [<!ENTITY x SYSTEM "file:///etc/hostname">]>'
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from connector.mplus.responses.process import InlineDecoder
 from connector.mplus.transport import READING
 from tests.mplus.conftest import Certificate
 from tests.mplus.hostile import Reply, hostile, http, right
-from tests.mplus.test_client_fuzz import calls, speaking
 from tests.source.scripted import client, scripted, version
+from tests.support.speaking import calls, speaking
 
 ONCE = Retries(attempts=1)
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

@@ -4,7 +4,7 @@ from connector.events.kafka import TransactionEnded
 from connector.events.pos import CallRetried
 from connector.events.source import DeadLettered, HeadSeen, StateChanged
 from connector.ops.log_throttle import EVERY, FIRST, FloodLog
-from tests.ops.test_command_metrics import ended, lines
+from tests.support.ops_events import ended, lines
 
 TICK = HeadSeen("shop", "order", 1, 1, None)
 """Something that happens every few seconds, and has no line."""

@@ -32,7 +32,7 @@ from connector.ops.status import WorkerStatus
 from connector.ops.stream import log_stream
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.cli.program import Running, at, killed
-from tests.ops.test_command_metrics import lines
+from tests.support.ops_events import lines
 
 
 def free_port() -> int:

@@ -5,7 +5,7 @@ from structlog.testing import capture_logs
 from connector.events.commands import CommandsHeldBack, CommandsLost, CommandsRemade, LedgerCounted
 from connector.events.kafka import PartitionFailed, PartitionLost
 from connector.ops.log_throttle import FloodLog
-from tests.ops.test_command_metrics import Ops
+from tests.support.ops_events import Ops
 
 
 def test_failures_and_held_back_commands_are_counted() -> None:

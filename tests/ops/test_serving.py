@@ -1,6 +1,5 @@
 """What a worker tells about itself over HTTP, with a real broker and a sandbox."""
 
-import asyncio
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator
@@ -21,7 +20,8 @@ from connector.ops.status import RECENT, WorkerStatus
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import ROLES, Worker, digest, share
 from tests.source.rig import configuration, eventually, level, owned, working
-from tests.source.test_letters import markers, spoil
+from tests.support.http_get import get, until
+from tests.support.spoiled import markers, spoil
 
 Samples = dict[tuple[str, str], float]
 PER_SHARD = {
@@ -47,12 +47,6 @@ async def at_work(bootstrap: str, prefix: str, items: int, *entities: str) -> As
         yield pos, worker
 
 
-async def get(worker: Worker, path: str) -> httpx.Response:
-    """An answer of the worker."""
-    async with httpx.AsyncClient(timeout=10) as client:
-        return await client.get(f"http://127.0.0.1:{worker.port}{path}")
-
-
 async def samples(worker: Worker) -> Samples:
     """By name and entity, operation or topic, the sum of its samples."""
     text = (await get(worker, "/metrics")).text
@@ -68,15 +62,6 @@ async def row(worker: Worker, entity: str) -> dict[str, Any]:
     rows = (await get(worker, "/status")).json()["entities"]
     (found,) = [row for row in rows if row["entity"] == entity]
     return dict(found)
-
-
-async def until(look: Any, within: float = 20) -> Any:
-    """What an asynchronous look returns, as soon as it is true."""
-    async with asyncio.timeout(within):
-        while True:
-            if found := await look():
-                return found
-            await asyncio.sleep(0.02)
 
 
 async def test_metrics_exist_and_move(bootstrap: str, prefix: str) -> None:

@@ -1,7 +1,6 @@
 """Every answer is what the vendor's WSDL says it is."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +12,12 @@ from connector.sandbox.operations import OPERATIONS
 from connector.sandbox.soap import order_fields
 from tests.sandbox.calls import PLUS, WAYS, call, page_request
 from tests.sandbox.ordering import ORDER_OPERATIONS
+from tests.support.sandbox_requests import REQUESTS, V1, WITHOUT_REQUEST
 from tests.zeeping import service
 
-WITHOUT_REQUEST = ("getApiVersion", "getCurrentSyncMarkers", "getDeliveryMethods", "getOrderCategories")
-V1 = {"getPurchaseOrders": "purchaseOrder", "getPurchaseDeliveries": "purchaseDelivery"}
 ALL_TYPES = ("SALES-ORDER", "REPEAT-SALES-ORDER", "EXTERNAL-SALES-ORDER", "TABLE-ORDER", "CAFETERIA-ORDER")
 TYPES = "".join(f"<orderType>ORDER-TYPE-{name}</orderType>" for name in ALL_TYPES)
 BRIEF = "<includeLineList>false</includeLineList>"
-REQUESTS: Mapping[str, str] = {
-    **dict.fromkeys(WITHOUT_REQUEST, ""),
-    "getCurrentSyncMarkersV2": "<request/>",
-    **{way.operation: page_request(entity) for entity, way in WAYS.items()},
-    **{operation: page_request(entity) for operation, entity in V1.items()},
-}
 NESTED = {
     order_fields.ORDER: "Order",
     order_fields.LINE: "Line",

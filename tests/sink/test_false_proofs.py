@@ -13,9 +13,9 @@ from connector.sink.pos.orders import asked_lines
 from connector.sink.pos.replies import Kind, Reply
 from tests.sink.bench import Bench, benching
 from tests.sink.rig import create, deliver, pay, update
-from tests.sink.test_evidence import UNKNOWN, Change, Showing, Shown, references
-from tests.sink.test_looking import ONLY_V1
-from tests.sink.test_lost_answers import TOTAL, first_line, other_line, told
+from tests.support.evidence import UNKNOWN, Change, Showing, Shown, references
+from tests.support.foreign_orders import ONLY_V1
+from tests.support.lost_answers import TOTAL, first_line, other_line, told
 
 
 def booked_as(cents: int) -> Change:

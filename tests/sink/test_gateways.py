@@ -19,7 +19,7 @@ from tests.sink.bench import Bench, Time, benching
 from tests.sink.middle_answers import ANSWERS
 from tests.sink.middle_box import MiddleBox
 from tests.sink.rig import cancel, create, deliver, pay, update
-from tests.sink.test_lost_answers import COMMANDS, NOTHING_ROWS, TOTAL, Late, readied, told
+from tests.support.lost_answers import COMMANDS, NOTHING_ROWS, TOTAL, Late, readied, told
 
 
 @asynccontextmanager

@@ -21,7 +21,7 @@ from connector.sink.ledger import ledger as ledgers
 from connector.sink.ledger.ledger import Done, Entry, Intent, Ledger
 from connector.sink.ledger.reading import read_back
 from tests.brokers import admin, create_topic, read_all
-from tests.sink.test_ledger_index import RESULT
+from tests.support.result_sample import RESULT
 
 QUEUED = 4
 """Of what `said` lists."""

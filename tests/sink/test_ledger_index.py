@@ -1,7 +1,6 @@
 """What a large ledger is kept as: offsets by hashes, and what records say without being decoded."""
 
 import random
-from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -14,24 +13,7 @@ from connector.sink.ledger import index as ledger_index
 from connector.sink.ledger.facts import NOTHING, Facts, Told, told
 from connector.sink.ledger.index import BUCKET_BITS, BUCKETS_A_TIME, Index
 from connector.sink.ledger.ledger import Done, Intent, encode
-
-RESULT: Mapping[str, Any] = {
-    "commandId": "c-1",
-    "command": "createOrder",
-    "outcome": "succeeded",
-    "reason": "CREATE-ORDER-RESULT-OK",
-    "message": "",
-    "orderId": "o-1",
-    "extOrderId": "web-1",
-    "invoiceId": None,
-    "packingSlipId": None,
-    "syncMarker": 5,
-    "attempts": 1,
-    "reconciled": False,
-    "duplicate": False,
-    "at": "2026-07-31T10:00:00Z",
-}
-"""In the order of messages.result.Result."""
+from tests.support.result_sample import RESULT
 
 TRICKY = st.one_of(
     st.text(max_size=8),

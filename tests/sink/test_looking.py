@@ -13,10 +13,8 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.pos.calls import Pos
 from tests.sink.bench import Bench, benching
 from tests.sink.rig import cancel, create, deliver, pay, update
-from tests.sink.test_lost_answers import TOTAL, first_line, told
-
-TAKEN = "CREATE-ORDER-RESULT-EXT-ORDER-ID-ALREADY-EXISTS"
-ONLY_V1 = frozenset({"createOrderV3", "updateOrderV2", "payOrderV2"})
+from tests.support.foreign_orders import ONLY_V1, TAKEN, Foreign
+from tests.support.lost_answers import TOTAL, first_line, told
 
 
 async def invoiced(bench: Bench) -> dict[str, Any]:
@@ -238,17 +236,6 @@ async def test_who_is_always_quicker_wins_in_the_end() -> None:
         bench.pos.faults.results.tell("updateOrderV2", ["UPDATE-ORDER-RESULT-ORDER-HAS-CHANGED"] * 20)
         result = await bench.run(update("c-1", "web-1", reference="red"))
         assert ("rejected", "UPDATE-ORDER-RESULT-ORDER-HAS-CHANGED", 10, True) == told(result)
-
-
-class Foreign:
-    """A Pos that answers a creation with the order of somebody else, as one that confuses idempotency keys would."""
-
-    def __init__(self, pos: Pos, answer: OrderAnswer) -> None:
-        self._answer = answer
-        self.order, self.page, self.turn = pos.order, pos.page, pos.turn
-
-    async def change(self, operation: str, fields: Fields) -> OrderAnswer:
-        return self._answer
 
 
 @pytest.mark.parametrize("code", ["CREATE-ORDER-RESULT-OK", "CREATE-ORDER-RESULT-PAYMENT-FAILED"])

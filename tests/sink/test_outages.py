@@ -17,7 +17,7 @@ from connector.sink.pos.calls import Pos
 from tests.sink.bench import Time, benching
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import create, pay
-from tests.sink.test_lost_answers import told
+from tests.support.lost_answers import told
 
 ORDERS = 1000
 UNKNOWN_AFTER_S = 2.0

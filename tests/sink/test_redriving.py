@@ -16,7 +16,7 @@ from tests.brokers import admin, end_offsets
 from tests.sink.bench import Time, benching
 from tests.sink.lanes import UNSEEN, Lanes, laning, unknown
 from tests.sink.rig import cancel, create, deliver, pay, update
-from tests.sink.test_lost_answers import first_line, told
+from tests.support.lost_answers import first_line, told
 
 DAY_S = 86_400.0
 RETENTION_S = 30 * DAY_S

@@ -8,9 +8,9 @@ import pytest
 
 from tests.sink.bench import Bench, benching
 from tests.sink.rig import create, deliver, pay, update
-from tests.sink.test_evidence import Change, Showing, payments, without
-from tests.sink.test_looking import ONLY_V1
-from tests.sink.test_lost_answers import TOTAL, first_line, told
+from tests.support.evidence import Change, Showing, payments, without
+from tests.support.foreign_orders import ONLY_V1
+from tests.support.lost_answers import TOTAL, first_line, told
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import pytest
 
 from tests.sink.bench import benching
 from tests.sink.rig import create, deliver, pay
-from tests.sink.test_lost_answers import first_line
+from tests.support.lost_answers import first_line
 
 
 @pytest.mark.parametrize("kind", ["pay", "deliver"])

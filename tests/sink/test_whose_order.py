@@ -20,9 +20,9 @@ from connector.sink.ledger.ledger import Intent
 from connector.sink.pos.calls import Pos
 from tests.sink.bench import Bench, Time, benching
 from tests.sink.rig import create, deliver, key_of, pay, update
-from tests.sink.test_evidence import UNKNOWN, Showing, references
-from tests.sink.test_looking import ONLY_V1, TAKEN, Foreign
-from tests.sink.test_lost_answers import TOTAL, told
+from tests.support.evidence import UNKNOWN, Showing, references
+from tests.support.foreign_orders import ONLY_V1, TAKEN, Foreign
+from tests.support.lost_answers import TOTAL, told
 
 INVOICE = "DELIVER-ORDER-TURNOVER-TYPE-INVOICE"
 

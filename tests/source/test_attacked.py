@@ -27,8 +27,8 @@ from tests.source import model_pos
 from tests.source.controlling import ask
 from tests.source.model_pos import HERE, Limit, ModelPos, Reading
 from tests.source.rig import configuration, eventually, level, working
-from tests.source.test_belief import a_read_shop, one_round, states
-from tests.source.test_smaller import named as dead
+from tests.support.dead_items import named as dead
+from tests.support.read_shop import a_read_shop, one_round, states
 
 
 class SilentPos:

@@ -1,6 +1,5 @@
 """What one odd answer proves: nothing. A head that falls, a POS that was restored, and how either is told from the other."""
 
-import asyncio
 from dataclasses import replace
 
 import pytest
@@ -8,7 +7,6 @@ import pytest
 from connector.admin.check.pos import probed
 from connector.events.pos import CallMade
 from connector.events.source import HeadSeen, HeadUnknown, StateChanged
-from connector.messages.gaps import Window
 from connector.messages.position import State
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.sandbox import Sandbox
@@ -17,24 +15,7 @@ from connector.source.reading.paging import MAX_LIMIT
 from tests.source import rig
 from tests.source.model_pos import RELATION, Limit, ModelPos, ModelReader, Reading
 from tests.source.rig import eventually, only
-
-WINDOW = Window(markers=0)
-
-
-async def a_read_shop(items: int = 20) -> tuple[ModelPos, Reading]:
-    """Everything is read."""
-    pos = ModelPos()
-    reading = Reading(pos, WINDOW, 50)
-    for number in range(items):
-        pos.change(f"{number}")
-    await reading.poll()
-    assert items == reading.position.marker
-    return pos, reading
-
-
-def states(reading: Reading) -> list[str]:
-    """As they were told."""
-    return [told.state for told in reading.told if isinstance(told, StateChanged)]
+from tests.support.read_shop import WINDOW, a_read_shop, one_round, states
 
 
 def reason(reading: Reading) -> str:
@@ -48,15 +29,6 @@ async def until_regressed(reading: Reading, rounds: int = 20) -> None:
         if reading.position.state is State.HEAD_REGRESSED:
             return
         await one_round(reading)
-
-
-async def one_round(reading: Reading) -> None:
-    """A poll, broken off where there is nothing more to do."""
-    task = asyncio.ensure_future(reading.poll())
-    for _ in range(300):
-        await asyncio.sleep(0)
-    task.cancel()
-    await asyncio.wait([task])
 
 
 def test_a_doubt_is_confirmed_by_looks_and_by_time() -> None:

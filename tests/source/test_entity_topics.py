@@ -20,7 +20,7 @@ from connector.wiring import Worker
 from tests.brokers import admin, create_topic, topic_settings
 from tests.source.controlling import answered, ask
 from tests.source.rig import configuration, events_of, eventually, level, truth, working
-from tests.source.test_protocol import resize
+from tests.support.resized import resize
 
 NAMES = ("order", "relation")
 FACTS = TopicFacts(4, 100)

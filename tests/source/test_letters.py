@@ -7,28 +7,13 @@ import pytest
 
 from connector.events.source import DeadLettered
 from connector.sandbox import Sandbox
-from connector.sandbox.shop.item import Item
 from connector.sandbox.soap.writing import item_xml
 from connector.source.entities import Entity
 from connector.wiring import kept
 from tests.source.rig import Reading, eventually, headers, only, reading, truth
+from tests.support.spoiled import markers, spoil
 
 LARGEST = 64 << 10
-
-
-def spoil(pos: Sandbox, entity: str, marker: int, old: str, new: str) -> Item:
-    """Change what the POS answers for the item at this marker."""
-    item = next(item for item in pos.shop.sequences[entity] if item.marker == marker)
-    for view in ("whole", "whole v1"):
-        xml = item_xml(pos.shop, item, view)
-        assert old.encode() in xml
-        item.xml[view] = xml.replace(old.encode(), new.encode(), 1)
-    return item
-
-
-def markers(pos: Sandbox, entity: str) -> list[int]:
-    """Of all items that are shown."""
-    return sorted(pos.truth()[entity].values())
 
 
 def letter_of(read: Reading) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The poller between a real sandbox and a list: pages that are hard to read."""
 
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -8,9 +8,8 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES
 from connector.source.reading.paging import MAX_LIMIT
 from tests.source.rig import eventually, only, reading, truth
+from tests.support.limit_semantics import SEMANTICS, Semantics
 
-Semantics = Literal["records", "records-before-filter", "window"]
-SEMANTICS: tuple[Semantics, ...] = ("records", "records-before-filter", "window")
 MARKED = [entity.name for entity in ENTITIES if entity.head]
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from connector.kafka.cluster import Cluster
 from connector.kafka.records import shard_partition
@@ -14,17 +13,11 @@ from connector.kafka.writing.transactions import fenced_producer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import named
 from connector.wiring import Worker
-from tests.brokers import admin, end_offsets, read_all
+from tests.brokers import end_offsets, read_all
 from tests.source.rig import configuration, events_of, eventually, headers, level, only, owned, positions, truth, working
+from tests.support.resized import resize
 
 ORDERS = ("order",)
-
-
-async def resize(bootstrap: str, topic: str, largest: int, policy: str = "compact") -> None:
-    """Let the broker take no larger batches in this topic from now on."""
-    settings = {"cleanup.policy": policy, "max.message.bytes": str(largest)}
-    async with admin(bootstrap) as client:
-        await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=settings)])
 
 
 def lost(worker: Worker, prefix: str) -> bool:
@@ -186,7 +179,7 @@ async def test_small_events_leave_in_batches_that_their_topic_takes(bootstrap: s
 
 async def test_a_dead_letter_is_committed_with_its_page(bootstrap: str, prefix: str) -> None:
     """Once, under the entity's name, and it stays when the worker is started again."""
-    from tests.source.test_letters import markers, spoil
+    from tests.support.spoiled import markers, spoil
 
     async with Sandbox(only("relation", 12)) as pos:
         bad = markers(pos, "relation")[4]

@@ -18,7 +18,7 @@ from connector.source.reading.reader import Reader
 from connector.source.reading.scan import BAD_PLACES_MAX, Scan
 from tests.source.interposed import client_of, cut, interpose
 from tests.source.rig import only, truth
-from tests.source.test_pages import SEMANTICS, Semantics
+from tests.support.limit_semantics import SEMANTICS, Semantics
 
 (RELATION,) = named(["relation"])
 (STOCK,) = named(["stock"])

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.events.source import DeadLettered, PageLimited
+from connector.events.source import PageLimited
 from connector.messages.gaps import Window
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.bundles import portions
 from connector.source.reading.page_size import STEADY, PageSize
 from connector.source.reading.portion import TRIES, Portion
 from tests.source.model_pos import Limit, ModelPos, Reading
+from tests.support.dead_items import letters, named
 
 LIMITS: tuple[Limit, ...] = ("records", "window")
 WINDOW = Window(markers=0)
@@ -32,20 +33,6 @@ async def read_all(reading: Reading, rounds: int = 400) -> None:
         if not reading.busy:
             return
         await reading.poll()
-
-
-def letters(reading: Reading) -> list[DeadLettered]:
-    """As they were told."""
-    return [told for told in reading.told if isinstance(told, DeadLettered)]
-
-
-def named(reading: Reading) -> set[int]:
-    """The sync markers that dead letters stand for."""
-    found: set[int] = set()
-    for record in (record for bundle in reading.bundles for record in bundle.records if record.topic == "a.dead-letters"):
-        headers = {name: int(value or b"") for name, value in record.headers if name.endswith("syncmarker")}
-        found |= set(range(headers.get("mplus_first_syncmarker", headers["ce_syncmarker"]), headers["ce_syncmarker"] + 1))
-    return found
 
 
 @pytest.mark.parametrize("limit", LIMITS)

@@ -17,9 +17,9 @@ from connector.ops.otel import Delivery, Spans, exported
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.tracing import Headers, carried, continued, outgoing, request_id, span, traced_by
 from tests.brokers import read_all
-from tests.ops.test_command_metrics import lines
 from tests.sink.rig import QUICK, Commands, commanding, create, deliver
 from tests.source.rig import configuration, eventually, headers, level, working
+from tests.support.ops_events import lines
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"
