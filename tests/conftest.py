@@ -1,9 +1,13 @@
 """What all tests share: one real broker for the session, a broker of one's own to kill, and a clean environment."""
 
+import asyncio
+import functools
+import inspect
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,12 +27,27 @@ NEEDS: dict[str, set[str]] = {
 """Mark → the fixtures, whoever asks for them, that make a test one of these."""
 
 
+HANGS_S = 600.0
+"""A test that takes longer hangs: it fails then, and the others go on."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes a broker or a browser: `make unit` leaves these out."""
+    """Mark what takes a broker or a browser: `make unit` leaves these out. And no test waits for ever."""
     for item in items:
+        if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj) and "SOAK_SECONDS" not in os.environ:
+            item.obj = _bounded(item.obj)
         for mark, fixtures in NEEDS.items():
             if fixtures.intersection(getattr(item, "fixturenames", ())):
                 item.add_marker(mark)
+
+
+def _bounded(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Coroutine[Any, Any, None]]:
+    @functools.wraps(test)
+    async def bounded(*arguments: Any, **named: Any) -> None:
+        async with asyncio.timeout(HANGS_S):
+            await test(*arguments, **named)
+
+    return bounded
 
 
 @pytest.fixture(scope="session", autouse=True)

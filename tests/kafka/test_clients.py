@@ -43,6 +43,7 @@ async def test_a_start_that_is_cancelled_leaves_no_connection(bootstrap: str, mo
     starting = asyncio.create_task(Client(bootstrap_servers=bootstrap).bootstrap())
     await eventually(lambda: len(connections) > 1)  # first its version is asked for
     starting.cancel()
-    await asyncio.wait([starting])
+    await asyncio.wait([starting], timeout=30)
+    assert starting.done()
 
     assert {False} == {connection.connected() for connection in connections}
