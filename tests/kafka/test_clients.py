@@ -34,6 +34,8 @@ async def test_a_start_that_is_cancelled_leaves_no_connection(bootstrap: str, mo
     send = AIOKafkaConnection.send
 
     async def silent(connection: AIOKafkaConnection, request: Any, **more: Any) -> Any:
+        if asyncio.current_task() is not starting:  # other clients of this process are none of ours
+            return await send(connection, request, **more)
         connections.append(connection)
         if isinstance(request, MetadataRequest):
             await asyncio.Event().wait()
