@@ -53,7 +53,13 @@ async def _connected(host: str, port: int, **how: Any) -> Any:
         troubles[host, port] = error
         raise
     troubles.pop((host, port), None)
-    _opened.get([]).append(connection)
+    return connection
+
+
+async def _first_connected(host: str, port: int, **how: Any) -> Any:
+    """The same while a client starts: what it opened is closed, if it does not come to its end."""
+    connection = await _connected(host, port, **how)
+    _opened.get().append(connection)
     return connection
 
 
@@ -71,7 +77,7 @@ class Client(AIOKafkaClient):  # type: ignore[misc]
 
     _see_all = using(AIOKafkaClient._metadata_update, MetadataRequest=asking)
     _see = using(AIOKafkaClient._metadata_update, MetadataRequest=_asking_little)
-    _bootstrap = using(AIOKafkaClient.bootstrap, MetadataRequest=asking, create_conn=_connected)
+    _bootstrap = using(AIOKafkaClient.bootstrap, MetadataRequest=asking, create_conn=_first_connected)
     _connection = using(AIOKafkaClient._get_conn, create_conn=_connected)
 
     @property
