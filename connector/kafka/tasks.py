@@ -51,7 +51,7 @@ class TransactionalTasks:
         self._work = work
 
     async def __call__(self, place: Place, membership: Membership) -> None:
-        """TaskBody on a partition until cancelled, replacing the producer whenever a transaction is lost."""
+        """Work on a partition until cancelled, replacing the producer whenever a transaction is lost."""
         clock, failures = self._task_context.clock, 0
         while True:
             started = clock.monotonic()

@@ -60,15 +60,16 @@ class CommittedThread(driver.AIOKafkaConsumerThread):
 
     async def call_thread(self, fun: Callable[..., Awaitable[Any]], *told: Any, **more: Any) -> Any:
         """Call it in the thread. Raises ConsumerStopped where the thread ends first: mode would wait for ever."""
+        if self._over:
+            raise ConsumerStopped
         answer = self.parent_loop.create_future()
         self._asked.add(answer)
         answer.add_done_callback(self._asked.discard)
         try:
             await self.method_queue.call(answer, fun, *told, **more)
         except RuntimeError:  # its loop is closed
-            self._over = True
-        if self._over:
-            raise ConsumerStopped
+            answer.cancel()
+            raise ConsumerStopped from None
         return await answer
 
     def has_ended(self) -> None:

@@ -1,4 +1,4 @@
-"""The composition root: the one place that knows all parts and puts a worker run_together from a configuration."""
+"""The composition root: the one place that knows all parts and puts a worker together from a configuration."""
 
 import asyncio
 import gc

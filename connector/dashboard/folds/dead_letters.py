@@ -10,7 +10,7 @@ from connector.messages.dead_letter import SINK_STAGES, DeadLetter
 DAY = 24
 """Hours that are counted."""
 MOST = 20
-"""NewestLetters shown per administration."""
+"""Letters shown per administration."""
 
 
 class NewestLetters:

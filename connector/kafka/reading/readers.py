@@ -29,9 +29,6 @@ POLLS = 60
 LOOK = 5.0
 """Seconds for that look."""
 
-PATIENCE = 2.0
-"""Seconds for closing a consumer, at most."""
-
 
 async def read_back(cluster: Cluster, topic: str, partition: int, still: float = STILL_S) -> dict[bytes, bytes]:
     """Latest committed value per key, up to the high watermark as of now; tombstones leave a key out.

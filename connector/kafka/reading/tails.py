@@ -25,7 +25,7 @@ async def newest(cluster: Cluster, places: Iterable[Place], wanted: Wanted) -> d
     TimeoutError.
     """
     try:
-        async with asyncio.timeout(DEADLINE), open_consumer(cluster) as consumer:
+        async with open_consumer(cluster) as consumer, asyncio.timeout(DEADLINE):
             return await _Tails(consumer, wanted).read([TopicPartition(*place) for place in places])
     except TopicAuthorizationFailedError as error:
         raise Blocked(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
@@ -39,7 +39,7 @@ async def end_of(cluster: Cluster, place: Place) -> int:
 async def lying_since(cluster: Cluster, place: Place, offset: int) -> list[ConsumerRecord]:
     """What lies in a partition from an offset on, also what is not decided or was aborted. Raises as newest."""
     where, found = TopicPartition(*place), list[ConsumerRecord]()
-    async with asyncio.timeout(DEADLINE), open_consumer(cluster, "read_uncommitted") as consumer:
+    async with open_consumer(cluster, "read_uncommitted") as consumer, asyncio.timeout(DEADLINE):
         await consumer.take([where])
         end = (await consumer.end_offsets([where]))[where]
         consumer.seek(where, offset)

@@ -1,6 +1,6 @@
 """The commands in hand of an owned partition.
 
-Order is kept per key; different keys are worked on run_together, within a bound. What ends is written in one transaction with
+Order is kept per key; different keys are worked on together, within a bound. What ends is written in one transaction with
 whatever else ends at that moment: results, DONE, dead letters, and where the partition's work stands. What goes wrong with
 one command, or with reading, is waited out and tried again there: the rest goes on.
 """
