@@ -21,7 +21,7 @@ from tests.support.package_modules import (
     reachable,
 )
 
-FOUNDATION = {"errors", "events", "clock", "config", "backoff"}
+FOUNDATION = {"errors", "events", "clock", "config", "backoff", "cancellation"}
 """What any part may know; `config` only holds values."""
 
 ALLOWED: Mapping[str, set[str]] = {
@@ -29,14 +29,15 @@ ALLOWED: Mapping[str, set[str]] = {
     "events": {"events"},
     "clock": set(),
     "backoff": set(),
+    "cancellation": set(),
     "config": {"config", "errors"},
     "schemas": set(),
     "tracing": set(),
-    "mplus": {"mplus", "schemas", "errors", "tracing", "events"},
-    "kafka": {"kafka", "errors", "events", "config", "clock", "backoff"},
+    "mplus": {"mplus", "schemas", "errors", "tracing", "events", "cancellation"},
+    "kafka": {"kafka", "errors", "events", "config", "clock", "backoff", "cancellation"},
     "messages": {"messages", "schemas", "mplus", "kafka", "errors"},
-    "source": {"source", "messages", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff"},
-    "sink": {"sink", "messages", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff"},
+    "source": {"source", "messages", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff", "cancellation"},
+    "sink": {"sink", "messages", "mplus", "kafka", "errors", "tracing", "events", "clock", "backoff", "cancellation"},
     "ops": {"ops", "messages", "errors", "tracing", "events", "clock"},
     "sandbox": {"sandbox"},
     "wiring": {
@@ -52,7 +53,7 @@ ALLOWED: Mapping[str, set[str]] = {
         "tracing",
         *FOUNDATION,
     },
-    "views": {"views", "messages", "source", "kafka", "ops", "errors", "events", "clock"},
+    "views": {"views", "messages", "source", "kafka", "ops", "errors", "events", "clock", "cancellation"},
     "dashboard": {"dashboard", "messages", "admin", "client", "kafka", "source", *FOUNDATION},
     "admin": {"admin", "messages", "client", "wiring", "mplus", "kafka", "source", *FOUNDATION},
     "client": {"client", "messages", "kafka", "errors", "tracing"},
@@ -212,7 +213,7 @@ def test_the_library_needs_little() -> None:
     libraries = {part(name) for module in loaded for name in outside(module)} - sys.stdlib_module_names
 
     assert {"aiokafka", "orjson"} == libraries
-    assert {"client", "messages", "kafka", "errors", "tracing"} == {part(module) for module in loaded}
+    assert {"client", "messages", "kafka", "errors", "tracing", "cancellation"} == {part(module) for module in loaded}
 
 
 def test_no_test_module_imports_another() -> None:
@@ -279,6 +280,32 @@ def test_no_foreign_error_loses_its_cause(module: str) -> None:
     lost = [ast.unparse(node) for handler in _handlers(modules()[module]) for node in ast.walk(handler) if _raises_anew(node)]
 
     assert [] == lost
+
+
+def test_a_loop_that_tries_again_ends_when_it_is_cancelled() -> None:
+    """What it tries stands within one of these: else an error of cleaning up takes the cancellation's place, and it goes on."""
+    attempts = {
+        f"{module}.{function.name}": ast.unparse(attempt.body[0])
+        for module, function in functions()
+        for attempt in _tried_again(function)
+        if part(module) not in {"demo", "sandbox", "cancellation"}
+    }
+
+    assert "source.poller.run" in attempts
+    assert [] == [where for where, first in attempts.items() if not first.startswith(HEEDS)]
+
+
+HEEDS = ("with cancel_wins()", "with only_we_cancel()", "with self._brokers.cluster.reaching()")
+
+
+def _tried_again(function: Function) -> Iterator[ast.Try]:
+    """Attempts of a coroutine's loops after whose errors the loop goes on."""
+    loops = (node for node in ast.walk(function) if isinstance(node, ast.While))
+    attempts = (node for loop in loops for node in ast.walk(loop) if isinstance(node, ast.Try))
+    for attempt in attempts if isinstance(function, ast.AsyncFunctionDef) else ():
+        awaits = any(isinstance(node, ast.Await) for node in ast.walk(attempt))
+        if awaits and not all(isinstance(handler.body[-1], ast.Raise | ast.Return) for handler in attempt.handlers):
+            yield attempt
 
 
 def _handlers(tree: ast.Module) -> Iterator[ast.ExceptHandler]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from connector.cancellation import end
 from connector.clock import Clock
 from connector.config.load import Config
 from connector.dashboard.brokers import BrokerWatch
@@ -69,9 +70,7 @@ async def _running(work: Iterable[Coroutine[Any, Any, None]], shown: PageParts) 
     try:
         yield
     finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.wait(tasks)
+        await end(tasks)
 
 
 def _about(config: Config, administrations: list[str], entities: list[str]) -> dict[str, object]:

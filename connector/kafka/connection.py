@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 
+from connector.cancellation import end
 from connector.kafka.clients import Client
 
 Waiting = TypeVar("Waiting", bound=asyncio.Future[Any])
@@ -50,10 +51,7 @@ async def all_of(*coroutines: Coroutine[Any, Any, Result]) -> list[Result]:
     try:
         return list(await asyncio.gather(*tasks))
     finally:
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
+        await end(tasks)
 
 
 async def close(consumer: AIOKafkaConsumer, within: float) -> None:

@@ -17,6 +17,7 @@ from aiokafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from connector.cancellation import cancel_wins, cancelled
 from connector.errors import Fenced, Reject, Retry, TransactionLost
 
 
@@ -44,12 +45,15 @@ def unattended(group: str) -> Iterator[None]:
 
 @contextmanager
 def only_we_cancel() -> Iterator[None]:
-    """aiokafka lets CancelledError out of calls that nobody cancelled, and it would end us in silence. Raises Retry for it."""
+    """aiokafka lets CancelledError out of calls that nobody cancelled, and it would end us in silence. Raises Retry for it.
+
+    And no error of Kafka's hides that somebody did: see cancellation.cancel_wins.
+    """
     try:
-        yield
+        with cancel_wins():
+            yield
     except asyncio.CancelledError as error:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if cancelled():
             raise
         raise Retry("the Kafka client cancelled a call by itself") from error
 

@@ -133,9 +133,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Start a task for each partition."""
+        if self._consumer is None:
+            return  # it is leaving, and has ended what there was
         places = [Place(*where) for where in assigned]
-        if self._consumer is not None:
-            self._consumer.pause(*(TopicPartition(*place) for place in places))  # whoever reads one has a reader of its own
+        self._consumer.pause(*(TopicPartition(*place) for place in places))  # whoever reads one has a reader of its own
         for place in places:
             before = self._tasks.pop(place, None)
             self._tasks[place] = asyncio.create_task(self._own(place, before))
@@ -178,8 +179,9 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
             task.cancel()
         if tasks:
             await asyncio.wait(tasks.values(), timeout=min(2.0, self._session / 4))
-        for place in [place for place, task in tasks.items() if task.done()]:
-            del self._tasks[place]
+        for place, task in tasks.items():
+            if task.done() and self._tasks.get(place) is task:  # a rebalance, and leaving, may end the same ones
+                del self._tasks[place]
 
     async def prove(self, place: Place, offset: int | None = None) -> None:
         """See Membership."""

@@ -5,12 +5,12 @@ transaction), prove membership again, and only then read back and work.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from connector.backoff import backoff
+from connector.cancellation import cancel_wins, end
 from connector.clock import Clock
 from connector.errors import TransactionLost
 from connector.events.base import Listener
@@ -56,7 +56,8 @@ class TransactionalTasks:
         while True:
             started = clock.monotonic()
             try:
-                await self._session(place, membership)
+                with cancel_wins():
+                    await self._session(place, membership)
             except TransactionLost as error:
                 failures = failures + 1 if clock.monotonic() - started < 60 else 1
                 self._task_context.tell(PartitionLost(*place, str(error)))
@@ -77,10 +78,7 @@ async def run_together(*coroutines: Coroutine[Any, Any, None]) -> None:
     try:
         await asyncio.gather(*tasks)
     finally:
-        for task in tasks:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.wait(tasks)
+        await end(tasks)
 
 
 async def wait_for(task: "asyncio.Task[None]") -> None:

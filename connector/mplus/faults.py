@@ -11,6 +11,7 @@ from urllib.parse import quote, quote_plus
 import aiohttp
 import httpx
 
+from connector.cancellation import cancel_wins, cancelled
 from connector.errors import AccessDenied, ConnectorError, NotSent, Refused, Retry, Unanswered, UnknownOperation, Unreadable
 from connector.mplus.responses.document import NotWellFormed, PageError, TooLarge
 from connector.mplus.responses.envelope import FaultError
@@ -45,7 +46,8 @@ FOREIGN: Sequence[tuple[tuple[type[Exception], ...], type[Retry], str]] = (
 def translated(operation: str, secret: str) -> Iterator[None]:
     """Foreign errors in our words: nothing raw gets out. `from None`: the libraries' errors hold the request, and the secret."""
     try:
-        yield
+        with cancel_wins():
+            yield
     except ConnectorError:
         raise
     except FaultError as error:
@@ -55,7 +57,7 @@ def translated(operation: str, secret: str) -> Iterator[None]:
     except Exception as error:
         raise _foreign(operation, error) from None
     except asyncio.CancelledError:
-        if _cancelled():
+        if cancelled():
             raise
         raise Unanswered(f"{operation}: the call was broken off") from None
 
@@ -65,12 +67,6 @@ def _foreign(operation: str, error: Exception) -> Retry:
     root = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
     kind, text = next((kind, text) for kinds, kind, text in FOREIGN if isinstance(root, kinds))
     return kind(f"{operation}: {text.format(error=type(root).__name__)}")
-
-
-def _cancelled() -> bool:
-    """Whether somebody wants this task to end; else something within a library was cancelled, and the error is no order."""
-    task = asyncio.current_task()
-    return task is None or task.cancelling() > 0
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import orjson
 
+from connector.cancellation import cancel_wins
 from connector.errors import Reject, Retry
 from connector.messages.position import NEVER_READ, Position, State
 from connector.mplus.client import Page
@@ -117,7 +118,8 @@ class ListPoller:
         """Look until cancelled."""
         while True:
             try:
-                wait = await self.poll_once()
+                with cancel_wins():
+                    wait = await self.poll_once()
             except (Retry, Reject) as error:
                 wait = self._shard_state.failed(error)
                 self._shard_state.head_unknown()

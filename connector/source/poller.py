@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from connector.cancellation import cancel_wins
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry, TransactionLost
 from connector.messages.gaps import Window
@@ -71,7 +72,8 @@ class Poller:
         """Poll until cancelled; errors of the POS are waited out here, errors of Kafka end the task."""
         while True:
             try:
-                await self.poll_once()
+                with cancel_wins():
+                    await self.poll_once()
             except (Retry, Reject) as error:
                 if isinstance(error, NotSent):
                     self._watch.outage()

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from connector.cancellation import cancel_wins
 from connector.clock import Clock
 from connector.errors import Fatal, Fenced, TransactionLost
 from connector.kafka.walls import in_a_line
@@ -21,7 +22,8 @@ async def polling(make: Callable[[], Polling], shard_state: ShardState, clock: C
     await clock.sleep(shard_state.refused_for())
     while True:
         try:
-            await make().run()
+            with cancel_wins():
+                await make().run()
         except (Fenced, TransactionLost, Fatal):
             raise
         except Exception as error:

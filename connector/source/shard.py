@@ -8,6 +8,7 @@ position is ever committed after the new one, and the POS is read once at a time
 import asyncio
 from dataclasses import dataclass, replace
 
+from connector.cancellation import end
 from connector.errors import Fatal, Fenced, Reject, Retry, TransactionLost
 from connector.kafka.connection import retrieved
 from connector.kafka.errors import transacting
@@ -124,8 +125,7 @@ class ShardRunner:
                     return asked
                 await self._writer.answer(replace(self._position, control=asked.where), [asked.answer(REJECTED, wrong)])
         finally:
-            poll.cancel()
-            await asyncio.wait([poll])
+            await end([poll])
 
     def _accepted(self, request: ReceivedRequest) -> bool:
         """Whether it is the repair that was accepted, perhaps by the owner before us, and is not done."""

@@ -14,6 +14,7 @@ from typing import Any
 from faust.types import TP
 from faust.types.tuples import Message
 
+from connector.cancellation import cancel_wins
 from connector.clock import Clock
 from connector.events.base import Listener
 from connector.events.views import ViewsBatchDone, ViewsRecordRefused
@@ -86,8 +87,9 @@ class StageWorker:
             while len(events) < MOST and not queue.empty():
                 events.append(queue.get_nowait())
             try:
-                await self._context.app.lease.settled()
-                await self._work(stream, events)
+                with cancel_wins():
+                    await self._context.app.lease.settled()
+                    await self._work(stream, events)
             except Exception as error:
                 self._context.failed(error)
                 await asyncio.Event().wait()  # until the worker has ended: nothing more is carried out or committed

@@ -7,6 +7,7 @@ from functools import partial
 from connector.admin.check.finding import Finding, problem
 from connector.admin.check.pos import pos
 from connector.admin.check.records import topics
+from connector.cancellation import end
 from connector.config.load import Administration, Config
 from connector.errors import ConnectorError
 from connector.kafka.authorization import denied
@@ -60,9 +61,7 @@ async def _each(config: Config, look: Callable[[Administration], Awaitable[list[
             for finding in await task:
                 yield finding
     finally:
-        for task in looking:
-            task.cancel()
-        await asyncio.wait(looking)
+        await end(looking)
 
 
 async def _kafka(config: Config, there: dict[str, int]) -> AsyncIterator[Finding]:

@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from connector.backoff import backoff
+from connector.cancellation import cancel_wins, end
 from connector.errors import ConnectorError, Fenced, TransactionLost
 from connector.events.commands import LedgerCounted
 from connector.events.kafka import PartitionFailed
@@ -121,9 +122,7 @@ class InHand:
         self._leaving = True
         if self._tasks and not writing.done():
             await asyncio.wait(list(self._tasks), timeout=self._parts.linger)
-        for task in [*self._tasks, writing]:
-            task.cancel()
-        await asyncio.wait([*self._tasks, writing])
+        await end([*self._tasks, writing])
         self._share.give_all()
 
     async def _work(self, reader: PartitionReader, handler: CommandHandler, writer: Outbox) -> None:
@@ -134,8 +133,8 @@ class InHand:
         while True:
             before = self._progress.next
             try:
-                async with self._reading(current) as current:
-                    await self._feed(self._fed(current, writer), handler)
+                with cancel_wins():
+                    await self._read_on(current, handler, writer)
             except ConnectorError:
                 raise
             except Exception as error:
@@ -151,6 +150,10 @@ class InHand:
         async with reading_from(self._parts.task_context.cluster, self._place, self._progress.next) as again:
             again.start = self._progress.next
             yield again
+
+    async def _read_on(self, reader: PartitionReader | None, handler: CommandHandler, writer: Outbox) -> None:
+        async with self._reading(reader) as current:
+            await self._feed(self._fed(current, writer), handler)
 
     def _fed(self, reader: PartitionReader, writer: Outbox) -> Feed:
         async def gone(following: int) -> None:
@@ -200,7 +203,8 @@ class InHand:
         failures = 0
         while True:
             try:
-                await handler.serve(message)
+                with cancel_wins():
+                    await handler.serve(message)
             except TooLarge as error:
                 failures += 1
                 self._progress.reopen(message.offset)  # in the same step as it was finished: no transaction was made between

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import orjson
 
 from connector.backoff import backoff
+from connector.cancellation import cancel_wins
 from connector.errors import AccessDenied, Refused, Retry
 from connector.events.commands import CommandWaits
 from connector.mplus.responses.pages import Item, PageSpec
@@ -132,8 +133,8 @@ class OrderLookup:
         await self.rest(execution)
         while True:
             try:
-                async with self._context.slots:
-                    return await ask()
+                with cancel_wins():
+                    return await self._in_turn(ask)
             except AccessDenied as error:
                 self.failed(execution, str(error))
             except Retry as error:
@@ -145,6 +146,10 @@ class OrderLookup:
             if self.is_alone(execution):
                 raise Hopeless
             await self.pause(execution)
+
+    async def _in_turn(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        async with self._context.slots:
+            return await ask()
 
     async def _order(self, execution: Execution) -> Order | None:
         command, intent = execution.command, execution.intent

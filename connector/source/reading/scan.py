@@ -7,6 +7,7 @@ is passed, and shown as an item that nobody can name: what lies there is unknown
 import asyncio
 from collections.abc import Sequence
 
+from connector.cancellation import cancel_wins
 from connector.errors import NotSent, Reject, Retry, Unanswered
 from connector.messages.position import NEVER_READ
 from connector.mplus.client import Page
@@ -46,7 +47,8 @@ class Scan:
         while self.marker < head:
             ask = PageRequest(max(0, self.marker + self._next), self._narrowing.limit, head)
             try:
-                page = await self._asked((ask.marker, ask.limit), room, within)
+                with cancel_wins():
+                    page = await self._asked((ask.marker, ask.limit), room, within)
             except Retry as error:
                 found = await self._failed(ask, error, within)
             else:

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Protocol
 
+from connector.cancellation import end
 from connector.kafka.connection import retrieved
 from connector.messages.position import State
 from connector.mplus.arrivals import Arrived
@@ -36,5 +37,4 @@ class ToldReader:
                 self._shard_state.change(State.UNREACHABLE, f"the POS has not shown a page for {SILENT_S:.0f} s")
             return await task
         finally:
-            task.cancel()
-            await asyncio.wait([task])  # it holds bytes of a reservation that ends with us
+            await end([task])  # it holds bytes of a reservation that ends with us
