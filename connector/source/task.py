@@ -9,6 +9,7 @@ from connector.kafka.errors import transacting
 from connector.kafka.ownership import Membership, watch
 from connector.kafka.reading.followers import Follower, following
 from connector.kafka.reading.readers import read_back_all
+from connector.kafka.reading.reading_back import ReadingBack
 from connector.kafka.records import Place, Record
 from connector.kafka.tasks import OnReady, TaskContext, run_together
 from connector.kafka.writing.transactions import FencedProducer
@@ -52,14 +53,17 @@ class SourceTask:
 
     def __init__(self, parts: SourceTaskContext) -> None:
         self._parts = parts
+        self._reading_back = ReadingBack()
 
     async def __call__(self, place: Place, producer: FencedProducer, membership: Membership, settled: OnReady) -> None:
         """Read the positions back and poll until cancelled."""
         task_context, partition = self._parts.task_context, place.partition
         shards = self._parts.shards(partition)
-        positions = await self._positions(partition, shards)
-        facts = await self._facts(shards, positions)
+        with self._reading_back.one():
+            positions = await self._positions(partition, shards)
+            facts = await self._facts(shards, positions)
         settled()
+        await self._reading_back.others()
         writer = Writer(producer, place, task_context.tell, task_context.clock)
         encode, owner = self._parts.deployment.encode, self._parts.owner
         context = WriterContext(
