@@ -17,7 +17,7 @@ Carried = Sequence[tuple[str, bytes]]
 
 TRACEPARENT, TRACESTATE = "traceparent", "tracestate"
 VALID = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
-LONGEST_STATE = 512
+STATE_CHARS_MAX = 512
 
 _TRACER: ContextVar["Tracer | None"] = ContextVar("tracer", default=None)
 _PARENT: ContextVar[Carried] = ContextVar("parent", default=())
@@ -58,7 +58,7 @@ def carried(headers: Headers) -> Carried:
     parent, state = found.get(TRACEPARENT) or b"", found.get(TRACESTATE) or b""
     if not VALID.fullmatch(parent):
         return ()
-    return ((TRACEPARENT, parent), *([(TRACESTATE, state)] if 0 < len(state) <= LONGEST_STATE else []))
+    return ((TRACEPARENT, parent), *([(TRACESTATE, state)] if 0 < len(state) <= STATE_CHARS_MAX else []))
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from connector.messages.position import State
 from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES, named
 
-SILENT = 20.0
+SILENT_S = 20.0
 """Seconds after which a row that no worker renewed is called silent: workers publish at least every 5 s."""
 
 NUMBER = int | float | None
@@ -71,7 +71,7 @@ def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[st
         return row
     row |= told
     silent = (now - at).total_seconds()
-    if silent > SILENT:
+    if silent > SILENT_S:
         row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": None}
         row |= {"unknownSince": row["unknownSince"] or row["at"], "age": (row["age"] or 0.0) + round(silent, 3), "backlog": None}
     if row["unknownSince"] is None and row["head"] is not None and row["position"] is not None:

@@ -20,7 +20,7 @@ from connector.kafka.records import Place
 from connector.messages.position import Deployment, State
 from connector.source.entities import Entity
 
-PAUSE = 1.0
+PAUSE_S = 1.0
 """Seconds between two looks at what the connector has not read yet."""
 
 
@@ -85,7 +85,7 @@ class Audit:
                 return await self._explained([*confirmed, *(self._unread(name) for name in targets)])
             if targets:
                 self._parts.tell("looking again at what differs", len(confirmed), len(confirmed) + len(targets))
-                await self._parts.clock.sleep(PAUSE)
+                await self._parts.clock.sleep(PAUSE_S)
         return await self._explained(confirmed)
 
     def _suspects(self) -> dict[bytes, Target]:

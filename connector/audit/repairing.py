@@ -9,12 +9,12 @@ from connector.admin.control import ControlUpdate, asked
 from connector.audit.verdict import Finding, Kind
 from connector.errors import ConnectorError, Reject, Unanswered
 from connector.kafka.cluster import Cluster
-from connector.messages.control import MOST_GONE, MOST_ITEMS, ControlRequest, Named
+from connector.messages.control import GONE_MAX, ITEMS_MAX, ControlRequest, Named
 
-ACCEPTED_WITHIN = 60.0
+ACCEPTED_WITHIN_S = 60.0
 """Seconds."""
 
-DONE_WITHIN = 24 * 3600.0
+DONE_WITHIN_S = 24 * 3600.0
 """Seconds: a worker looks through all of the source for what is gone, at the audit's rate."""
 
 Tell = Callable[[int, int, Mapping[str, Any]], None]
@@ -38,9 +38,9 @@ def requests(entity: str, findings: Sequence[Finding], by: str) -> Iterator[Cont
         key=_marker,
     )
     gone = sorted(((each.identity, each.topic_marker or 0) for each in findings if each.kind is Kind.GONE), key=_marker)
-    for part in _parts(items, MOST_ITEMS):
+    for part in _parts(items, ITEMS_MAX):
         yield ControlRequest("repair", entity, by=by, items=part)
-    for part in _parts(gone, MOST_GONE):
+    for part in _parts(gone, GONE_MAX):
         yield ControlRequest("repair", entity, by=by, gone=part)
 
 
@@ -64,13 +64,13 @@ async def _answered(
     brokers: Cluster, administration: str, request: ControlRequest, tell: Callable[[Mapping[str, Any]], None]
 ) -> Mapping[str, Any]:
     said: dict[str, Any] = {}
-    deadline = asyncio.timeout(ACCEPTED_WITHIN)
+    deadline = asyncio.timeout(ACCEPTED_WITHIN_S)
     try:
         async with deadline, asked(brokers, administration, request) as update:
             async for answer in _answers(update):
                 said.update(answer)
                 tell(answer)
-                deadline.reschedule(asyncio.get_running_loop().time() + DONE_WITHIN)
+                deadline.reschedule(asyncio.get_running_loop().time() + DONE_WITHIN_S)
     except (TimeoutError, ConnectorError) as error:  # the client calls our deadline a broker that is silent
         if not deadline.expired():
             raise

@@ -16,7 +16,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import header, header_text, number, partition_of
 from connector.messages.cloudevents import CE_SYNC_MARKER, CE_TYPE
-from connector.messages.control import LONGEST_IDENTITY
+from connector.messages.control import IDENTITY_CHARS_MAX
 from connector.messages.dead_letter import EPOCH, ERRORS, FIRST_MARKER
 from connector.source.entities import Entity
 
@@ -88,7 +88,7 @@ def _identity(key: bytes | None) -> str | None:
         found = (key or b"").decode()
     except UnicodeDecodeError:
         return None
-    return found if 0 < len(found) <= LONGEST_IDENTITY else None
+    return found if 0 < len(found) <= IDENTITY_CHARS_MAX else None
 
 
 class ExcusingLetters:

@@ -18,7 +18,7 @@ from connector.cli.letters.intent import intended
 from connector.cli.letters.text import body, row, words
 from connector.cli.options import ConfigFile, Json, chosen
 from connector.cli.orders.options import AdministrationName
-from connector.cli.terminal import WIDE, progress, until_signalled
+from connector.cli.terminal import WIDE_COLUMNS, progress, until_signalled
 from connector.config.load import Config, load
 from connector.errors import Misconfigured, Reject
 from connector.kafka.configured import cluster_of
@@ -26,7 +26,7 @@ from connector.messages.dead_letter import INTENT, SINK_STAGES, DeadLetter
 
 STAGES = (*SINK_STAGES, "decode", "too-large")
 UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
-QUIET = 5.0
+QUIET_S = 5.0
 """Seconds of reading before the first plain line about it."""
 
 Stage = Annotated[str | None, typer.Option("--stage", help=f"Only of this one: {', '.join(STAGES)}.", show_default=False)]
@@ -70,7 +70,7 @@ async def _list(config: Config, administrations: Sequence[str], wanted: Callable
         for letter in found:
             typer.echo(orjson.dumps(row(letter)).decode())
         return
-    Console(width=None if sys.stdout.isatty() else WIDE).print(_table(found) if found else "no dead letters")
+    Console(width=None if sys.stdout.isatty() else WIDE_COLUMNS).print(_table(found) if found else "no dead letters")
 
 
 def show(
@@ -126,7 +126,7 @@ async def _redrive(letters: DeadLetters, finding: Awaitable[list[DeadLetter]], l
     found = await finding
     if problems := [problem for letter in found if (problem := letters.problem(letter))]:
         raise Reject("; ".join(problems))
-    with progress("reading what was sent since", quiet=QUIET):
+    with progress("reading what was sent since", quiet=QUIET_S):
         since = await letters.later(found)
     for letter in in_order(found):
         typer.echo(redrive_plan.line(letter, since[letter.coordinate]))
@@ -136,7 +136,7 @@ async def _redrive(letters: DeadLetters, finding: Awaitable[list[DeadLetter]], l
         return
     typer.echo(plan)
     done = 0
-    with progress(f"sending {len(found)} again", quiet=QUIET) as tell:
+    with progress(f"sending {len(found)} again", quiet=QUIET_S) as tell:
         async for _, _ in letters.redrive(in_order(found)):
             done += 1
             tell(f"sent {done} of {len(found)} again")
@@ -152,7 +152,7 @@ async def _at(letters: DeadLetters, wanted: Sequence[tuple[int, int]]) -> list[D
 
 async def _all(letters: DeadLetters, wanted: Callable[[DeadLetter], bool]) -> list[DeadLetter]:
     found, seen = [], 0
-    with progress(f"reading {letters.topic}", quiet=QUIET) as tell:
+    with progress(f"reading {letters.topic}", quiet=QUIET_S) as tell:
         async for letter in letters.all():
             seen += 1
             if wanted(letter):

@@ -11,7 +11,7 @@ from connector.cli.orders.options import Common, Flag
 from connector.cli.orders.reads import find, get
 from connector.cli.orders.sending import send
 
-TIMEOUT = 60.0
+TIMEOUT_S = 60.0
 
 
 def order_verbs() -> typer.Typer:
@@ -39,7 +39,7 @@ def create(
     administration: options.AdministrationName = None,
     config: ConfigFile = None,
     wait: options.Wait = True,
-    timeout: options.Timeout = TIMEOUT,
+    timeout: options.Timeout = TIMEOUT_S,
     as_json: Json = False,
 ) -> None:
     """Create an order, with payments if there are any."""
@@ -61,7 +61,7 @@ def update(
     administration: options.AdministrationName = None,
     config: ConfigFile = None,
     wait: options.Wait = True,
-    timeout: options.Timeout = TIMEOUT,
+    timeout: options.Timeout = TIMEOUT_S,
     as_json: Json = False,
 ) -> None:
     """Change an order to what the file says. Without changeCounter the last writer wins."""
@@ -77,7 +77,7 @@ def cancel(
     administration: options.AdministrationName = None,
     config: ConfigFile = None,
     wait: options.Wait = True,
-    timeout: options.Timeout = TIMEOUT,
+    timeout: options.Timeout = TIMEOUT_S,
     as_json: Json = False,
 ) -> None:
     """Cancel an order."""
@@ -98,7 +98,7 @@ def pay(
     administration: options.AdministrationName = None,
     config: ConfigFile = None,
     wait: options.Wait = True,
-    timeout: options.Timeout = TIMEOUT,
+    timeout: options.Timeout = TIMEOUT_S,
     as_json: Json = False,
 ) -> None:
     """Pay an order: a deposit, or all of it with delivery and invoice. Needs an agreement with the vendor."""
@@ -126,7 +126,7 @@ def deliver(
     administration: options.AdministrationName = None,
     config: ConfigFile = None,
     wait: options.Wait = True,
-    timeout: options.Timeout = TIMEOUT,
+    timeout: options.Timeout = TIMEOUT_S,
     as_json: Json = False,
 ) -> None:
     """Deliver an order, or a part of its lines."""

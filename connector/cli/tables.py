@@ -28,7 +28,7 @@ COLOURS = {
 }
 """A state that is over by itself, or that somebody wanted, is yellow; one that somebody must end is red."""
 
-UNBOUNDED = 10_000
+UNBOUNDED_COLUMNS = 10_000
 """Columns of a terminal on which everything has room."""
 
 NAMED_MAX = 4
@@ -66,7 +66,7 @@ class Report:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         """See rich's console protocol."""
         whole = shards_table(self._rows)
-        if console.measure(whole, options=options.update(max_width=UNBOUNDED)).maximum <= options.max_width:
+        if console.measure(whole, options=options.update(max_width=UNBOUNDED_COLUMNS)).maximum <= options.max_width:
             yield whole
             return
         for administration in dict.fromkeys(name for name, _ in self._rows):

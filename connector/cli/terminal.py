@@ -17,7 +17,7 @@ from rich.markup import escape
 from connector.errors import Fatal
 from connector.ops.stream import log_stream
 
-EVERY = 5.0
+EVERY_S = 5.0
 """Seconds between two plain lines."""
 
 
@@ -33,7 +33,7 @@ def progress(text: str, *, quiet: float = 0.0) -> Iterator[Callable[[str], None]
     def line(more: str) -> None:
         nonlocal due
         if time.monotonic() >= due:
-            due = time.monotonic() + EVERY
+            due = time.monotonic() + EVERY_S
             stream.write(f"{more}\n")
 
     line(text)
@@ -64,7 +64,7 @@ def until_signalled(work: Coroutine[Any, Any, None]) -> None:
     asyncio.run(guarded())
 
 
-WIDE = 240
+WIDE_COLUMNS = 240
 """Columns where there is no terminal: nothing is cut off in a file or a pipe."""
 
 
@@ -90,7 +90,7 @@ def put_table(table: RenderableType) -> None:
         return
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     page = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace", write_through=True)
-    Console(width=WIDE, file=page).print(table)
+    Console(width=WIDE_COLUMNS, file=page).print(table)
     page.seek(0)
     put(page.read())
 

@@ -9,7 +9,7 @@ import orjson
 
 from connector.errors import Reject
 
-NAME_CHARACTERS_MAX = 255
+NAME_CHARS_MAX = 255
 """Characters of a commandId, a key, an extOrderId and an orderId, at most."""
 
 RESERVED = ("redrive:", "lane:")
@@ -38,8 +38,8 @@ def ready(command: Mapping[str, Any], key: str | None = None) -> Ready:
         raise _none("the command names no order: give its extOrderId, or its orderId where it has none")
     must_be_answerable(body["commandId"])
     for what, name in (("key", key), *_names(body)):
-        if len(name) > NAME_CHARACTERS_MAX:
-            raise _none(f"{what} is longer than {NAME_CHARACTERS_MAX} characters")
+        if len(name) > NAME_CHARS_MAX:
+            raise _none(f"{what} is longer than {NAME_CHARS_MAX} characters")
     try:
         key.encode()
         return Ready(body["commandId"], key, orjson.dumps(body))
@@ -51,8 +51,8 @@ def must_be_answerable(command_id: object) -> None:
     """Raises Reject for a commandId under which no worker can publish a result: awaiting it would never end."""
     if not isinstance(command_id, str) or not command_id:
         raise _none("commandId must be a text, and not empty")
-    if len(command_id) > NAME_CHARACTERS_MAX:
-        raise _none(f"commandId is longer than {NAME_CHARACTERS_MAX} characters: no result could be published under it")
+    if len(command_id) > NAME_CHARS_MAX:
+        raise _none(f"commandId is longer than {NAME_CHARS_MAX} characters: no result could be published under it")
     if command_id.startswith(RESERVED):
         raise _none(f"commandId {command_id!a} begins with {' or '.join(RESERVED)}, which the ledger keeps for itself")
     if not ANSWERABLE.fullmatch(command_id):

@@ -12,9 +12,9 @@ from connector.kafka.configured import cluster_of
 from connector.kafka.connection import begin
 from connector.kafka.topics import existing
 
-EVERY = 2.0
+EVERY_S = 2.0
 """Seconds between looks."""
-PATIENCE = 5.0
+PATIENCE_S = 5.0
 """Seconds that the brokers have to answer."""
 
 
@@ -33,12 +33,12 @@ class BrokerWatch:
         """Look until cancelled."""
         while True:
             shown.put("kafka", await self._look())
-            await self._clock.sleep(EVERY)
+            await self._clock.sleep(EVERY_S)
 
     async def _look(self) -> dict[str, Any]:
         try:
             with self.cluster.reaching():
-                await begin(self._ask, PATIENCE)  # as a start: cancelled half way it would leak its connection
+                await begin(self._ask, PATIENCE_S)  # as a start: cancelled half way it would leak its connection
         except (Fatal, Retry) as error:
             self.outages += self._since is None
             self._since = self._since or self._clock.wall().timestamp()

@@ -17,9 +17,9 @@ from connector.messages.topics import Topics
 Take = Callable[[Any], None]
 """What takes a record of aiokafka's in."""
 
-WAIT = 0.5
+WAIT_S = 0.5
 """Seconds between looks whether a topic is there."""
-LONGEST = 5.0
+LONGEST_S = 5.0
 """Seconds until the next attempt after a failure, at most: somebody is looking."""
 
 
@@ -49,12 +49,12 @@ class Feed:
             except (Fatal, Retry) as error:
                 failures += 1
                 shown.put(f"trouble/{self._name}", str(error))
-                await self._clock.sleep(min(LONGEST, backoff(failures, self._clock.chance())))
+                await self._clock.sleep(min(LONGEST_S, backoff(failures, self._clock.chance())))
 
     async def _follow(self, take: Take, shown: PageParts) -> None:
         """Until the brokers were away, or there are more partitions than before."""
         while not (places := self._places()):
-            await self._clock.sleep(WAIT)
+            await self._clock.sleep(WAIT_S)
         await self._find_starts([place for place in places if place not in self._next])
         outages, starts = self._brokers.outages, {place: self._next[place] for place in places}
         async with following(self._brokers.cluster, starts, self._isolation) as follower:

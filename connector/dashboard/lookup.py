@@ -10,7 +10,7 @@ from connector.kafka.reading.record_reader import RecordReader
 from connector.kafka.records import Place
 from connector.messages.topics import Topics
 
-PATIENCE = 10.0
+PATIENCE_S = 10.0
 """Seconds for reading one, waiting for others' turns included."""
 SHOWN = (
     *("key", "orderId", "extOrderId", "state", "steps", "commands", "commandsLeftOut", "documentsLeftOut", "total", "paid"),
@@ -36,7 +36,7 @@ class JourneyLookup:
         """The journey, or None where it is there no more. Raises Fatal and Retry, also where it takes too long."""
         place = Place(Topics(administration).journeys, location.partition)
         with self._brokers.cluster.reaching():
-            record = await self._reader.pick(place, location.offset, self._brokers.outages, PATIENCE)
+            record = await self._reader.pick(place, location.offset, self._brokers.outages, PATIENCE_S)
         if record.key != key or not record.value:
             return None
         return _shown(record.value)

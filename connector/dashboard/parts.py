@@ -7,14 +7,14 @@ from typing import Any
 Parts = Mapping[str, Any]
 """Name of a part → its JSON value; None where it is gone."""
 
-LONGEST, LONGEST_NAME = 500, 255
+TEXT_CHARS_MAX, NAME_CHARS_MAX = 500, 255
 """Characters of a text on the page, and of a name."""
 
-LARGEST = 1 << 52
+NUMBER_MAX = 1 << 52
 """Of a number: thousands of them still add up to one that JSON can carry."""
 
 
-def text(value: object, most: int = LONGEST_NAME) -> str:
+def text(value: object, most: int = NAME_CHARS_MAX) -> str:
     """What a record says, which may be anything and of any length; None is empty."""
     if value is None:
         return ""
@@ -24,7 +24,7 @@ def text(value: object, most: int = LONGEST_NAME) -> str:
 
 def whole(value: object) -> int:
     """A whole number of a sensible size. Raises ValueError for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > LARGEST:
+    if isinstance(value, bool) or not isinstance(value, int) or abs(value) > NUMBER_MAX:
         raise ValueError("not a whole number of a sensible size")
     return value
 

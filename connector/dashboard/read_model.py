@@ -16,7 +16,7 @@ from connector.kafka.records import Place
 from connector.messages.dead_letter import DeadLetter
 from connector.messages.topics import Topics
 
-HOUR, DAY = 3600.0, 24 * 3600.0
+HOUR_S, DAY_S = 3600.0, 24 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ KINDS = (
     # As written: else the open transaction of one worker that died would hide all others for up to 30 s. What a report tells
     # was committed before it was written.
     (Followed("statuses", attrgetter("status"), isolation="read_uncommitted"),),
-    (Followed("results", attrgetter("results"), HOUR, 20_000), Followed("letters", attrgetter("dead_letters"), 7 * DAY, 500)),
-    (Followed("windows", attrgetter("windows"), DAY + HOUR, 1_000_000),),
+    (Followed("results", attrgetter("results"), HOUR_S, 20_000), Followed("letters", attrgetter("dead_letters"), 7 * DAY_S, 500)),
+    (Followed("windows", attrgetter("windows"), DAY_S + HOUR_S, 1_000_000),),
     (Followed("journeys", attrgetter("journeys")),),
 )
 """Those of a row are followed together: what is long does not hold up what is short."""

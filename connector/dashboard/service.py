@@ -19,9 +19,9 @@ from connector.dashboard.web.routes import routes
 from connector.dashboard.web.sse import Stream
 from connector.source.entities import named
 
-STALE = 7.0
+STALE_S = 7.0
 """Seconds after which a row is stale: its worker should have reported three times by then."""
-TICK = 1.0
+TICK_S = 1.0
 
 Mount = Callable[[web.Application], None]
 Doubts = Callable[[], list[str]]
@@ -74,11 +74,11 @@ async def _running(work: Iterable[Coroutine[Any, Any, None]], shown: PageParts) 
 
 
 def _about(config: Config, administrations: list[str], entities: list[str]) -> dict[str, object]:
-    return {"group": config.connector.group, "administrations": administrations, "entities": entities, "staleAfter": STALE}
+    return {"group": config.connector.group, "administrations": administrations, "entities": entities, "staleAfter": STALE_S}
 
 
 async def _tick(read_model: ReadModel, clock: Clock, doubts: Doubts) -> None:
     while True:
         read_model.shown.put("views", doubts() or None)
         read_model.tick(clock.wall().timestamp())
-        await clock.sleep(TICK)
+        await clock.sleep(TICK_S)

@@ -46,11 +46,11 @@ SAID = {
 LATEST = 6
 """Steps shown at most, the newest last."""
 
-REST = 22
+REST_LINES = 22
 """Lines that all else needs."""
 
 LONGEST_NAME = len("deliverOrder")
-WIDE = 120
+WIDE_COLUMNS = 120
 """Columns from which all of it fits side by side."""
 
 COLUMNS = {"sent": "sent", "succeeded": "succeeded", "rejected": "rejected", "repeated": "repeated"}
@@ -80,9 +80,9 @@ def line(view: View) -> str:
 
 def screen(view: View, width: int, height: int) -> RenderableType:
     """Two tables side by side, on a terminal of so many columns and lines."""
-    wide = width >= WIDE
+    wide = width >= WIDE_COLUMNS
     columns = COLUMNS | {"flight": "in flight"} if wide else SHORT
-    latest = _latest(view.said, min(LATEST, height - REST))
+    latest = _latest(view.said, min(LATEST, height - REST_LINES))
     grid = Table.grid(padding=(0, 4 if wide else 0))
     grid.add_row(
         _entities(view.entities, age=wide), Group(commands(view.said, "Kafka → POS", columns), "", _journeys(view), "", latest)

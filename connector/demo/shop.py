@@ -21,7 +21,7 @@ from connector.kafka.topics import existing
 from connector.messages.topics import Topics
 from connector.source.entities import named
 
-SETTLE = 30.0
+SETTLE_S = 30.0
 """Seconds that everything under way gets to arrive, once shop and webshop have closed."""
 
 
@@ -99,11 +99,11 @@ async def _stopped(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 async def _settled(stage: Stage, shopping: asyncio.Task[Any]) -> None:
     """Close shop and webshop, and wait until all has arrived, or for too long: comparing then says what is missing."""
-    stage.console.print(f"closing: what is under way arrives (at most {SETTLE:.0f} s; Ctrl-C leaves without comparing)")
+    stage.console.print(f"closing: what is under way arrives (at most {SETTLE_S:.0f} s; Ctrl-C leaves without comparing)")
     stage.pos.activity.rate = 0
     stage.webshop.close()
     with suppress(TimeoutError):
-        async with asyncio.timeout(SETTLE):
+        async with asyncio.timeout(SETTLE_S):
             await asyncio.wait([shopping])
             while await stage.behind():  # noqa: ASYNC110  what is looked at is in other processes
                 await asyncio.sleep(0.1)

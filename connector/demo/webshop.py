@@ -10,16 +10,16 @@ from typing import Any
 from connector.client import Result
 from connector.demo.customers import LIVES, Basket, Step, steps
 
-EVERY = 1.5
+EVERY_S = 1.5
 """Seconds from one customer to the next, on average."""
 
-LONGEST = 4.0
+LONGEST_S = 4.0
 """Seconds without a new customer, at most: so long closing may have to wait."""
 
-PAUSE = (0.5, 3.0)
+PAUSE_S = (0.5, 3.0)
 """Seconds that a customer takes from a result to the next command."""
 
-TWICE = 0.15
+TWICE_SHARE = 0.15
 """The share of commands that are sent once more, as a webshop does that lost the answer."""
 
 
@@ -63,7 +63,7 @@ class Webshop:
     async def _come(self, customers: asyncio.TaskGroup) -> None:
         for number in count(1001):
             customers.create_task(self._serve(self._basket(f"web-{number}"), self._life()))
-            await self._sleep(min(self._luck.expovariate(1 / EVERY), LONGEST))
+            await self._sleep(min(self._luck.expovariate(1 / EVERY_S), LONGEST_S))
             if not self._open:
                 return
 
@@ -75,10 +75,10 @@ class Webshop:
         for step in steps(life, basket):
             said = Said(step)
             self.said.append(said)
-            for _ in range(2 if self._luck.random() < TWICE else 1):
+            for _ in range(2 if self._luck.random() < TWICE_SHARE else 1):
                 said.sent += 1
                 said.results.append(await self._send(step.command))
-            await self._sleep(self._luck.uniform(*PAUSE))
+            await self._sleep(self._luck.uniform(*PAUSE_S))
             if not self._open:
                 return
 

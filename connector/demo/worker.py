@@ -16,7 +16,7 @@ import httpx
 from connector.errors import Fatal
 from connector.local_kafka.jvm import LEASH
 
-PATIENCE = 60.0
+PATIENCE_S = 60.0
 """Seconds that it gets to start, and to stop."""
 
 PORT = re.compile(rb"(?:\bport |http://[\w.-]+:)(\d+)")
@@ -84,7 +84,7 @@ async def _leashed(environment: Mapping[str, str], *argv: str) -> asyncio.subpro
 
 async def _port(ports: "asyncio.Future[int]", verb: str, log: Path) -> int:
     with suppress(TimeoutError):
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PATIENCE_S):
             if port := await ports:
                 return port
     raise Fatal(f"`{verb}` did not start: {last_lines(log, 1)}")
@@ -111,7 +111,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGTERM)  # terminate() may bury it behind asyncio's back, which then complains
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(PATIENCE_S):
                 await process.wait()
     if process.stdin is not None:
         process.stdin.close()  # ends what is left of it

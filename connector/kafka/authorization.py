@@ -24,7 +24,7 @@ DENIED = (
     TopicAuthorizationFailedError,
     TransactionalIdAuthorizationFailed,
 )
-WITHIN = 10.0
+WITHIN_S = 10.0
 """Seconds for one look."""
 
 
@@ -42,7 +42,7 @@ async def denied(cluster: Cluster, topics: Sequence[Topic], groups: Mapping[str,
 
 async def _refused(look: Callable[[], Awaitable[object]]) -> bool:
     try:
-        async with asyncio.timeout(WITHIN):
+        async with asyncio.timeout(WITHIN_S):
             await look()
     except DENIED:
         return True

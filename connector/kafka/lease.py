@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.produce import ProduceRequest
 
-PAUSE = 0.05
+PAUSE_S = 0.05
 """Seconds between two looks at a lease that must be renewed."""
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -72,7 +72,7 @@ class Lease:
     async def settled(self) -> None:
         """Return once it is known whether the partitions are this worker's."""
         while not (self.valid or self.lost):  # noqa: ASYNC110  another thread tells
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_S)
 
     async def needed(self) -> None:
         """Return while what is written now is this worker's own, also after waiting for a heartbeat.
@@ -84,7 +84,7 @@ class Lease:
             self._refused = self._refused or self.lost or self._now() > deadline
             if self._refused:
                 raise Overtaken("the partitions may be another worker's by now")
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_S)
 
 
 def watch(coordinator: Any, lease: Lease) -> None:

@@ -28,10 +28,10 @@ from connector.kafka.reading.consumer import Consumer
 from connector.kafka.records import Place
 from connector.kafka.walls import in_a_line, spreads
 
-REJOIN_PAUSE = 1.0
+REJOIN_PAUSE_S = 1.0
 """Seconds before joining again, so that two workers that fence each other come apart."""
 
-FORGOTTEN = 60.0
+FORGOTTEN_S = 60.0
 """Seconds of work after which an earlier failure no longer counts."""
 
 
@@ -91,11 +91,11 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
                 raise
             except (Fenced, Retry, KafkaError, TimeoutError, OSError) as error:
                 self._tell(Rejoining(self.group, str(error)))
-                await asyncio.sleep(REJOIN_PAUSE)
+                await asyncio.sleep(REJOIN_PAUSE_S)
             except Exception as error:  # of the Kafka client itself: the other role, and HTTP, go on
                 failures = _again(failures, started)
                 self._tell(Rejoining(self.group, in_a_line(error)))
-                await asyncio.sleep(REJOIN_PAUSE + backoff(failures, random()))
+                await asyncio.sleep(REJOIN_PAUSE_S + backoff(failures, random()))
 
     async def _join_and_work(self) -> None:
         self._ended = asyncio.get_running_loop().create_future()
@@ -234,4 +234,4 @@ def _member(consumer: AIOKafkaConsumer, place: Place) -> tuple[int, str]:
 
 def _again(failures: int, started: float) -> int:
     """How many failures in a row, this one included, of what was started then."""
-    return failures + 1 if time.monotonic() - started < FORGOTTEN else 1
+    return failures + 1 if time.monotonic() - started < FORGOTTEN_S else 1

@@ -11,7 +11,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 NUMBER = re.compile(rb"-?[0-9]{1,18}")
 
-OVERHEAD = 512
+OVERHEAD_BYTES = 512
 """Bytes of a batch and record frame, at most, beside key, value and headers."""
 
 
@@ -38,7 +38,7 @@ class Record(NamedTuple):
     def size(self) -> int:
         """Bytes in a batch of its own, at most: lz4 can make what cannot be compressed 1/255 larger."""
         content = len(self.key or b"") + len(self.value or b"") + size_of(self.headers)
-        return content + content // 255 + OVERHEAD
+        return content + content // 255 + OVERHEAD_BYTES
 
 
 def size_of(headers: Headers) -> int:

@@ -5,7 +5,7 @@ from traceback import extract_tb
 
 from connector.errors import Blocked, Fatal, Fenced, Retry
 
-LONGEST = 300
+TEXT_CHARS_MAX = 300
 """Characters of an error's own text that are told."""
 
 ADDRESS = re.compile(r"\S*://\S*")
@@ -26,7 +26,7 @@ def spreads(error: BaseException) -> bool:
 
 def in_a_line(error: BaseException) -> str:
     """What it is, in one line, with the place in the code where it came up; no address is in it."""
-    text = ADDRESS.sub("…", str(error).partition("\n")[0])[:LONGEST]
+    text = ADDRESS.sub("…", str(error).partition("\n")[0])[:TEXT_CHARS_MAX]
     places = extract_tb(error.__traceback__)
     where = f" ({places[-1].filename.rpartition('/')[2]}:{places[-1].lineno})" if places else ""
     return f"{type(error).__name__}{': ' if text else ''}{text}{where}"

@@ -15,7 +15,7 @@ ADVICE = (
     "set KAFKA_BOOTSTRAP_SERVERS, or start Docker, "
     "or install Java 17 and Maven (Debian: apt-get install openjdk-17-jre-headless maven)"
 )
-START_TIMEOUT = 60.0
+START_TIMEOUT_S = 60.0
 # Below the range from which the kernel takes ports for outgoing connections: from there a client that keeps knocking on a
 # dead broker's port ends up connected to itself, and the broker cannot come back.
 PORTS = range(20_000, 30_000)
@@ -102,12 +102,12 @@ def claim_port() -> socket.socket:
 
 def await_answer(broker: Broker, log: Callable[[], str]) -> None:
     """Return once the broker answers; raises KafkaUnavailable with the log's essence if it ends or takes too long."""
-    deadline = time.monotonic() + START_TIMEOUT
+    deadline = time.monotonic() + START_TIMEOUT_S
     while not answers(broker.bootstrap):
         if not broker.alive():
             raise KafkaUnavailable(f"Kafka did not start: {essence(log())}")
         if time.monotonic() > deadline:
-            raise KafkaUnavailable(f"Kafka did not answer within {START_TIMEOUT:.0f} s: {essence(log())}")
+            raise KafkaUnavailable(f"Kafka did not answer within {START_TIMEOUT_S:.0f} s: {essence(log())}")
         time.sleep(0.05)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from connector.local_kafka.broker import SETTINGS, Broker, Say, await_answer, claim_port, essence, listeners
 
 IMAGE = "apache/kafka:4.1.0"
-DOCKER_TIMEOUT = 180
+DOCKER_TIMEOUT_S = 180
 
 
 class ContainerBroker(Broker):
@@ -74,7 +74,7 @@ def _attempt(say: Say) -> ContainerBroker | None:
     try:
         from testcontainers.core.container import DockerContainer  # noqa: PLC0415  needed only for development, and slow
 
-        wanted = DockerContainer(IMAGE, docker_client_kw={"timeout": DOCKER_TIMEOUT})
+        wanted = DockerContainer(IMAGE, docker_client_kw={"timeout": DOCKER_TIMEOUT_S})
         _ensure_image(wanted.get_docker_client().client.images, wanted.image, say)
         return _started(ContainerBroker(wanted))
     except ImportError:

@@ -15,7 +15,7 @@ from pathlib import Path
 from connector.local_kafka.broker import (
     ADVICE,
     SETTINGS,
-    START_TIMEOUT,
+    START_TIMEOUT_S,
     Broker,
     KafkaUnavailable,
     Say,
@@ -27,8 +27,8 @@ from connector.local_kafka.broker import (
 
 VERSION = "4.1.0"
 POM = Path(__file__).with_name("kafka-runtime.xml")
-MAVEN_TIMEOUT = 600.0
-STOP_TIMEOUT = 15.0
+MAVEN_TIMEOUT_S = 600.0
+STOP_TIMEOUT_S = 15.0
 
 # The shell becomes the wanted program. Its background child waits for the end of our pipe (closed by us, or by the
 # kernel when we are gone, even after SIGKILL) and then kills the whole process group. PR_SET_PDEATHSIG would not do:
@@ -63,7 +63,7 @@ class JvmBroker(Broker):
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
         tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(self._settings)]
-        if reap(leashed(java("-cp", self._classpath, *tool), self._log), START_TIMEOUT) != 0:
+        if reap(leashed(java("-cp", self._classpath, *tool), self._log), START_TIMEOUT_S) != 0:
             raise KafkaUnavailable(f"Kafka's storage could not be prepared: {essence(self._log_text())}")
 
     def _log_text(self) -> str:
@@ -75,12 +75,12 @@ class JvmBroker(Broker):
     def kill(self) -> None:
         if self._program:
             self._program.kill()
-            reap(self._program, STOP_TIMEOUT)
+            reap(self._program, STOP_TIMEOUT_S)
 
     def stop(self) -> None:
         if self._program and self._keep:
             self._program.terminate()
-            reap(self._program, STOP_TIMEOUT)
+            reap(self._program, STOP_TIMEOUT_S)
         self.kill()
         for claim in self._claims:
             claim.close()
@@ -146,7 +146,7 @@ def _maven(partial: Path, say: Say) -> None:
     pom, log = partial / "pom.xml", partial / "log"
     shutil.copyfile(POM, pom)
     goal = ["dependency:copy-dependencies", f"-DoutputDirectory={partial / 'jars'}", f"-Dkafka.version={VERSION}"]
-    if reap(leashed([program, "-q", "-B", "-f", str(pom), *goal], log), MAVEN_TIMEOUT) != 0:
+    if reap(leashed([program, "-q", "-B", "-f", str(pom), *goal], log), MAVEN_TIMEOUT_S) != 0:
         raise KafkaUnavailable(f"Maven could not fetch Apache Kafka {VERSION}: {essence(log.read_text(errors='replace'))}")
 
 

@@ -15,7 +15,7 @@ from connector import schemas
 from connector.kafka.records import cut, partition_of
 from connector.messages.result import INVALID, Outcome, Result
 from connector.messages.schema_errors import worded
-from connector.messages.strict_json import MOST_FLAWS, Flaw, Unreadable, flaws, is_clean, read_object, shown
+from connector.messages.strict_json import FLAWS_MAX, Flaw, Unreadable, flaws, is_clean, read_object, shown
 from connector.mplus.encode import day, moment
 from connector.mplus.responses.values import InvalidValue
 
@@ -25,7 +25,7 @@ ASTRAY = (
     "the record lies in partition {}, but the key of its order belongs in {}: its producer must use Java's default partitioner "
     "(librdkafka: partitioner=murmur2_random)"
 )
-LONGEST_PROBLEM, LONGEST_NAME, LARGEST_TOLD_WHOLE = 1000, 255, 32_768
+PROBLEM_CHARS_MAX, NAME_CHARS_MAX, TOLD_WHOLE_BYTES_MAX = 1000, 255, 32_768
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def read(
     if unclear := [flaw for flaw in found if not flaw.readable]:
         return _invalid("parse", [str(flaw) for flaw in unclear], document)
     problems = chain(_problems(document, found, len(value or b"")), _misplaced(key, document, partition, partitions))
-    if told := list(islice(problems, MOST_FLAWS)):  # the flaws first: see strict
+    if told := list(islice(problems, FLAWS_MAX)):  # the flaws first: see strict
         return _invalid("validate", told, document)
     return _command((key or b"").decode(), document)
 
@@ -102,7 +102,7 @@ def _errors(rules: Any, document: dict[str, Any], size: int) -> Iterable[Any]:
     """All errors of a message of usual size; of a huge one the first, for each of them copies the value that it is about."""
     if rules.is_valid(document):
         return []
-    if size <= LARGEST_TOLD_WHOLE:
+    if size <= TOLD_WHOLE_BYTES_MAX:
         return rules.iter_errors(document)  # type: ignore[no-any-return]
     try:
         rules.validate(document)
@@ -130,7 +130,7 @@ def _wrong_key(key: bytes | None, ext_order_id: str, *, by_order_id: bool) -> st
 
 
 def _a_name(key: bytes | None) -> bool:
-    if not key or len(key) > 4 * LONGEST_NAME:
+    if not key or len(key) > 4 * NAME_CHARS_MAX:
         return False
     try:
         return _readable(key.decode()) is not None
@@ -139,7 +139,7 @@ def _a_name(key: bytes | None) -> bool:
 
 
 def _few(key: bytes) -> str:
-    return shown(key[: 4 * LONGEST_NAME].decode(errors="replace"))
+    return shown(key[: 4 * NAME_CHARS_MAX].decode(errors="replace"))
 
 
 def _command(key: str, document: dict[str, Any]) -> Command:
@@ -173,7 +173,7 @@ def _invalid(stage: str, problems: list[str], document: dict[str, Any]) -> Inval
     name = document.get("command")
     return Invalid(
         stage,
-        cut(problem, LONGEST_PROBLEM),
+        cut(problem, PROBLEM_CHARS_MAX),
         command_id=_command_id(document),
         name=name if name in COMMANDS else None,
         ext_order_id=_readable(_named(document, "extOrderId")),
@@ -188,7 +188,7 @@ def _command_id(document: dict[str, Any]) -> str | None:
 
 
 def _readable(name: str) -> str | None:
-    return name if 0 < len(name) <= LONGEST_NAME and is_clean(name) else None
+    return name if 0 < len(name) <= NAME_CHARS_MAX and is_clean(name) else None
 
 
 @cache

@@ -9,19 +9,19 @@ import orjson
 from connector.errors import Reject
 from connector.messages.position import Applied
 
-LONGEST = 200
+NAME_CHARS_MAX = 200
 """Characters of a name: an answer repeats them, and one that the broker refuses would stop the task."""
 
 ACCEPTED, DONE, REJECTED, FAILED = "accepted", "done", "rejected", "failed"
 RESYNC, RESUME, REPAIR = "resync", "resume", "repair"
 
-MOST_ITEMS = 50
+ITEMS_MAX = 50
 """Items of a request: nothing else of the entity is read while they are, a page each at worst."""
 
-MOST_GONE = 1000
+GONE_MAX = 1000
 """Items of a request that are said to be gone: all of them are looked for in one pass over the source."""
 
-LONGEST_IDENTITY = 500
+IDENTITY_CHARS_MAX = 500
 """Characters."""
 
 Named = tuple[str, int]
@@ -89,9 +89,9 @@ def read(value: bytes | None, where: Applied, age: float) -> ReceivedRequest | N
         row = orjson.loads(value or b"")
     except orjson.JSONDecodeError:
         return None
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or len(row["id"]) > LONGEST:
+    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or len(row["id"]) > NAME_CHARS_MAX:
         return None
-    action, entity = (str(row.get(name))[:LONGEST] for name in ("action", "entity"))
+    action, entity = (str(row.get(name))[:NAME_CHARS_MAX] for name in ("action", "entity"))
     return ReceivedRequest(row["id"], action, entity, row.get("from"), where, age, row.get("items"), row.get("gone"))
 
 
@@ -104,7 +104,7 @@ class Wanted(NamedTuple):
 
 def wanted(items: Any, gone: Any) -> Wanted:
     """What a request names, which may hold anything. Raises Reject."""
-    found = Wanted(_named("items", items, MOST_ITEMS), _named("gone", gone, MOST_GONE))
+    found = Wanted(_named("items", items, ITEMS_MAX), _named("gone", gone, GONE_MAX))
     if not found.items and not found.gone:
         raise Reject("say which items, or which are gone")
     return found
@@ -123,5 +123,5 @@ def _fine(row: Any) -> bool:
     if not isinstance(row, list) or len(row) != 2:
         return False
     identity, marker = row
-    fits = isinstance(identity, str) and 0 < len(identity) <= LONGEST_IDENTITY
+    fits = isinstance(identity, str) and 0 < len(identity) <= IDENTITY_CHARS_MAX
     return fits and isinstance(marker, int) and not isinstance(marker, bool) and marker >= 0

@@ -7,7 +7,7 @@ from connector.messages.strict_json import said, shown
 
 ARTICLES = {"integer": "an integer", "boolean": "a boolean", "string": "a string", "array": "an array", "object": "an object"}
 FORMATS = {"date": "a date such as 2026-07-31", "date-time": "a date and time such as 2026-07-31T10:00:00+02:00"}
-MOST_NAMED = 12
+NAMED_MAX = 12
 
 
 def worded(error: Any) -> str:
@@ -31,7 +31,7 @@ def _unknown(error: Any) -> str:
 
 
 def _some(names: Sequence[Any]) -> str:
-    return ", ".join(map(str, names[:MOST_NAMED])) + (", …" if len(names) > MOST_NAMED else "")
+    return ", ".join(map(str, names[:NAMED_MAX])) + (", …" if len(names) > NAMED_MAX else "")
 
 
 def _pattern(error: Any) -> str:

@@ -9,11 +9,11 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-DEEPEST, MOST_FLAWS, LONGEST_SHOWN = 100, 20, 40
+DEPTH_MAX, FLAWS_MAX, SHOWN_CHARS_MAX = 100, 20, 40
 Path: TypeAlias = tuple[str | int, ...]
 SURROGATE = re.compile("[\ud800-\udfff]")
 NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-PLAIN_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{LONGEST_SHOWN}}}")
+PLAIN_NAME = re.compile(rf"[A-Za-z0-9_-]{{1,{SHOWN_CHARS_MAX}}}")
 
 
 class Unreadable(Exception):
@@ -50,17 +50,17 @@ def read_object(value: bytes | None) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         raise Unreadable(f"not JSON: {error}") from None
     except RecursionError:
-        raise Unreadable(f"nested deeper than {DEEPEST} levels") from None
+        raise Unreadable(f"nested deeper than {DEPTH_MAX} levels") from None
     if not isinstance(document, dict):
         raise Unreadable("the message is JSON, but not an object")
     return document
 
 
 def flaws(document: dict[str, Any]) -> list[Flaw]:
-    """What may not be in the document, in its order; no more than MOST_FLAWS, whatever follows."""
+    """What may not be in the document, in its order; no more than FLAWS_MAX, whatever follows."""
     found: list[Flaw] = []
     _search(document, (), found)
-    return found[:MOST_FLAWS]
+    return found[:FLAWS_MAX]
 
 
 def is_clean(text: str) -> bool:
@@ -79,16 +79,16 @@ def shown(value: Any) -> str:
     if isinstance(value, dict | list):
         return "an object" if isinstance(value, dict) else "an array"
     if isinstance(value, str):
-        return repr(value if len(value) <= LONGEST_SHOWN else value[:LONGEST_SHOWN] + "…")
+        return repr(value if len(value) <= SHOWN_CHARS_MAX else value[:SHOWN_CHARS_MAX] + "…")
     return json.dumps(value)
 
 
 def _search(value: dict[str, Any] | list[Any], path: Path, found: list[Flaw]) -> None:
-    if len(path) >= DEEPEST:
-        found.append(Flaw(path[:1], f"nested deeper than {DEEPEST} levels"))
+    if len(path) >= DEPTH_MAX:
+        found.append(Flaw(path[:1], f"nested deeper than {DEPTH_MAX} levels"))
         return
     for name, part in value.items() if isinstance(value, dict) else enumerate(value):
-        if len(found) >= MOST_FLAWS:
+        if len(found) >= FLAWS_MAX:
             return
         if type(name) is str and SURROGATE.search(name):
             found.append(Flaw((*path, name), "its name holds half a surrogate pair"))
@@ -109,7 +109,7 @@ def _character(text: str, path: Path) -> Flaw:
 
 
 def _name(part: str) -> str:
-    return part if PLAIN_NAME.fullmatch(part) else json.dumps(part[:LONGEST_SHOWN])
+    return part if PLAIN_NAME.fullmatch(part) else json.dumps(part[:SHOWN_CHARS_MAX])
 
 
 def _text(value: bytes) -> str:
@@ -139,4 +139,4 @@ def _float(number: str) -> Refused:
 
 
 def _few(digits: str) -> str:
-    return digits if len(digits) <= LONGEST_SHOWN else digits[:LONGEST_SHOWN] + "…"
+    return digits if len(digits) <= SHOWN_CHARS_MAX else digits[:SHOWN_CHARS_MAX] + "…"

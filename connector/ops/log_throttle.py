@@ -11,9 +11,9 @@ from connector.events.views import ViewsRecordRefused
 from connector.ops import Watch
 from connector.ops.libraries import sum_up_libraries
 from connector.ops.log import line_of, write
-from connector.ops.throttle import EVERY, FIRST, Throttle
+from connector.ops.throttle import EVERY_S, LINES_MAX, Throttle
 
-__all__ = ["ALIKE", "EVERY", "FIRST", "FloodLog"]
+__all__ = ["ALIKE", "EVERY_S", "LINES_MAX", "FloodLog"]
 
 ALIKE: Mapping[type[Event], tuple[str, ...]] = {
     StateChanged: ("administration", "state", "reason"),

@@ -14,11 +14,11 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExport
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from connector.ops.stream import log_stream, write
-from connector.ops.throttle import EVERY
+from connector.ops.throttle import EVERY_S
 from connector.tracing import Value, written
 
 SERVICE = "mplus-connector"
-PATIENCE = 3.0
+PATIENCE_S = 3.0
 """Seconds that the collector is given for a batch, unless OTEL_EXPORTER_OTLP_TIMEOUT says: a stop waits for the last."""
 
 
@@ -39,7 +39,7 @@ def _exporter(asked: str, environment: Mapping[str, str]) -> SpanExporter:
     if asked == "console":
         return ConsoleSpanExporter(out=log_stream())  # type: ignore[arg-type]  # a file as far as it is one
     timed = any(name in environment for name in ("OTEL_EXPORTER_OTLP_TIMEOUT", "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT"))
-    return OTLPSpanExporter(timeout=None if timed else PATIENCE)
+    return OTLPSpanExporter(timeout=None if timed else PATIENCE_S)
 
 
 class Delivery(SpanExporter):
@@ -49,13 +49,13 @@ class Delivery(SpanExporter):
         self._exporter = exporter
         self._now = now
         self._lost = 0
-        self._told = -EVERY
+        self._told = -EVERY_S
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """See SpanExporter."""
         if (result := self._tried(spans)) is not SpanExportResult.SUCCESS:
             self._lost += len(spans)
-            if self._now() - self._told >= EVERY:
+            if self._now() - self._told >= EVERY_S:
                 write(
                     "warning",
                     "spans lost",

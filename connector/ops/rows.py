@@ -7,7 +7,7 @@ from typing import Any
 from connector.events.source import DeadLettered, HeadSeen, HeadUnknown, PageCommitted, ShardEvent, StateChanged
 from connector.messages.position import State
 
-RATE_OVER = 30.0
+RATE_OVER_S = 30.0
 """Seconds over which the rate is an average."""
 
 
@@ -82,6 +82,6 @@ class Row:
         return round(now - min(began), 3) if began else 0.0
 
     def _rate(self, now: float) -> float:
-        while self.recent and self.recent[0][0] < now - RATE_OVER:
+        while self.recent and self.recent[0][0] < now - RATE_OVER_S:
             self.recent.popleft()
-        return round(sum(items for _, items in self.recent) / RATE_OVER, 2)
+        return round(sum(items for _, items in self.recent) / RATE_OVER_S, 2)

@@ -14,7 +14,7 @@ from connector.ops.orders import COMMANDS, Orders
 from connector.ops.rows import Moment, Row
 from connector.ops.wording import rfc3339
 
-RECENT = 300.0
+RECENT_S = 300.0
 """Seconds for which a call tells whether the POS answers, where this worker has nothing to ask it now."""
 
 
@@ -104,7 +104,7 @@ class WorkerStatus:
 
     def _asked(self, now: float) -> list[str]:
         working = {name for name, _ in self._rows} | self._orders.working
-        return [name for name, recent in self._calls.told(now, RECENT).items() if recent or name in working]
+        return [name for name, recent in self._calls.told(now, RECENT_S).items() if recent or name in working]
 
     @property
     def commands(self) -> dict[tuple[str, str], dict[str, int]]:

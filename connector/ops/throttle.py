@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from connector.ops.stream import Line, write
 
-EVERY = 60.0
+EVERY_S = 60.0
 """Seconds after which they are summed up."""
 
-LOOK = 1.0
+LOOK_S = 1.0
 """Seconds between two looks for what is over: there may be thousands."""
 
-FIRST = 5
+LINES_MAX = 5
 """Lines of a kind in that time that are written as they come."""
 
 KINDS_MAX = 2000
@@ -41,7 +41,7 @@ class Throttle:
         flood = self._floods.setdefault(kind, _Flood(line, self._now()))
         flood.line = line
         flood.count += 1
-        if flood.count <= FIRST:
+        if flood.count <= LINES_MAX:
             level, text, fields = line
             write(level, text, **fields)
 
@@ -50,9 +50,9 @@ class Throttle:
         now = self._now()
         if not self._floods or now < self._due:
             return
-        self._due = now + LOOK
-        over = [kind for kind, flood in self._floods.items() if now - flood.since >= EVERY]
+        self._due = now + LOOK_S
+        over = [kind for kind, flood in self._floods.items() if now - flood.since >= EVERY_S]
         for flood in [self._floods.pop(kind) for kind in over]:
-            if (more := flood.count - FIRST) > 0:
+            if (more := flood.count - LINES_MAX) > 0:
                 level, text, fields = flood.line
-                write(level, text, **fields, more=more, within=EVERY)
+                write(level, text, **fields, more=more, within=EVERY_S)

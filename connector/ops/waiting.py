@@ -8,10 +8,10 @@ from connector.events.base import Event
 from connector.events.commands import CommandWaits
 from connector.ops.stream import write
 
-EVERY = 60.0
+EVERY_S = 60.0
 """Seconds between two lines about one reason."""
 
-MOST = 100
+REASONS_MAX = 100
 """Reasons told apart; a POS that invents a new one each time gets no more."""
 
 
@@ -39,13 +39,13 @@ class WaitingLog:
             self._begin(key, now, event)
         else:
             known.commands.add(event.command_id)
-            if now - known.since >= EVERY:
+            if now - known.since >= EVERY_S:
                 self._write(event, len(known.commands))
                 self._reasons[key] = _Reason(now)
 
     def _begin(self, key: tuple[str, str], now: float, event: CommandWaits) -> None:
-        self._reasons = {name: row for name, row in self._reasons.items() if now - row.since < 2 * EVERY}
-        if len(self._reasons) < MOST:
+        self._reasons = {name: row for name, row in self._reasons.items() if now - row.since < 2 * EVERY_S}
+        if len(self._reasons) < REASONS_MAX:
             self._reasons[key] = _Reason(now)
             self._write(event, 1)
 

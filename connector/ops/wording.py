@@ -4,7 +4,7 @@ import re
 from datetime import datetime
 from traceback import extract_tb
 
-TEXT_MAX = 300
+TEXT_CHARS_MAX = 300
 """Characters of an error's text that are shown."""
 
 PLACES_MAX = 3
@@ -24,7 +24,7 @@ def in_a_line(error: BaseException) -> str:
 
 def without_address(text: str) -> str:
     """Its first line, no longer than a line should be."""
-    return ADDRESS.sub("…", text.partition("\n")[0])[:TEXT_MAX]
+    return ADDRESS.sub("…", text.partition("\n")[0])[:TEXT_CHARS_MAX]
 
 
 def rfc3339(moment: datetime, timespec: str = "milliseconds") -> str:

@@ -21,8 +21,8 @@ from connector.sandbox.shop.activity import Activity
 from connector.sandbox.shop.memory import Effect, OrderMemory
 from connector.sandbox.shop.selection import LIMIT_SEMANTICS
 
-LARGEST_REQUEST = 16 * 1024 * 1024  # bytes
-SHUTDOWN = 1.0  # seconds that open calls have left when it stops
+REQUEST_BYTES_MAX = 16 * 1024 * 1024  # bytes
+SHUTDOWN_S = 1.0  # seconds that open calls have left when it stops
 
 
 class Sandbox:
@@ -58,7 +58,7 @@ class Sandbox:
 
     async def __aenter__(self) -> Self:
         # No access log: its lines hold the query, and the query holds the secret.
-        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN)
+        self._runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
         await web.TCPSite(self._runner, self.options.host, self.options.port, ssl_context=_tls(self.options)).start()
         scheme = "https" if self.options.tls_cert else "http"
@@ -75,7 +75,7 @@ class Sandbox:
             await self._runner.cleanup()
 
     def _application(self) -> web.Application:
-        application = web.Application(client_max_size=LARGEST_REQUEST)
+        application = web.Application(client_max_size=REQUEST_BYTES_MAX)
         application.router.add_post("/", self._endpoint.handle)
         application.add_routes(Control(self.shop, self.faults, self.activity, self.requests).routes())
         return application

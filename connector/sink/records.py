@@ -22,7 +22,7 @@ COORDINATES = re.compile(rb"[0-9]{1,10}:[0-9]{1,19}")
 LONGEST_NAME_BYTES = 4 * 255
 """Of an order's name in UTF-8."""
 
-LONGEST_TEXT = 1000
+TEXT_CHARS_MAX = 1000
 """Characters of a text in a result."""
 
 LETTER_BYTES = (8 << 20) + (64 << 10)
@@ -127,4 +127,4 @@ def _saying(letter: Record, left_out: list[str]) -> Record:
 
 def _bounded(text: str) -> str:
     """In a result: an error's text may hold half a surrogate pair, which JSON cannot."""
-    return cut(text, LONGEST_TEXT).encode(errors="backslashreplace").decode()
+    return cut(text, TEXT_CHARS_MAX).encode(errors="backslashreplace").decode()

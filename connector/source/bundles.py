@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from connector.kafka.records import OVERHEAD, Record
+from connector.kafka.records import OVERHEAD_BYTES, Record
 from connector.messages.cloudevents import CE_SUBJECT, CE_SYNC_MARKER, CloudEvents
 from connector.messages.dead_letter import EPOCH, FIRST_MARKER, dead_letter_headers
 from connector.messages.position import Position
@@ -12,7 +12,7 @@ from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 
 POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
-LONGEST_REASON = 1000
+REASON_CHARS_MAX = 1000
 """Characters of a dead letter's reason: it quotes the POS, and a letter that the broker refuses would stop the task."""
 
 
@@ -86,7 +86,7 @@ class Publisher:
             if letter is not None:
                 letters.append(replace(letter, epoch=position.epoch))
                 records.append(self._record(letters[-1]))
-            size += OVERHEAD + len(letter.raw if letter else item[3])
+            size += OVERHEAD_BYTES + len(letter.raw if letter else item[3])
         alone = markers.pop() if len(markers) == 1 else None
         return Bundle(position, records, letters, count, size, late=origin == LATE, alone=alone)
 
@@ -120,11 +120,11 @@ class Publisher:
         return Record(self.topic, identity.encode(), None, [(CE_SYNC_MARKER, b"%d" % marker)])
 
     def _record(self, letter: ItemLetter) -> Record:
-        reason = letter.reason[:LONGEST_REASON]
+        reason = letter.reason[:REASON_CHARS_MAX]
         headers = dead_letter_headers((self.topic, -1, -1), letter.stage, f"connector.source.{letter.stage}", reason)
         told = {
             CE_SYNC_MARKER: letter.marker,
-            CE_SUBJECT: letter.identity and letter.identity[:LONGEST_REASON],
+            CE_SUBJECT: letter.identity and letter.identity[:REASON_CHARS_MAX],
             FIRST_MARKER: letter.first,
             EPOCH: letter.epoch or None,
         }
@@ -159,7 +159,7 @@ def portions(items: Iterable[Item | Undecodable], most: int) -> Iterator[list[It
     part: list[Item | Undecodable] = []
     size = 0
     for item in sorted(items, key=_marker):
-        added = OVERHEAD + len(item.value if isinstance(item, Item) else item.raw)
+        added = OVERHEAD_BYTES + len(item.value if isinstance(item, Item) else item.raw)
         if part and size + added > most and _marker(item) != _marker(part[-1]):
             yield part
             part, size = [], 0

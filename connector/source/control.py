@@ -9,7 +9,7 @@ from connector.messages.control import ACCEPTED, DONE, FAILED, REPAIR, RESUME, R
 from connector.messages.gaps import NONE
 from connector.messages.position import NEVER_READ, Pending, Position, Resync, State
 
-EXPIRES = 600.0
+EXPIRES_S = 600.0
 """Seconds after which a request that nobody saw surprises more than it helps."""
 
 LOW = (
@@ -25,7 +25,7 @@ def problem(request: ReceivedRequest, entity: str, *, listed: bool) -> str:
         return f"no entity {request.entity} is read here"
     if request.action not in CHANGES:
         return f"unknown action {request.action}: use {', '.join(CHANGES)}"
-    if request.age > EXPIRES:
+    if request.age > EXPIRES_S:
         return f"expired: it is {request.age / 60:.0f} minutes old, and nobody took it before"
     if request.action == REPAIR:
         return _repair_problem(request)

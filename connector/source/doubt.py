@@ -15,13 +15,13 @@ from connector.messages.position import Anchor
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 
-DIGEST_CHARACTERS = 6
+DIGEST_CHARS = 6
 """Of the hash of a field, and of its name: an item's take some 500 bytes of the position record."""
 
 FIELDS_MAX = 200
 """That are hashed; an item may have more that no schema knows, and a position record must stay small."""
 
-NAME_CHARACTERS_MAX = 1000
+NAME_CHARS_MAX = 1000
 """Of an item that may be an anchor."""
 
 VERSION = version("mplus-connector")
@@ -65,7 +65,7 @@ def _hash(entity: Entity, item: Item) -> str:
 
 
 def _digest(content: bytes) -> str:
-    return hashlib.blake2b(content, digest_size=DIGEST_CHARACTERS // 2).hexdigest()
+    return hashlib.blake2b(content, digest_size=DIGEST_CHARS // 2).hexdigest()
 
 
 def _agree(before: str, now: str) -> bool:
@@ -78,13 +78,13 @@ def _agree(before: str, now: str) -> bool:
 
 
 def _by_name(hashes: str) -> dict[str, str]:
-    parts = [hashes[at : at + DIGEST_CHARACTERS] for at in range(0, len(hashes), DIGEST_CHARACTERS)]
+    parts = [hashes[at : at + DIGEST_CHARS] for at in range(0, len(hashes), DIGEST_CHARS)]
     return dict(zip(parts[::2], parts[1::2], strict=False))
 
 
 def highest_of(entity: Entity, items: Iterable[Item | Undecodable], before: Anchor | None) -> Anchor | None:
     """The item with the highest marker of these, if it lies above the one before."""
-    readable = [item for item in items if isinstance(item, Item) and len(item.identity) <= NAME_CHARACTERS_MAX]
+    readable = [item for item in items if isinstance(item, Item) and len(item.identity) <= NAME_CHARS_MAX]
     best = max(readable, key=lambda item: item.marker, default=None)
     if best is None or (before is not None and best.marker <= before.marker):
         return before

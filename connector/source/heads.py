@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Sequence
 
-from connector.backoff import MOST, backoff
+from connector.backoff import MOST_S, backoff
 from connector.clock import Clock
 from connector.errors import Refused, Retry, UnknownOperation
 from connector.mplus.client import PosClient
@@ -107,7 +107,7 @@ class Heads:
         """A POS that fails is asked no more often than one that is well, and after half a minute however long the interval is."""
         self._failures += 1
         asked = min(getattr(error, "after", None) or 0.0, LONGEST_WAIT_S)
-        wait = max(min(self._interval, MOST), backoff(self._failures, self._clock.chance()), asked)
+        wait = max(min(self._interval, MOST_S), backoff(self._failures, self._clock.chance()), asked)
         self._next_at = self._clock.monotonic() + wait
         self.unknown_since = asked_at if self.unknown_since is None else self.unknown_since
 

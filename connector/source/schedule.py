@@ -3,7 +3,7 @@
 from collections import deque
 from dataclasses import dataclass, field
 
-REFUSED_AGAIN = 60.0
+REFUSED_AGAIN_S = 60.0
 """Seconds until an operation that was refused is tried again: a licence may have been bought."""
 
 

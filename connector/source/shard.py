@@ -23,7 +23,7 @@ from connector.source.repair import Search
 from connector.source.restarts import polling
 from connector.source.topic_facts import lost, passed_over
 
-HEAD_WITHIN = 70.0
+HEAD_WITHIN_S = 70.0
 """Seconds that the POS is given to tell its head, which may take two calls; nothing else is read meanwhile."""
 
 TYPES_WIDENED = (
@@ -209,5 +209,5 @@ class ShardRunner:
         asks = request.action == RESYNC or (request.action == RESUME and self._position.state is State.HEAD_REGRESSED)
         if not asks or self.shard.head is None:
             return None
-        async with asyncio.timeout(HEAD_WITHIN):
+        async with asyncio.timeout(HEAD_WITHIN_S):
             return await self.shard.head()

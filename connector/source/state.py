@@ -23,12 +23,12 @@ from connector.events.source import (
 )
 from connector.messages.position import State
 from connector.source.bundles import Bundle
-from connector.source.schedule import REFUSED_AGAIN
+from connector.source.schedule import REFUSED_AGAIN_S
 
 STOPPED_BEFORE = {State.PAUSED: "an operator paused it"}
 """Why a shard is stopped, where the state itself tells it."""
 
-LONGEST = 300.0
+LONGEST_S = 300.0
 """Seconds that a POS may ask us to stay away, at most: it may have meant milliseconds, and operators wait."""
 
 SLIPS = 2
@@ -93,10 +93,10 @@ class ShardState:
         if isinstance(error, Reject):
             self._refusals += 1
             self.change(State.UNAVAILABLE, str(error))
-            return REFUSED_AGAIN if self._refusals > SLIPS else min(SLIP_AGAIN_S, REFUSED_AGAIN)
+            return REFUSED_AGAIN_S if self._refusals > SLIPS else min(SLIP_AGAIN_S, REFUSED_AGAIN_S)
         self._failures += 1
         self.change(State.UNREACHABLE, str(error))
-        return max(min(error.after or 0.0, LONGEST), backoff(self._failures, self._clock.chance()))
+        return max(min(error.after or 0.0, LONGEST_S), backoff(self._failures, self._clock.chance()))
 
     def broken(self, reason: str) -> float:
         """What nobody foresaw ended the poller, or its topic refuses: seconds to wait before it is tried again."""

@@ -25,7 +25,7 @@ from connector.views.records import InputRecord, OutputRecord
 from connector.views.stages import Stage
 from connector.views.tables import PlainTable
 
-MOST = 500
+RECORDS_MAX = 500
 """Records in a batch, at most."""
 
 Failed = Callable[[Exception], None]
@@ -84,7 +84,7 @@ class StageWorker:
         queue = channel.queue
         async for first in channel:
             events = [first]
-            while len(events) < MOST and not queue.empty():
+            while len(events) < RECORDS_MAX and not queue.empty():
                 events.append(queue.get_nowait())
             try:
                 with cancel_wins():

@@ -27,7 +27,7 @@ Events = StreamT[Any]
 HEARTBEATS = 3
 """Heartbeats in a session timeout."""
 
-REBALANCE = 60.0
+REBALANCE_S = 60.0
 """Seconds that a worker gets to end what it has in hand when partitions are handed out anew, at least."""
 
 
@@ -81,7 +81,7 @@ def application(settings: AppSettings) -> ViewsApp:
     """Everything is acknowledged by hand, so that nothing is promised that Kafka does not have."""
     servers = settings.cluster.arguments["bootstrap_servers"].split(",")
     compression = None if settings.compression == "none" else settings.compression
-    rebalance = max(REBALANCE, 2 * settings.session_timeout)
+    rebalance = max(REBALANCE_S, 2 * settings.session_timeout)
     app = ViewsApp(
         settings.group,
         broker=";".join(f"kafka://{server.strip()}" for server in servers),

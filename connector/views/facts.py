@@ -16,7 +16,7 @@ CANCELLED_SLIP = "PACKING-SLIP-STATE-CANCELLED"
 CANCELLED_ORDER = "ORDER-CANCEL-STATE-COMPLETE"
 DELIVERED_ORDER = "ORDER-DELIVERY-STATE-COMPLETE"
 NONE = -1
-LONGEST_NAME, LONGEST_MESSAGE = 255, 1000
+NAME_CHARS_MAX, MESSAGE_CHARS_MAX = 255, 1000
 """Characters: of ids, names and reasons by the contract, and of what a result explains."""
 
 WORD = re.compile("[A-Za-z]{1,40}")
@@ -114,7 +114,7 @@ def result_fact(record: InputRecord) -> Json:
         "command": result.get("command"),
         "outcome": result["outcome"],
         **names,
-        "message": cut(str(result.get("message") or ""), LONGEST_MESSAGE),
+        "message": cut(str(result.get("message") or ""), MESSAGE_CHARS_MAX),
         "syncMarker": marker if isinstance(marker, int) else None,
         "duplicate": result.get("duplicate") is True,
         "at": at if milliseconds(at) is not None else record.written,
@@ -122,7 +122,7 @@ def result_fact(record: InputRecord) -> Json:
 
 
 def _short(name: object) -> bool:
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME
+    return isinstance(name, str) and 0 < len(name) <= NAME_CHARS_MAX
 
 
 def _word(name: object) -> bool:

@@ -19,10 +19,10 @@ Kept = dict[str, Any]
 """`order`: its last record; `seen`: by step, the lowest rank that showed it, and when; `slips`, `invoices` by id;
 `commands`, `results` by commandId; `latest`: when the last of them happened; `left`: by these names, what was left out."""
 
-MOST_COMMANDS = 50
+COMMANDS_MAX = 50
 """Commands of an order, and results: the newest, and the createOrder."""
 
-MOST_DOCUMENTS = 200
+DOCUMENTS_MAX = 200
 """Packing slips of an order, and invoices: those of the highest rank."""
 
 BEFORE = -1
@@ -62,7 +62,7 @@ def _invoice(kept: Kept, fact: Json) -> Kept:
 def _by_id(kept: Kept, name: str, fact: Json) -> Kept:
     rows = kept.get(name, {})
     after = {**rows, fact["id"]: _higher(rows.get(fact["id"]), fact)}
-    if len(after) <= MOST_DOCUMENTS:
+    if len(after) <= DOCUMENTS_MAX:
         return {**kept, name: after}
     return {**kept, name: highest(after), "left": {**kept.get("left", {}), name: True}}
 
@@ -70,7 +70,7 @@ def _by_id(kept: Kept, name: str, fact: Json) -> Kept:
 def highest(rows: Mapping[str, Json]) -> dict[str, Json]:
     """Documents' facts of the highest rank, as many as are kept."""
     names = sorted(rows, key=lambda name: (rows[name]["rank"], name))
-    return {name: rows[name] for name in names[-MOST_DOCUMENTS:]}
+    return {name: rows[name] for name in names[-DOCUMENTS_MAX:]}
 
 
 def _command(kept: Kept, fact: Json) -> Kept:
@@ -98,12 +98,12 @@ def _newest(kept: Kept, name: str, rows: Mapping[str, Json], fact: Json, which: 
     count, upto = kept.get("left", {}).get(name, (0, BEFORE - 1))
     if fact["commandId"] not in kept.get(name, {}) and _place(fact) <= upto:
         return kept
-    if len(rows) <= MOST_COMMANDS:
+    if len(rows) <= COMMANDS_MAX:
         return {**kept, name: rows}
     created = [each for each, row in rows.items() if row["command"] == CREATE]
     spared = which(created, key=lambda each: (_instant(rows[each]["at"]), each)) if created else ""
     ordered = sorted((each for each in rows if each != spared), key=lambda each: (_place(rows[each]), each))
-    gone = ordered[: len(rows) - MOST_COMMANDS]
+    gone = ordered[: len(rows) - COMMANDS_MAX]
     left = [count + len(gone), max(upto, *(_place(rows[each]) for each in gone))]
     return {
         **kept,

@@ -82,7 +82,7 @@ def _sent_on(topics: Topics, record: InputRecord, fact: Json | None) -> StageRes
 
 def _a_name(key: bytes) -> bool:
     try:
-        return 0 < len(key) <= 4 * facts.LONGEST_NAME and len(key.decode()) <= facts.LONGEST_NAME
+        return 0 < len(key) <= 4 * facts.NAME_CHARS_MAX and len(key.decode()) <= facts.NAME_CHARS_MAX
     except UnicodeDecodeError:
         return False
 

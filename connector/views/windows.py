@@ -11,10 +11,10 @@ import orjson
 from connector.messages.window import KEPT, Window
 from connector.views.records import Get, Json, Measurement, object_in
 
-LARGEST = 1 << 62
+COUNT_MAX = 1 << 62
 """Of what an entry counts: JSON carries twice as much."""
 
-CLOSED = 7 * 24 * 3600
+CLOSED_S = 7 * 24 * 3600
 """Seconds that a shop may be closed, or a measure silent, without leaving minutes behind."""
 
 
@@ -51,7 +51,7 @@ def _ended_by(window: Window, now: float) -> Iterator[bytes]:
     for size, kept in KEPT.items():
         if size <= window.size:
             upto = window.start - kept
-            for start in range(upto - (kept if size == window.size else CLOSED), upto, size):
+            for start in range(upto - (kept if size == window.size else CLOSED_S), upto, size):
                 yield window._replace(size=size, start=start).key
 
 
@@ -69,7 +69,7 @@ def _entry(value: bytes | None) -> Json:
     """What is there; where that is no window's, because somebody else wrote it, counting begins anew."""
     found = object_in(value)
     numbers = [found.get("count"), found.get("upto"), found.get("amount") or 0]
-    good = all(isinstance(each, int) and abs(each) < LARGEST for each in numbers)
+    good = all(isinstance(each, int) and abs(each) < COUNT_MAX for each in numbers)
     return found if good else {"count": 0, "amount": None, "upto": -1}
 
 

@@ -18,19 +18,19 @@ from connector.views.offsets import StallDetector
 from connector.views.progress import Progress, look
 from connector.views.stages import Stage
 
-LOOKS = 2.0
+LOOKS_S = 2.0
 """Seconds between two looks at how far it is."""
 
-DROPPED = 10.0
+DROPPED_S = 10.0
 """Seconds after which a record that was fetched is taken for dropped, and read again."""
 
-STALLED = 120.0
+STALLED_S = 120.0
 """Seconds after which that is given up: longer than Kafka is away when a broker restarts."""
 
-STOPPING = 15.0
+STOPPING_S = 15.0
 """Seconds that Faust gets to stop."""
 
-ENDING = 2.0
+ENDING_S = 2.0
 """Seconds that each part of it gets after that."""
 
 Shows = Callable[[Progress], None]
@@ -45,8 +45,8 @@ class ViewsWorker:
         self._tell = tell
         self._clock = clock
         self._app: ViewsApp = application(settings)
-        self._dropped, self._stalled = StallDetector[TP](DROPPED), StallDetector[TP](STALLED)
-        self._recovery = StallDetector[str](self._app.conf.broker_rebalance_timeout + STALLED)
+        self._dropped, self._stalled = StallDetector[TP](DROPPED_S), StallDetector[TP](STALLED_S)
+        self._recovery = StallDetector[str](self._app.conf.broker_rebalance_timeout + STALLED_S)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
     def add(self, topics: Topics, partitions: int, stages: Sequence[Stage]) -> None:
@@ -75,10 +75,10 @@ class ViewsWorker:
 
     async def _stop(self) -> None:
         """Faust gives up at the first part that fails to stop; an agent that still runs would begin anew when it is cancelled."""
-        await _stopped(self._app, STOPPING)
+        await _stopped(self._app, STOPPING_S)
         for part in self._app.parts():
-            await _stopped(part, ENDING)
-        await self._app.careful.thread.ended(ENDING)
+            await _stopped(part, ENDING_S)
+        await self._app.careful.thread.ended(ENDING_S)
 
     async def _crash(self) -> None:
         """Faust's own failures: its services end and say so."""
@@ -87,7 +87,7 @@ class ViewsWorker:
 
     async def _looking(self, shows: Shows) -> None:
         while True:
-            await self._clock.sleep(LOOKS)
+            await self._clock.sleep(LOOKS_S)
             await self._look()
             shows(self.progress)
             lag = tuple(sorted(self.progress.lag.items()))
@@ -96,7 +96,7 @@ class ViewsWorker:
     async def _look(self) -> None:
         """A look that fails tells nothing new: Kafka may be away, and Faust knows that itself."""
         try:
-            async with asyncio.timeout(LOOKS * 5):
+            async with asyncio.timeout(LOOKS_S * 5):
                 await look(self._app, self.progress)
                 await self._notice()
         except Exception:
@@ -112,7 +112,7 @@ class ViewsWorker:
         for place in self._dropped.see(lowest, now):
             await careful.go_back(place)
         for place in self._stalled.see(lowest, now):
-            self._failed(Retry(f"a record of {place} was not carried out within {STALLED:.0f} s"))
+            self._failed(Retry(f"a record of {place} was not carried out within {STALLED_S:.0f} s"))
 
     def _notice_standstill(self) -> None:
         """Faust gives up a recovery that takes too long without a word: it keeps its partitions and hands out nothing more."""

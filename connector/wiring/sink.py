@@ -17,8 +17,8 @@ from connector.sink.pos.calls import Calls
 from connector.sink.task import SinkTask, SinkTaskContext
 from connector.wiring.topics import sink_limits
 
-DAY = 24 * 3600.0
-GRACE = 5.0
+DAY_S = 24 * 3600.0
+GRACE_S = 5.0
 """Seconds that calls under way are given when the worker stops: who takes over must look for what they did."""
 
 
@@ -44,7 +44,7 @@ async def commanding(config: Config, clients: Mapping[str, PosClient], task_cont
         yield Commanding({Topics(name).commands: SinkTask(parts[name]) for name in clients})
     finally:
         for each in calls.values():
-            await each.end(GRACE)
+            await each.end(GRACE_S)
 
 
 def _parts(config: Config, name: str, calls: Calls, task_context: TaskContext, window: Window) -> SinkTaskContext:
@@ -55,9 +55,9 @@ def _parts(config: Config, name: str, calls: Calls, task_context: TaskContext, w
         Topics(name),
         calls,
         missing=MissingOperations(),
-        deadlines=Deadlines(settings.answer_deadline, settings.unknown_after, ledger=settings.ledger_retention * DAY),
+        deadlines=Deadlines(settings.answer_deadline, settings.unknown_after, ledger=settings.ledger_retention * DAY_S),
         in_flight=settings.commands_in_flight,
-        retention=settings.ledger_retention * DAY,
+        retention=settings.ledger_retention * DAY_S,
         proof=settings.session_timeout / 2,
         linger=min(1.5, settings.session_timeout / 5),  # the rebalance waits for it
         group=settings.group,

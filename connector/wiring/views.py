@@ -23,7 +23,7 @@ from connector.views.stages import entity_topics, stages
 from connector.views.worker import ViewsWorker
 from connector.wiring import chosen_entities, prepare_topics
 from connector.wiring.descriptors import raise_limit
-from connector.wiring.topics import DEAD_LETTER_ROOM
+from connector.wiring.topics import DEAD_LETTER_ROOM_BYTES
 
 
 async def run_views(config: Config, shows: Callable[[Progress], None], started: "asyncio.Future[int] | None" = None) -> None:
@@ -66,7 +66,7 @@ def app_settings(config: Config) -> AppSettings:
         views_group(config.connector.group),
         cluster_of(config.kafka),
         settings.compression,
-        settings.max_event_bytes + DEAD_LETTER_ROOM,
+        settings.max_event_bytes + DEAD_LETTER_ROOM_BYTES,
         settings.session_timeout,
         settings.views_data,
     )

@@ -11,7 +11,7 @@ from connector.audit.verdict import Finding, Kind, Reach, judge
 from connector.audit.versions import NONE, UNKNOWN, Target, Versions
 from connector.audit.walk import Place
 from connector.errors import Fatal
-from connector.messages.control import MOST_GONE, MOST_ITEMS, wanted
+from connector.messages.control import GONE_MAX, ITEMS_MAX, wanted
 
 CASES = {
     "the same": (Target(5), 5, True, None),
@@ -95,11 +95,11 @@ def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
 
 def test_repairs_are_asked_in_requests_that_a_worker_takes() -> None:
     """By rising markers, each finding once, what is gone apart."""
-    findings = [Finding(Kind.MISSING, str(number), number, None) for number in range(MOST_ITEMS + 3, 0, -1)]
-    findings += [Finding(Kind.GONE, f"g{number}", None, number) for number in range(MOST_GONE + 1)]
+    findings = [Finding(Kind.MISSING, str(number), number, None) for number in range(ITEMS_MAX + 3, 0, -1)]
+    findings += [Finding(Kind.GONE, f"g{number}", None, number) for number in range(GONE_MAX + 1)]
     asked = list(requests("order", findings, "me"))
-    assert [MOST_ITEMS, 3, 0, 0] == [len(request.items) for request in asked]
-    assert [0, 0, MOST_GONE, 1] == [len(request.gone) for request in asked]
+    assert [ITEMS_MAX, 3, 0, 0] == [len(request.items) for request in asked]
+    assert [0, 0, GONE_MAX, 1] == [len(request.gone) for request in asked]
     for request in asked:
         assert wanted([list(row) for row in request.items], [list(row) for row in request.gone])
     assert ("1", 1) == asked[0].items[0]

@@ -12,7 +12,7 @@ from connector.dashboard.folds.advice import BY_REASON, OTHERWISE, UNKNOWN, for_
 from connector.dashboard.folds.dead_letters import NewestLetters
 from connector.dashboard.folds.journeys import Index, Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
-from connector.dashboard.folds.statuses import POINTS, STEP, Statuses
+from connector.dashboard.folds.statuses import POINTS, STEP_S, Statuses
 from connector.dashboard.folds.windows import Windows
 from connector.dashboard.parts import PageParts
 from connector.dashboard.read_model import ReadModel
@@ -58,12 +58,12 @@ def test_a_chart_has_a_point_per_step_and_gaps_where_nobody_reported() -> None:
     """The last report of a step counts, and the oldest steps are dropped."""
     shown = PageParts()
     statuses = Statuses(shown, ["a"], ["order"])
-    for at, rate in ((0, 1.0), (STEP, 2.0), (STEP + 1, 3.0), (4 * STEP, 5.0)):
+    for at, rate in ((0, 1.0), (STEP_S, 2.0), (STEP_S + 1, 3.0), (4 * STEP_S, 5.0)):
         statuses.take("a", b"order", orjson.dumps(status("order", rate=rate, at=stamp(NOW + at))))
 
     assert [1.0, 3.0, None, None, 5.0] == shown.since(0)["trend/a/order"]["rate"]
     for step in range(5, 5 + POINTS):
-        statuses.take("a", b"order", orjson.dumps(status("order", rate=9.0, at=stamp(NOW + step * STEP))))
+        statuses.take("a", b"order", orjson.dumps(status("order", rate=9.0, at=stamp(NOW + step * STEP_S))))
     assert [9.0] * POINTS == shown.since(0)["trend/a/order"]["rate"]
 
 
@@ -72,7 +72,7 @@ def test_a_backlog_that_nobody_knows_is_a_gap_and_not_0() -> None:
     shown = PageParts()
     statuses = Statuses(shown, ["a"], ["order"])
     statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW), unknownSince=None)))
-    unknown = status("order", backlog=None, age=40.0, at=stamp(NOW + STEP), unknownSince=stamp(NOW - 30))
+    unknown = status("order", backlog=None, age=40.0, at=stamp(NOW + STEP_S), unknownSince=stamp(NOW - 30))
     statuses.take("a", b"order", orjson.dumps(unknown))
     parts = shown.since(0)
 

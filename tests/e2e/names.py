@@ -34,7 +34,7 @@ def getaddrinfo(host: Any, *arguments: Any, **named: Any) -> Any:
 
 def hasten(seconds: float) -> None:
     """Else most of a test would be waiting. What is believed only after half a minute, still is."""
-    backoff.MOST = seconds
+    backoff.MOST_S = seconds
     vars(standing)["REFUSED_AGAIN"] = seconds
     looks = [seconds if field.name == "pause" else field.default for field in fields(doubt.Confirmation)]
     doubt.Confirmation.__init__.__defaults__ = tuple(looks)

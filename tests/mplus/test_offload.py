@@ -29,8 +29,8 @@ from connector.mplus.responses.pages import (
     Undecodable,
 )
 from connector.mplus.responses.process import (
-    IN_FLIGHT,
-    SENT_AT_ONCE,
+    FRAMES_MAX,
+    SENT_AT_ONCE_BYTES,
     Decoder,
     DecoderDied,
     DecoderProcess,
@@ -342,7 +342,7 @@ async def test_backpressure(decoder: DecoderProcess) -> None:
     finally:
         os.kill(decoder.pid, signal.SIGCONT)
         page.abandon()
-    assert fed <= (IN_FLIGHT + 1) * SENT_AT_ONCE
+    assert fed <= (FRAMES_MAX + 1) * SENT_AT_ONCE_BYTES
     assert len(await _read(decoder)) == 120
 
 

@@ -18,7 +18,7 @@ from connector.events.kafka import PartitionLost
 from connector.events.source import ShardStarted
 from connector.ops.log import log_event
 from connector.ops.status import WorkerStatus
-from connector.ops.waiting import EVERY, MOST, WaitingLog
+from connector.ops.waiting import EVERY_S, REASONS_MAX, WaitingLog
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.sink.rig import QUICK, Commands, create, deliver
 from tests.source.rig import configuration, working
@@ -159,8 +159,8 @@ def test_a_pos_with_ever_new_reasons_does_not_flood_the_log_either() -> None:
     with lines() as found:
         for reason in reasons:
             log(CommandWaits("shop", "payOrder", "c-1", reason))
-        assert MOST == len(found)
-        now = 2 * EVERY + 1
+        assert REASONS_MAX == len(found)
+        now = 2 * EVERY_S + 1
         log(CommandWaits("shop", "payOrder", "c-1", "something else"))
 
     assert "something else" == found[-1]["reason"]

@@ -25,7 +25,7 @@ from connector.events.pos import CallMade
 from connector.events.source import HeadSeen
 from connector.ops import fan_out, log
 from connector.ops.libraries import LibraryLog
-from connector.ops.log_throttle import EVERY, FIRST, FloodLog
+from connector.ops.log_throttle import EVERY_S, LINES_MAX, FloodLog
 from connector.ops.metrics import Metrics
 from connector.ops.series import SERIES
 from connector.ops.status import WorkerStatus
@@ -212,11 +212,11 @@ def test_a_flood_of_a_library_is_five_lines_a_minute() -> None:
         for number in range(2000):
             logger.error("socket.accept() out of system resource\nsocket: <fd=%d>", number, exc_info=out_of_descriptors())
             logger.error("Task %d was destroyed but it is pending at 0x%x", number, 1000 + number)
-        now = EVERY
+        now = EVERY_S
         FloodLog(lambda: now)(HeadSeen("shop", "order", 1, 1, None))
 
     told = [line for line in found if "more" in line]
-    assert (2 * FIRST, [2000 - FIRST] * 2) == (len(found) - len(told), [line["more"] for line in told])
+    assert (2 * LINES_MAX, [2000 - LINES_MAX] * 2) == (len(found) - len(told), [line["more"] for line in told])
     assert ("error", "asyncio", "socket.accept() out of system resource") == tuple(
         found[0][name] for name in ("level", "logger", "event")
     )
@@ -242,7 +242,7 @@ def test_a_defect_in_a_listener_is_told_once_and_counted() -> None:
     assert [REJOINING] * 9 == heard
     assert 9 == metrics.registry.get_sample_value("mplus_connector_listener_errors_total", {"listener": "Broken"})
     told = [line for line in found if line["event"] == "a listener fails"]
-    assert (FIRST, "error", "Broken") == (len(told), told[0]["level"], told[0]["listener"])
+    assert (LINES_MAX, "error", "Broken") == (len(told), told[0]["level"], told[0]["listener"])
     assert "KeyError: 'Rejoining'" in told[0]["reason"]
 
 

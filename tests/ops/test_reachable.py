@@ -19,7 +19,7 @@ from connector.mplus.client import Access, PosClient, Retries
 from connector.mplus.responses.process import InlineDecoder
 from connector.ops.calls import HANGS_S
 from connector.ops.metrics import Metrics
-from connector.ops.status import RECENT, WorkerStatus
+from connector.ops.status import RECENT_S, WorkerStatus
 from connector.wiring import not_ready
 from tests.provisioning.expressions import rules
 
@@ -174,7 +174,7 @@ def test_there_is_no_sample_where_there_is_nothing_to_ask() -> None:
     """What entities are read of is asked however seldom; what commands are owned of only while there are some."""
     seen = Seen()
     seen.call(1, 1.0, "Unanswered")
-    seen.until(2 * RECENT)
+    seen.until(2 * RECENT_S)
     assert 0 == seen.reachable
 
     seen.status(PartitionOwned("shop.order-commands", 0, 0.1))

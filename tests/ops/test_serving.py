@@ -16,7 +16,7 @@ from connector.events.kafka import PartitionLost, PartitionOwned
 from connector.events.pos import CallMade
 from connector.events.source import ShardStarted, ShardStopped
 from connector.ops.metrics import Metrics
-from connector.ops.status import RECENT, WorkerStatus
+from connector.ops.status import RECENT_S, WorkerStatus
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import ROLES, Worker, digest, share
 from tests.source.rig import configuration, eventually, level, owned, working
@@ -216,7 +216,7 @@ def test_a_call_of_long_ago_tells_nothing_about_the_pos() -> None:
     metrics = Metrics(board)
     seen = []
     board(CallMade("shop", "getOrders", 1.0, "Unanswered"))
-    for moment in (1.0, RECENT + 1):
+    for moment in (1.0, RECENT_S + 1):
         times.append(moment)
         metrics.collect()
         seen.append(

@@ -14,7 +14,7 @@ from connector.mplus.responses.answers import OrderAnswer
 from connector.sink.blame import Tally, Trouble
 from connector.sink.commands.spec import idempotency_key
 from connector.sink.ledger.ledger import Done, Intent, Ledger, decode, encode
-from connector.sink.pos.calls import MOST_LEFT, Calls
+from connector.sink.pos.calls import LEFT_MAX, Calls
 from connector.sink.pos.replies import SILENCE, Kind
 from connector.sink.task import MembershipProof
 
@@ -185,13 +185,13 @@ async def test_replies_that_nobody_asks_for_are_bounded() -> None:
     pos = Answering()
     pos.opened.set()
     calls = Calls(pos)
-    for number in range(MOST_LEFT + 50):
+    for number in range(LEFT_MAX + 50):
         waiting = asyncio.create_task(calls.make(f"i-{number}", "c-1", "payOrder", []))
         await asyncio.sleep(0)
         waiting.cancel()
     await asyncio.sleep(0)
     assert SILENCE == await calls.reply("i-0")
-    assert Kind.ANSWERED == (await calls.reply(f"i-{MOST_LEFT + 49}")).kind
+    assert Kind.ANSWERED == (await calls.reply(f"i-{LEFT_MAX + 49}")).kind
 
 
 async def test_calls_of_others_are_counted_apart() -> None:

@@ -7,7 +7,7 @@ import pytest
 from connector.events.commands import CommandWaits
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
-from connector.sink.intake.window import OVERHEAD, Share, Window
+from connector.sink.intake.window import OVERHEAD_BYTES, Share, Window
 from tests.sink.lanes import Lanes, laning
 from tests.sink.rig import large
 from tests.source.rig import eventually
@@ -26,10 +26,10 @@ def test_a_lane_alone_has_all_of_it() -> None:
     assert 10_000 == share.room
     share.take(1, 4_000)
     share.take(2, 4_000)
-    assert 0 > share.room == 10_000 - 2 * (4_000 + OVERHEAD)
+    assert 0 > share.room == 10_000 - 2 * (4_000 + OVERHEAD_BYTES)
     share.give(1)
     share.give(1)  # a command ends once, whoever says so twice
-    assert 10_000 - 4_000 - OVERHEAD == share.room
+    assert 10_000 - 4_000 - OVERHEAD_BYTES == share.room
 
 
 def test_a_command_larger_than_the_bound_passes_alone() -> None:
@@ -50,9 +50,9 @@ def test_what_is_idle_takes_nothing_from_the_others() -> None:
     shares = [Share(window) for _ in range(100)]
     for share in shares[:2]:
         share.take(1, 0)
-    assert [50_000 - OVERHEAD] * 2 == [share.room for share in shares[:2]]
+    assert [50_000 - OVERHEAD_BYTES] * 2 == [share.room for share in shares[:2]]
     shares[0].give_all()
-    assert 100_000 - OVERHEAD == shares[1].room
+    assert 100_000 - OVERHEAD_BYTES == shares[1].room
 
 
 async def test_a_lane_reads_no_more_than_its_share(lanes: Lanes) -> None:

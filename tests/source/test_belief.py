@@ -11,7 +11,7 @@ from connector.messages.position import State
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.sandbox import Sandbox
 from connector.source.doubt import Confirmation, Doubt, contradiction, highest_of
-from connector.source.reading.paging import MAX_LIMIT
+from connector.source.reading.paging import LIMIT_MAX
 from tests.source import rig
 from tests.source.model_pos import RELATION, Limit, ModelPos, ModelReader, Reading
 from tests.source.rig import eventually, only
@@ -201,14 +201,14 @@ def test_an_item_that_is_read_otherwise_is_no_other_item() -> None:
 async def test_one_odd_page_of_the_largest_limit_does_not_make_an_entity_stuck() -> None:
     """As many items on one marker as a page can hold: only an operator ends that, so it is looked at once more."""
     pos = ModelPos()
-    reading = Reading(pos, WINDOW, MAX_LIMIT)
+    reading = Reading(pos, WINDOW, LIMIT_MAX)
     for number in range(20):
         pos.change(f"{number}")
     shown, asked = pos.page, list[int]()
 
     def odd(first: int, most: int) -> list[Item | Undecodable]:
         asked.append(most)
-        if asked.count(MAX_LIMIT) > 1:
+        if asked.count(LIMIT_MAX) > 1:
             return shown(first, most)
         return [Item(0, f"{number}", deleted=False, value=b"{}") for number in range(most)]
 
@@ -217,7 +217,7 @@ async def test_one_odd_page_of_the_largest_limit_does_not_make_an_entity_stuck()
         if reading.busy:
             await reading.poll()
 
-    assert 1 < asked.count(MAX_LIMIT)
+    assert 1 < asked.count(LIMIT_MAX)
     assert [] == states(reading)
     assert pos.truth() == {name: marker for name, marker, _ in reading.published()}
 

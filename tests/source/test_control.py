@@ -317,7 +317,7 @@ async def test_a_pos_that_does_not_answer_fails_a_resync_and_nothing_else(
     """The position stays; when the POS is back it goes on as before, and can be asked again."""
     from connector.source import shard as runner
 
-    monkeypatch.setattr(runner, "HEAD_WITHIN", 1.0)
+    monkeypatch.setattr(runner, "HEAD_WITHIN_S", 1.0)
     async with Sandbox(only("order", 10)) as pos:
         async with working(configuration(bootstrap, prefix, pos, entities=ORDERS)) as worker:
             await level(worker, pos, ORDERS)

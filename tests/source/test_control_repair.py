@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from connector.messages.control import MOST_GONE, MOST_ITEMS
+from connector.messages.control import GONE_MAX, ITEMS_MAX
 from connector.sandbox import Sandbox
 from tests.audit.holes import vanish
 from tests.cli.program import at, running
@@ -86,8 +86,8 @@ INVALID: Mapping[str, tuple[dict[str, Any], str]] = {
     "negative": ({"items": [["a", -1]]}, "items must be a list"),
     "no identity": ({"items": [["", 1]]}, "items must be a list"),
     "endless identity": ({"items": [["x" * 1000, 1]]}, "items must be a list"),
-    "too many": ({"items": [["a", 1]] * (MOST_ITEMS + 1)}, f"{MOST_ITEMS} at most"),
-    "too many gone": ({"gone": [["a", 1]] * (MOST_GONE + 1)}, f"{MOST_GONE} at most"),
+    "too many": ({"items": [["a", 1]] * (ITEMS_MAX + 1)}, f"{ITEMS_MAX} at most"),
+    "too many gone": ({"gone": [["a", 1]] * (GONE_MAX + 1)}, f"{GONE_MAX} at most"),
 }
 
 
@@ -160,7 +160,7 @@ async def test_no_older_state_lands_after_a_newer_one(bootstrap: str, prefix: st
     ):
         await level(worker, pos, ORDERS)
         for count in range(5):
-            items = [[name, marker] for name, marker in pos.truth()["order"].items()][-MOST_ITEMS:]
+            items = [[name, marker] for name, marker in pos.truth()["order"].items()][-ITEMS_MAX:]
             await ask(bootstrap, prefix, "repair", "order", items=items, id=f"r{count}")
             await answered(bootstrap, prefix, f"r{count}", "done")
         pos.activity.rate = 0

@@ -16,7 +16,7 @@ from connector.kafka.records import Record
 from connector.messages.control import ReceivedRequest, read
 from connector.messages.gaps import Gap, Gaps
 from connector.messages.position import NEVER_READ, Anchor, Applied, Deployment, Position, Resync, State, TopicFacts
-from connector.source.control import CHANGES, EXPIRES, answers, changed, problem
+from connector.source.control import CHANGES, EXPIRES_S, answers, changed, problem
 from connector.source.position_writer import Shard, WriterContext
 from connector.source.reading.portion import Portion
 from connector.source.schedule import Head, fell_below
@@ -41,8 +41,8 @@ def statuses(asked: ReceivedRequest, before: Position, after: Position) -> list[
 @pytest.mark.parametrize("action", CHANGES)
 def test_a_request_that_nobody_saw_for_long_is_rejected(action: str) -> None:
     """Rather than surprise people."""
-    assert "" == problem(request(action, age=EXPIRES), "order", listed=False)
-    assert "expired" in problem(request(action, age=EXPIRES + 1), "order", listed=False)
+    assert "" == problem(request(action, age=EXPIRES_S), "order", listed=False)
+    assert "expired" in problem(request(action, age=EXPIRES_S + 1), "order", listed=False)
 
 
 def test_a_request_is_read_whatever_it_holds() -> None:

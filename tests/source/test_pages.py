@@ -6,7 +6,7 @@ import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES
-from connector.source.reading.paging import MAX_LIMIT
+from connector.source.reading.paging import LIMIT_MAX
 from tests.source.rig import eventually, only, reading, truth
 from tests.support.limit_semantics import SEMANTICS, Semantics
 
@@ -68,7 +68,7 @@ async def test_more_items_on_one_marker_than_a_page_holds_are_asked_for_with_a_h
 async def test_more_items_on_one_marker_than_the_pos_can_show_stop_the_entity() -> None:
     """It says so, remembers it, publishes nothing of that marker and does not ask for ever."""
     async with Sandbox(only("relationPoints", 3)) as pos:
-        for _ in range(MAX_LIMIT):
+        for _ in range(LIMIT_MAX):
             pos.shop.create("relationPoints")
         before = dict(truth(pos, "relationPoints")[:2])
         last = truth(pos, "relationPoints")[2:]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.source.reading.paging import MAX_LIMIT, Advance, PageRequest, Stuck, Widen, judge_page
+from connector.source.reading.paging import LIMIT_MAX, Advance, PageRequest, Stuck, Widen, judge_page
 
 
 def ask(position: int, limit: int, head: int) -> PageRequest:
@@ -41,8 +41,8 @@ def test_a_full_page_holds_back_its_highest_marker() -> None:
 def test_a_full_page_of_one_marker_is_asked_again_with_a_higher_limit() -> None:
     """And at the POS's own cap nobody can read past it."""
     assert Widen(30) == judge_page(4, ask(4, 3, 100), [5, 5, 5])
-    assert Widen(MAX_LIMIT) == judge_page(4, ask(4, 9000, 100), [5] * 9000)
-    assert Stuck(5) == judge_page(4, ask(4, MAX_LIMIT, 100), [5] * MAX_LIMIT)
+    assert Widen(LIMIT_MAX) == judge_page(4, ask(4, 9000, 100), [5] * 9000)
+    assert Stuck(5) == judge_page(4, ask(4, LIMIT_MAX, 100), [5] * LIMIT_MAX)
 
 
 def test_an_operation_that_includes_the_marker_it_is_asked_after_does_not_stop_progress() -> None:

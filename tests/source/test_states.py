@@ -13,7 +13,7 @@ from connector.events.source import HeadSeen, StateChanged
 from connector.messages.position import Position, State
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.reading import silence
-from connector.source.schedule import REFUSED_AGAIN
+from connector.source.schedule import REFUSED_AGAIN_S
 from connector.source.state import ShardState
 from tests.source.rig import eventually, only, reading, truth
 
@@ -97,8 +97,8 @@ async def test_an_operation_that_is_not_licensed_stops_its_entity_alone_and_come
             assert [] == refused.bundles
             (why,) = {told.reason for told in refused.told if isinstance(told, StateChanged) if told.state == "unavailable"}
             assert "getActivities is not known to this POS" in why
-            await eventually(lambda: REFUSED_AGAIN in patience.asked)
-            assert REFUSED_AGAIN >= max(patience.asked)
+            await eventually(lambda: REFUSED_AGAIN_S in patience.asked)
+            assert REFUSED_AGAIN_S >= max(patience.asked)
 
             pos.faults.missing_operations = frozenset()
             await refused.caught_up()
@@ -112,7 +112,7 @@ def test_two_refusals_are_tried_again_soon_and_further_ones_after_a_minute() -> 
     told: list[Event] = []
     shard_state = ShardState(("a", "order"), State.RUNNING, told.append, Clock())
 
-    assert [2.0, 2.0, REFUSED_AGAIN, REFUSED_AGAIN] == [shard_state.failed(Refused("no")) for _ in range(4)]
+    assert [2.0, 2.0, REFUSED_AGAIN_S, REFUSED_AGAIN_S] == [shard_state.failed(Refused("no")) for _ in range(4)]
     shard_state.recovered()
     assert 2.0 == shard_state.failed(Refused("no"))
 

@@ -54,7 +54,7 @@ def fail(after: int) -> None:
 
 def give_up() -> None:
     """Faust takes a timeout for the service's end. What waits for it waits for seconds, not minutes."""
-    app.REBALANCE, worker.STALLED = 1.0, 2.0
+    app.REBALANCE_S, worker.STALLED_S = 1.0, 2.0
 
     async def giving_up(_: Recovery, waited: Any, **__: Any) -> None:
         if asyncio.iscoroutine(waited):

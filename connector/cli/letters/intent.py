@@ -7,7 +7,7 @@ import orjson
 
 from connector.cli.letters.text import words
 
-SHOWN_CHARACTERS_MAX = 300
+SHOWN_CHARS_MAX = 300
 """Of each fact: the bytes may be anybody's."""
 
 LOOK_AT: Mapping[str, str] = {
@@ -55,4 +55,4 @@ def _told(entry: Mapping[str, Any], field: str) -> str:
     if fact in (None, "", {}):
         return ""
     text = words(fact.encode() if isinstance(fact, str) else orjson.dumps(fact))
-    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"
+    return text if len(text) <= SHOWN_CHARS_MAX else text[: SHOWN_CHARS_MAX - 1] + "…"

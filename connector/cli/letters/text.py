@@ -4,7 +4,7 @@ from typing import Any
 
 from connector.messages.dead_letter import DeadLetter
 
-EXCERPT = 512
+EXCERPT_BYTES = 512
 """Bytes of a binary body that are shown."""
 
 LAYOUT = "\n\t\r"
@@ -48,8 +48,8 @@ def row(letter: DeadLetter) -> dict[str, Any]:
 
 def _hexdump(value: bytes) -> str:
     lines = []
-    for start in range(0, min(len(value), EXCERPT), 16):
-        part = value[start : min(start + 16, EXCERPT)]
+    for start in range(0, min(len(value), EXCERPT_BYTES), 16):
+        part = value[start : min(start + 16, EXCERPT_BYTES)]
         text = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
         lines.append(f"{start:08x}  {part.hex(' '):<47}  {text}")
-    return "\n".join([*lines, *([f"… {len(value)} bytes in all"] if len(value) > EXCERPT else [])])
+    return "\n".join([*lines, *([f"… {len(value)} bytes in all"] if len(value) > EXCERPT_BYTES else [])])

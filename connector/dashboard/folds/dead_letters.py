@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from connector.dashboard.parts import LONGEST, PageParts, text
+from connector.dashboard.parts import TEXT_CHARS_MAX, PageParts, text
 from connector.messages.dead_letter import SINK_STAGES, DeadLetter
 
-DAY = 24
+SHOWN_HOURS = 24
 """Hours that are counted."""
-MOST = 20
+LETTERS_MAX = 20
 """Letters shown per administration."""
 
 
@@ -26,11 +26,11 @@ class NewestLetters:
         """A letter, in the order of its partition."""
         self._hours[administration][letter.timestamp // 3_600_000] += 1
         latest = [*self._latest[administration], self._row(administration, letter)]
-        self._latest[administration] = sorted(latest, key=lambda row: -row["at"])[:MOST]
+        self._latest[administration] = sorted(latest, key=lambda row: -row["at"])[:LETTERS_MAX]
 
     def tick(self, now: float) -> None:
         """Show those up to now (epoch seconds)."""
-        oldest = int(now // 3600) - DAY
+        oldest = int(now // 3600) - SHOWN_HOURS
         for name, hours in self._hours.items():
             for hour in [hour for hour in hours if hour <= oldest]:
                 del hours[hour]
@@ -45,7 +45,7 @@ class NewestLetters:
             "stage": text(letter.stage),
             "key": text(letter.key),
             "topic": text(letter.origin.topic),
-            "reason": text(letter.message, LONGEST),
+            "reason": text(letter.message, TEXT_CHARS_MAX),
             "show": verb.format("show"),
             "redrive": verb.format("redrive") if letter.stage in SINK_STAGES else None,
         }

@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from connector.dashboard.parts import LONGEST_NAME, PageParts, text
+from connector.dashboard.parts import NAME_CHARS_MAX, PageParts, text
 
-MOST = 500_000
+ORDERS_MAX = 500_000
 """Orders of an administration that can be found: the last that moved. About 250 bytes each."""
 LATEST = 10
 """Orders shown per administration."""
 SHOWN = ("key", "orderId", "extOrderId", "state", "total", "updatedAt")
 OFFSET_BITS = 48
-LONGEST_KEY = 4 * LONGEST_NAME
+KEY_BYTES_MAX = 4 * NAME_CHARS_MAX
 """Bytes: no order is called anything longer."""
 
 
@@ -27,7 +27,7 @@ class RecordLocation(NamedTuple):
 class Index:
     """Of one administration. A location is packed into one integer: there may be many."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = ORDERS_MAX) -> None:
         self._most = most
         self._by_key: dict[bytes, int] = {}
         self._keys: dict[bytes, bytes] = {}
@@ -69,7 +69,7 @@ class Journeys:
 
     def take(self, administration: str, key: bytes | None, value: bytes | None, location: RecordLocation) -> None:
         """A record of the journeys' topic. Raises ValueError, AttributeError."""
-        if key is None or len(key) > LONGEST_KEY:
+        if key is None or len(key) > KEY_BYTES_MAX:
             return
         if value is None:
             self.indexes[administration].drop(key)

@@ -5,12 +5,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from connector.dashboard.folds.advice import for_result
-from connector.dashboard.parts import LONGEST, PageParts, text
+from connector.dashboard.parts import TEXT_CHARS_MAX, PageParts, text
 from connector.messages.result import Result, decoded
 
-HOUR = 60
+SHOWN_MINUTES = 60
 """Minutes that are counted."""
-MOST = 20
+FAILURES_MAX = 20
 """Failures shown per administration."""
 Counts = Counter[tuple[str, str]]
 
@@ -31,11 +31,11 @@ class Outcomes:
         self._minutes[administration][timestamp // 60_000][text(str(result.command)), text(result.outcome)] += 1
         if not result.succeeded:
             failures = [*self._failures[administration], _failure(result, timestamp, key)]
-            self._failures[administration] = sorted(failures, key=lambda row: -row["at"])[:MOST]
+            self._failures[administration] = sorted(failures, key=lambda row: -row["at"])[:FAILURES_MAX]
 
     def tick(self, now: float) -> None:
         """Show what happened up to now (epoch seconds)."""
-        oldest = int(now // 60) - HOUR
+        oldest = int(now // 60) - SHOWN_MINUTES
         for name, minutes in self._minutes.items():
             for minute in [minute for minute in minutes if minute <= oldest]:
                 del minutes[minute]
@@ -61,6 +61,6 @@ def _failure(result: Result, timestamp: int, key: bytes | None) -> dict[str, Any
         "order": text(key),
         "outcome": text(result.outcome),
         "reason": text(result.reason),
-        "message": text(result.message, LONGEST),
+        "message": text(result.message, TEXT_CHARS_MAX),
         "advice": for_result(text(result.outcome), text(result.reason)),
     }

@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from connector.dashboard.parts import LONGEST, PageParts, text, whole
+from connector.dashboard.parts import TEXT_CHARS_MAX, PageParts, text, whole
 
-STEP = 10
+STEP_S = 10
 """Seconds per point of a chart."""
 POINTS = 60
 FIELDS = ("head", "position", "backlog", "age", "rate", "state", "reason", "owner", "digest")
@@ -36,7 +36,7 @@ class Statuses:
         row = orjson.loads(value)
         where, at = f"{administration}/{entity}", _epoch(row["at"])
         since, backlog = row.get("unknownSince"), row["backlog"]
-        point = (int(at // STEP), float(row["rate"] or 0), None if backlog is None else whole(backlog))
+        point = (int(at // STEP_S), float(row["rate"] or 0), None if backlog is None else whole(backlog))
         times = {"at": at, "unknownSince": None if since is None else _epoch(since)}
         self._shown.put(f"row/{where}", {**{name: _shown(row.get(name)) for name in FIELDS}, **times})
         self._drawn(where, point)
@@ -56,7 +56,7 @@ def _epoch(written: str) -> float:
 
 
 def _shown(value: object) -> object:
-    return value if value is None or isinstance(value, int | float) else text(value, LONGEST)
+    return value if value is None or isinstance(value, int | float) else text(value, TEXT_CHARS_MAX)
 
 
 def _trend(points: Iterable[Point]) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def _trend(points: Iterable[Point]) -> dict[str, Any]:
     last = max(known)
     steps = range(max(min(known), last - POINTS + 1), last + 1)
     return {
-        "until": (last + 1) * STEP,
+        "until": (last + 1) * STEP_S,
         "rate": [known[step][0] if step in known else None for step in steps],
         "backlog": [known[step][1] if step in known else None for step in steps],
     }

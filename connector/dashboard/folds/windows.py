@@ -10,10 +10,10 @@ import orjson
 from connector.dashboard.parts import PageParts, text, whole
 from connector.messages.window import Window
 
-MINUTE, HOUR = 60, 3600
+MINUTE_S, HOUR_S = 60, 3600
 MINUTES, HOURS = 60, 24
 """How many of each are shown."""
-KEPT = {MINUTE: MINUTES * MINUTE, HOUR: HOURS * HOUR}
+KEPT = {MINUTE_S: MINUTES * MINUTE_S, HOUR_S: HOURS * HOUR_S}
 
 ALL = -1
 """The partition of a window that is summed over all of them."""
@@ -77,17 +77,17 @@ class Windows:
     def tick(self, now: float) -> None:
         """Show the windows up to now (epoch seconds), and forget what is too old."""
         for name, table in self._tables.items():
-            if table.changed(int(now // MINUTE)):
+            if table.changed(int(now // MINUTE_S)):
                 table.forget(now)
                 self._shown.put(f"today/{name}", self._shown_of(table.totals, now))
 
     def _shown_of(self, totals: Mapping[Window, Sum], now: float) -> dict[str, Any]:
         since = self._midnight(now)
-        today = {window: total for window, total in totals.items() if window.size == HOUR and window.start >= since}
+        today = {window: total for window, total in totals.items() if window.size == HOUR_S and window.start >= since}
         return {
             "since": since,
-            "minutes": _series(totals, MINUTE, MINUTES, now),
-            "hours": _series(totals, HOUR, HOURS, now),
+            "minutes": _series(totals, MINUTE_S, MINUTES, now),
+            "hours": _series(totals, HOUR_S, HOURS, now),
             "changes": _by_measure(today, "changes."),
             "commands": _by_measure(today, "commands."),
             "revenue": {name: _revenue(today, name) for name in ("ordered", "invoiced")},

@@ -16,7 +16,7 @@ from connector.errors import Fatal, Retry
 
 PAGE = Path(__file__).parents[1] / "page"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-LONGEST = 256
+ID_CHARS_MAX = 256
 """Characters of an order's id."""
 
 
@@ -52,8 +52,8 @@ def _file(file: Path, host: str) -> web.RouteDef:
 async def _journeys(request: web.Request, lookup: JourneyLookup) -> web.Response:
     """`?order=`: the journeys of that extOrderId or orderId, in any administration; the tag changes when they do."""
     name = request.query.get("order", "").strip()
-    if not name or len(name) > LONGEST:
-        return _json({"error": f"order: an extOrderId or orderId of at most {LONGEST} characters"}, status=400)
+    if not name or len(name) > ID_CHARS_MAX:
+        return _json({"error": f"order: an extOrderId or orderId of at most {ID_CHARS_MAX} characters"}, status=400)
     locations = lookup.locations(name)
     tag = (
         "-".join(f"{administration}.{place.partition}.{place.offset}" for administration, (_, place) in locations.items())

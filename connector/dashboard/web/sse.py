@@ -10,17 +10,17 @@ from connector.clock import Clock
 from connector.dashboard.parts import PageParts
 from connector.dashboard.web.security import HEADERS
 
-EVERY = 0.2
+EVERY_S = 0.2
 """Seconds between looks for changes: a viewer gets at most five messages a second."""
-HEARTBEAT = 1.0
+HEARTBEAT_S = 1.0
 """Seconds without a message, at most: a viewer that hears nothing for longer has lost us."""
-VIEWERS = 100
-AGAIN = 1000
+VIEWERS_MAX = 100
+AGAIN_MS = 1000
 """Milliseconds until a viewer that lost us tries again."""
 
 
 class Stream:
-    """Streams to any number of viewers, up to VIEWERS."""
+    """Streams to any number of viewers, up to VIEWERS_MAX."""
 
     def __init__(self, shown: PageParts, clock: Clock) -> None:
         self._shown = shown
@@ -38,8 +38,8 @@ class Stream:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """All of it, then what changes, until the viewer or this process leaves."""
-        if self._viewers >= VIEWERS:
-            return web.Response(status=503, text=f"{VIEWERS} viewers are here already\n", headers=HEADERS)
+        if self._viewers >= VIEWERS_MAX:
+            return web.Response(status=503, text=f"{VIEWERS_MAX} viewers are here already\n", headers=HEADERS)
         self._viewers += 1
         try:
             async with sse_response(request, headers=HEADERS) as response:
@@ -52,10 +52,10 @@ class Stream:
         version, silent = 0, 0.0
         try:
             while not self._closing and response.is_connected():
-                if self._shown.version > version or silent >= HEARTBEAT:
+                if self._shown.version > version or silent >= HEARTBEAT_S:
                     message, version, silent = self.message(version), self._shown.version, 0.0
-                    await response.send(orjson.dumps(message).decode(), retry=AGAIN)
-                await self._clock.sleep(EVERY)
-                silent += EVERY
+                    await response.send(orjson.dumps(message).decode(), retry=AGAIN_MS)
+                await self._clock.sleep(EVERY_S)
+                silent += EVERY_S
         except ConnectionResetError:
             return

@@ -30,7 +30,7 @@ FORMAT = 2
 HEAD = Struct(">qiibIhi")
 """Of a batch: first offset, bytes after these two fields, epoch, format, checksum, attributes, last offset less the first."""
 
-PREFIX = 12
+PREFIX_BYTES = 12
 """Bytes of those two fields."""
 
 UNREADABLE = (
@@ -53,8 +53,8 @@ class Records(MemoryRecords):  # type: ignore[misc]
             if format_ < FORMAT:
                 return None
             if first + more >= offset:
-                return self._fetched[at : at + PREFIX + length]
-            at += PREFIX + length
+                return self._fetched[at : at + PREFIX_BYTES + length]
+            at += PREFIX_BYTES + length
         return None
 
 

@@ -12,7 +12,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.consumer import open_consumer
 from connector.kafka.records import Place
 
-LONG_POLL = 5000
+LONG_POLL_MS = 5000
 """Milliseconds that the broker holds a fetch while there is nothing: what comes is told at once, and idling costs nothing."""
 
 
@@ -36,7 +36,7 @@ async def following(cluster: Cluster, starts: Mapping[Place, int], isolation: st
     Raises Blocked where reading is denied, else aiokafka's errors.
     """
     try:
-        async with open_consumer(cluster, isolation, fetch_max_wait_ms=LONG_POLL) as consumer:
+        async with open_consumer(cluster, isolation, fetch_max_wait_ms=LONG_POLL_MS) as consumer:
             places = [TopicPartition(*place) for place in starts]
             await consumer.take(places)
             ends = {Place(*place): int(end) for place, end in (await consumer.end_offsets(places)).items()}

@@ -7,7 +7,7 @@ from aiokafka import ConsumerRecord, TopicPartition
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.consumer import Consumer, open_consumer
 
-WITHIN = 15.0
+WITHIN_S = 15.0
 """Seconds to start in, and seconds to read in; closing takes its own."""
 
 
@@ -17,7 +17,7 @@ async def last_records(cluster: Cluster, topic: str, partitions: int, most: int)
     Raises aiokafka's errors, also where there is nothing to read and reading is denied, and TimeoutError.
     """
     places = [TopicPartition(topic, partition) for partition in range(partitions)]
-    async with open_consumer(cluster, "read_uncommitted", within=WITHIN) as consumer, asyncio.timeout(WITHIN):
+    async with open_consumer(cluster, "read_uncommitted", within=WITHIN_S) as consumer, asyncio.timeout(WITHIN_S):
         return await _last(consumer, places, most)
 
 

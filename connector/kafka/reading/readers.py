@@ -17,16 +17,13 @@ from connector.kafka.reading.slices import HANGS, READERS, STILL_S, SliceReader,
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
 
-DEADLINE = 60.0
-"""Seconds to start a consumer, at most."""
-
 HANGING = "{topic}, partition {partition}, cannot be read to its end" + HANGS
 
 STUCK = "{topic}, partition {partition}: the Kafka client stands still at offset {offset}, and committed records lie behind it"
 POLLS = 60
 """Tries of half a second without a record, after which a reader looks whether there are any."""
 
-LOOK = 5.0
+LOOK_S = 5.0
 """Seconds for that look."""
 
 
@@ -116,7 +113,7 @@ class PartitionReader:
     async def _asked(self, question: Awaitable[Any]) -> Any:
         try:
             with only_we_cancel(), transacting(self._where.partition):
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(LOOK_S):
                     return await question
         except (Retry, TransactionLost):
             return None

@@ -9,11 +9,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.kafka.cluster import Cluster
 from connector.kafka.connection import begin, close
-from connector.kafka.reading.consumer import Consumer
+from connector.kafka.reading.consumer import CLOSE_S, Consumer
 from connector.kafka.records import Place
 
-CLOSING = 2.0
-"""Seconds for closing the consumer, at most."""
 READING: Mapping[str, Any] = MappingProxyType(
     {
         "isolation_level": "read_committed",
@@ -50,7 +48,7 @@ class RecordReader:
     async def aclose(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await close(consumer, CLOSING)
+            await close(consumer, CLOSE_S)
 
     async def _connected(self, era: int, within: float) -> AIOKafkaConsumer:
         if self._consumer is not None and self._era == era:

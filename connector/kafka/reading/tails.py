@@ -9,8 +9,11 @@ from aiokafka.errors import TopicAuthorizationFailedError
 from connector.errors import Blocked
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.consumer import Consumer, open_consumer
-from connector.kafka.reading.readers import DEADLINE, high_watermark
+from connector.kafka.reading.readers import high_watermark
 from connector.kafka.records import Place
+
+READ_S = 60.0
+"""Seconds to find what is wanted in, at most."""
 
 TAIL = 64
 """Offsets before the end that are looked at first; where nothing wanted lies there, ever more."""
@@ -25,7 +28,7 @@ async def newest(cluster: Cluster, places: Iterable[Place], wanted: Wanted) -> d
     TimeoutError.
     """
     try:
-        async with open_consumer(cluster) as consumer, asyncio.timeout(DEADLINE):
+        async with open_consumer(cluster) as consumer, asyncio.timeout(READ_S):
             return await _Tails(consumer, wanted).read([TopicPartition(*place) for place in places])
     except TopicAuthorizationFailedError as error:
         raise Blocked(f"Kafka denies access: {error}; grant this user the rights that docs/configuration.md lists") from error
@@ -39,7 +42,7 @@ async def end_of(cluster: Cluster, place: Place) -> int:
 async def lying_since(cluster: Cluster, place: Place, offset: int) -> list[ConsumerRecord]:
     """What lies in a partition from an offset on, also what is not decided or was aborted. Raises as newest."""
     where, found = TopicPartition(*place), list[ConsumerRecord]()
-    async with open_consumer(cluster, "read_uncommitted") as consumer, asyncio.timeout(DEADLINE):
+    async with open_consumer(cluster, "read_uncommitted") as consumer, asyncio.timeout(READ_S):
         await consumer.take([where])
         end = (await consumer.end_offsets([where]))[where]
         consumer.seek(where, offset)

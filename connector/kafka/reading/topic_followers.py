@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.errors import Fatal
 from connector.kafka.cluster import Cluster
-from connector.kafka.reading.topic_readers import DEADLINE, consuming
+from connector.kafka.reading.topic_readers import REACHED_S, consuming
 
 GONE_S = 60.0
 """Seconds without the topic until it is said to be gone: a broker that starts again may not know it at first."""
@@ -31,7 +31,7 @@ async def following(brokers: Cluster, topic: str, partitions: int) -> AsyncGener
 
 async def _to_the_end(consumer: AIOKafkaConsumer, places: list[TopicPartition]) -> None:
     consumer.assign(places)
-    async with asyncio.timeout(DEADLINE):
+    async with asyncio.timeout(REACHED_S):
         ends = await consumer.end_offsets(places)
     for place, end in ends.items():  # as read_committed sees them: before what is undecided
         consumer.seek(place, end)

@@ -12,10 +12,10 @@ from connector.kafka.reading.consumer import open_consumer
 from connector.kafka.reading.readers import HANGING
 from connector.kafka.topics import partition_counts
 
-DEADLINE = 30.0
+REACHED_S = 30.0
 """Seconds to reach a broker and to learn what topics there are."""
 
-STALLED = 40.0
+STALLED_S = 40.0
 """Seconds without any movement: longer than the broker needs to end a transaction whose owner died (30 s)."""
 
 Spans = Mapping[int, tuple[int, int]]
@@ -26,7 +26,7 @@ Spans = Mapping[int, tuple[int, int]]
 async def consuming(cluster: Cluster, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
     """A consumer without a group, started; closed for certain. What is raised within is in our words, too."""
     with cluster.reaching():
-        async with open_consumer(cluster, isolation, within=DEADLINE, attentive=True) as consumer:
+        async with open_consumer(cluster, isolation, within=REACHED_S, attentive=True) as consumer:
             yield consumer
 
 
@@ -34,7 +34,7 @@ async def extent(cluster: Cluster, topic: str) -> Spans:
     """Every partition from its first record to its high watermark as of now. Raises Fatal."""
     (count,) = await partition_counts(cluster, topic)
     places = [TopicPartition(topic, partition) for partition in range(count)]
-    async with consuming(cluster, "read_uncommitted") as consumer, asyncio.timeout(DEADLINE):
+    async with consuming(cluster, "read_uncommitted") as consumer, asyncio.timeout(REACHED_S):
         starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
     return {place.partition: (starts[place], ends[place]) for place in places}
 
@@ -73,6 +73,6 @@ class _Movement:
         now = asyncio.get_running_loop().time()
         if unread != self._last:
             self._last, self._since = unread, now
-        elif now - self._since > STALLED:
+        elif now - self._since > STALLED_S:
             place = min(unread)
             raise Fatal(HANGING.format(topic=place.topic, partition=place.partition))

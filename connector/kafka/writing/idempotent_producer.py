@@ -18,13 +18,13 @@ from connector.kafka.connection import begin, retrieved
 from connector.kafka.records import Place, Record
 from connector.kafka.writing.transactions import throw_away
 
-DEADLINE = 30.0
+REACHED_S = 30.0
 """Seconds to reach a broker in."""
 
-LARGEST = 512 << 20
+REQUEST_BYTES_MAX = 512 << 20
 """Bytes of a request, at most: the topic's own max.message.bytes decides, not the client's default of 1 MiB."""
 
-PATIENCE = 5.0
+CLOSING_S = 5.0
 """Seconds that closing waits for what is still on its way."""
 
 TOO_LARGE = (10, 18)
@@ -47,7 +47,7 @@ class Producing:
         if producer is None:
             return
         with suppress(Exception):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(CLOSING_S):
                 await producer.flush()
         await throw_away(producer)
 
@@ -90,9 +90,11 @@ class Producing:
             return producer
 
     async def _started(self) -> Producer:
-        producer: Producer = Producer(**self._brokers.attentive, acks="all", enable_idempotence=True, max_request_size=LARGEST)
+        producer: Producer = Producer(
+            **self._brokers.attentive, acks="all", enable_idempotence=True, max_request_size=REQUEST_BYTES_MAX
+        )
         try:
-            await begin(producer.start, DEADLINE)
+            await begin(producer.start, REACHED_S)
         except BaseException:
             await throw_away(producer)
             raise

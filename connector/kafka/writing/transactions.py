@@ -24,19 +24,19 @@ from connector.kafka.clients import Producer, known
 from connector.kafka.cluster import Cluster
 from connector.kafka.connection import begin, retrieved
 from connector.kafka.errors import transacting
-from connector.kafka.records import OVERHEAD, Place, Record, partition_of
+from connector.kafka.records import OVERHEAD_BYTES, Place, Record, partition_of
 from connector.kafka.writing.refusals import late, refused
 
 BATCH_BYTES = 1 << 20
 """Uncompressed bytes of a batch: the default 16 kB costs half again as much CPU here and ten times the broker's."""
 
-TRANSACTION_TIMEOUT = 20.0
+TRANSACTION_TIMEOUT_S = 20.0
 """Seconds after which the broker ends an owner's open transaction: read_committed readers wait no longer."""
 
-DEADLINE = 15.0
-"""Seconds for one step with the broker: less than TRANSACTION_TIMEOUT, so that the broker never ends it first."""
+STEP_S = 15.0
+"""Seconds for one step with the broker: less than TRANSACTION_TIMEOUT_S, so that the broker never ends it first."""
 
-PAUSE = 0.005
+PAUSE_S = 0.005
 """Seconds between two transactions, while the broker still writes the last one's markers."""
 
 
@@ -54,14 +54,14 @@ class Tuning:
     """What differs between deployments."""
 
     compression: str = "zstd"
-    deadline: float = DEADLINE
+    deadline: float = STEP_S
     largest: int = BATCH_BYTES
     """Bytes that every topic takes in one batch: a larger batch would be refused, and sent again for ever."""
 
     @property
     def batch_bytes(self) -> int:
         """Bytes of a batch before compression: what cannot be compressed grows by 1/255."""
-        return min(BATCH_BYTES, self.largest - self.largest // 255 - OVERHEAD)
+        return min(BATCH_BYTES, self.largest - self.largest // 255 - OVERHEAD_BYTES)
 
 
 class FencedProducer:
@@ -80,7 +80,7 @@ class FencedProducer:
 
         Raises Fenced or TransactionLost, or what `agreed` does; then this producer is of no more use.
         """
-        await asyncio.sleep(max(0.0, self._ended + PAUSE - time.monotonic()))
+        await asyncio.sleep(max(0.0, self._ended + PAUSE_S - time.monotonic()))
         self._producer.refusals.clear()
         with transacting(self._partition):
             async with self._in_time():
@@ -185,7 +185,7 @@ async def fenced_producer(
     producer = Producer(
         **cluster.arguments,
         transactional_id=transactional_id,
-        transaction_timeout_ms=int(TRANSACTION_TIMEOUT * 1000),
+        transaction_timeout_ms=int(TRANSACTION_TIMEOUT_S * 1000),
         compression_type=None if tuning.compression == "none" else tuning.compression,
         max_batch_size=tuning.batch_bytes,
         request_timeout_ms=int(tuning.deadline * 1000),

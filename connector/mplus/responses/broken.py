@@ -7,9 +7,9 @@ from connector.mplus.responses.markup import TAG, local_name, sections
 from connector.mplus.responses.pages import Items, PageSpec, Undecodable
 from connector.mplus.responses.values import NAMESPACE, WHITESPACE
 
-LONGEST_VALUE = 4096
+VALUE_CHARS_MAX = 4096
 """Characters of a marker or a part of an identity, at most."""
-DEEPEST = 100
+DEPTH_MAX = 100
 ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
 
 _NUMBER = re.compile(r"\+?[0-9]{1,19}")
@@ -36,11 +36,11 @@ class Clues:
         text = self._carry + text
         at = 0
         for tag in TAG.finditer(text):
-            self._tag(tag, text[at : tag.start()] if tag.start() - at <= LONGEST_VALUE else "")
+            self._tag(tag, text[at : tag.start()] if tag.start() - at <= VALUE_CHARS_MAX else "")
             at = tag.end()
         rest = text[at:]
-        self._leaf = self._leaf and len(rest) <= LONGEST_VALUE
-        self._carry = rest[-LONGEST_VALUE:] if "<" in rest[-LONGEST_VALUE:] or self._leaf else ""
+        self._leaf = self._leaf and len(rest) <= VALUE_CHARS_MAX
+        self._carry = rest[-VALUE_CHARS_MAX:] if "<" in rest[-VALUE_CHARS_MAX:] or self._leaf else ""
 
     def undecodable(self, items: Items, reason: str) -> Undecodable:
         """With what was found."""
@@ -65,7 +65,7 @@ class Clues:
         name = local_name(tag[2])
         if not tag[1]:
             self._leaf = not tag[3].endswith("/")
-            if self._leaf and len(self._open) < DEEPEST:
+            if self._leaf and len(self._open) < DEPTH_MAX:
                 self._open.append(name)
         elif name in self._open:
             if self._leaf and self._open[-1] == name:

@@ -10,7 +10,7 @@ from xml.etree.ElementTree import Element
 
 from connector.mplus.responses.broken import Clues, clues, without
 from connector.mplus.responses.characters import Characters, allowed
-from connector.mplus.responses.document import PIECE, Document, NotWellFormed, PageError, TooLarge, pieces
+from connector.mplus.responses.document import PIECE_BYTES, Document, NotWellFormed, PageError, TooLarge, pieces
 from connector.mplus.responses.envelope import answer_of, is_fault, response_of
 from connector.mplus.responses.expected import Expected
 from connector.mplus.responses.markup import TAG, sections
@@ -95,7 +95,7 @@ class _Page:
     def _outline_feed(self, text: str) -> None:
         data = allowed(text).encode()
         self._outline_bytes += len(data)
-        if self._outline_bytes > self._max_item_bytes + PIECE:
+        if self._outline_bytes > self._max_item_bytes + PIECE_BYTES:
             raise TooLarge(f"more than {self._max_item_bytes} bytes around the items")
         for piece in pieces(data):
             self._outline.feed(piece)
@@ -190,8 +190,8 @@ class _TooLarge:
 def _parsed(*texts: str) -> Element:
     document = Document(prolog=False, encoding=UTF_8)
     for text in texts:
-        for start in range(0, len(text), PIECE // 4):  # a character has at most four bytes
-            document.feed(text[start : start + PIECE // 4].encode())
+        for start in range(0, len(text), PIECE_BYTES // 4):  # a character has at most four bytes
+            document.feed(text[start : start + PIECE_BYTES // 4].encode())
     return document.close()
 
 

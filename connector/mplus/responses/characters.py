@@ -7,7 +7,7 @@ from connector.mplus.responses.document import NotWellFormed, PageError
 from connector.mplus.responses.markup import sections
 
 REPLACEMENT = "\ufffd"
-LONGEST_DECLARATION = 1024
+DECLARATION_BYTES_MAX = 1024
 """Bytes within which an XML declaration must end."""
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 UNMARKED = ((b"<\0", "utf-16-le"), (b"\0<", "utf-16-be"))
@@ -23,7 +23,7 @@ def declared(start: bytes) -> str | None:
     for mark, name in (*MARKS, *UNMARKED):
         if start.startswith(mark):
             return name
-    if len(start) < LONGEST_DECLARATION and b"<?xml "[: len(start)] == start[:6].replace(b"\t", b" ") and b"?>" not in start:
+    if len(start) < DECLARATION_BYTES_MAX and b"<?xml "[: len(start)] == start[:6].replace(b"\t", b" ") and b"?>" not in start:
         return None
     if len(start) < 3 and any(mark.startswith(start) for mark, _ in (*MARKS, *UNMARKED)):
         return None

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder, XMLParser
 from xml.parsers import expat
 
-PIECE = 1 << 16
+PIECE_BYTES = 1 << 16
 """Bytes parsed at a time: a larger piece keeps more elements alive at once and is slower."""
-LONGEST_PROLOG = 1 << 16
+PROLOG_BYTES_MAX = 1 << 16
 MARKUP = b"<!"
 """A DOCTYPE begins like this in every encoding that writes ASCII as ASCII; the others that expat reads have zero bytes."""
 
@@ -39,7 +39,7 @@ class Document:
         self._failed = False
 
     def feed(self, data: bytes | memoryview) -> None:
-        """At most PIECE bytes. Raises PageError, NotWellFormed where it is that, and ever after."""
+        """At most PIECE_BYTES bytes. Raises PageError, NotWellFormed where it is that, and ever after."""
         self._translated(lambda: self._parser.feed(self._prolog.passed(data) if self._prolog else data))
 
     def close(self) -> Element:
@@ -84,8 +84,8 @@ class _Prolog:
             if self._root:
                 self._parser = None
                 return self._held
-        if len(self._held) > LONGEST_PROLOG:
-            raise PageError(f"no element within the first {LONGEST_PROLOG} bytes")
+        if len(self._held) > PROLOG_BYTES_MAX:
+            raise PageError(f"no element within the first {PROLOG_BYTES_MAX} bytes")
         return b""
 
 
@@ -104,7 +104,7 @@ def parse(body: bytes) -> Element:
 def pieces(data: bytes) -> Iterator[memoryview]:
     """The same bytes in parts small enough for the parser's memory to stay flat."""
     view = memoryview(data)
-    return (view[start : start + PIECE] for start in range(0, len(view), PIECE))
+    return (view[start : start + PIECE_BYTES] for start in range(0, len(view), PIECE_BYTES))
 
 
 def without(element: Element, omit: frozenset[str]) -> bytes:

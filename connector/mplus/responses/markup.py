@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
-LONGEST_TAG = 1 << 20
+TAG_CHARS_MAX = 1 << 20
 """Characters: a `<` without an end for so long is none of a tag."""
 SECTIONS = {"<!--": "--", "<![CDATA[": "]]>", "<?": "?>"}
 """What may hold tags that are none, and what ends it. In a comment `--` may not stand elsewhere."""
@@ -96,7 +96,7 @@ class Lexer:
         rest = len(self.text) - start
         if rest < len("<![CDATA[") and any(section.startswith(self.text[start:]) for section in SECTIONS):
             return True
-        return SECTION.match(self.text, start) is None and rest < LONGEST_TAG and self.text.find("<", start + 1) < 0
+        return SECTION.match(self.text, start) is None and rest < TAG_CHARS_MAX and self.text.find("<", start + 1) < 0
 
     def _enter(self, start: int) -> None:
         section = SECTION.match(self.text, start)

@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element
 import orjson
 
 from connector.mplus.responses.characters import declared, encoding_for
-from connector.mplus.responses.document import PIECE, Document, NotWellFormed, PageError, TooLarge, pieces, without
+from connector.mplus.responses.document import PIECE_BYTES, Document, NotWellFormed, PageError, TooLarge, pieces, without
 from connector.mplus.responses.elements import item_converter, local
 from connector.mplus.responses.envelope import FaultError, answer_of, integer_of, is_fault, read_fault, read_numbers, response_of
 from connector.mplus.responses.expected import Expected
@@ -133,7 +133,7 @@ class PageDecoder:
         around = self._expected.around(response) if response is not None and not is_fault(response) else None
         elements = around[:-1] if around is not None else []
         self._uncut = 0 if elements else self._uncut + fed
-        if self._uncut > self._max_item_bytes + PIECE:
+        if self._uncut > self._max_item_bytes + PIECE_BYTES:
             raise TooLarge(f"more than {self._max_item_bytes} bytes for one item")
         if around is not None:
             del around[:-1]

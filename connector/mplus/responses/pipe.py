@@ -11,9 +11,9 @@ from typing import IO
 import orjson
 
 from connector.mplus.responses.pages import FaultError, NotWellFormed, PageError, TooLarge
-from connector.mplus.responses.worker import ABANDON, CLOSED, FAILED, FOUND, FRAME, PIPE, TOOK, Results, frame, unpacked
+from connector.mplus.responses.worker import ABANDON, CLOSED, FAILED, FOUND, FRAME, PIPE_BYTES, TOOK, Results, frame, unpacked
 
-PATIENCE = 5.0
+PATIENCE_S = 5.0
 """Seconds that the child gets to end by itself."""
 KINDS = {kind.__name__: kind for kind in (PageError, NotWellFormed, TooLarge)}
 """Of what a page fails, by the name that the child gives it."""
@@ -99,7 +99,7 @@ class Child:
             process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-P", "-m", "connector.mplus.responses.worker"),
                 env={name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)},
-                limit=PIPE,
+                limit=PIPE_BYTES,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )
@@ -137,7 +137,7 @@ class Child:
         self._rest()
         self._requests.close()
         try:
-            await asyncio.wait_for(self._process.wait(), PATIENCE)
+            await asyncio.wait_for(self._process.wait(), PATIENCE_S)
         except TimeoutError:
             self._process.kill()
             await self._process.wait()
@@ -191,7 +191,7 @@ class Child:
 
 def _widen(pipe: IO[bytes]) -> None:
     with suppress(AttributeError, OSError):  # Linux only, and the system may limit it
-        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE)
+        fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)
 
 
 def _died() -> DecoderDied:

@@ -13,9 +13,9 @@ from connector.mplus.responses.worker import CLOSE, DATA, OPEN, Results, dumped,
 
 __all__ = ["Decoder", "DecoderDied", "DecoderProcess", "DecoderUnavailable", "Decoding", "InlineDecoder"]
 
-SENT_AT_ONCE = 1 << 17
+SENT_AT_ONCE_BYTES = 1 << 17
 """Bytes gathered before they are sent to the child: fewer, larger frames cost the parent less."""
-IN_FLIGHT = 4
+FRAMES_MAX = 4
 """Frames of a page on their way to the child and back: enough to read the network meanwhile, and a bound on what is buffered.
 
 Also what keeps pages fair to each other: the child takes frames as they come, so a page waits for so many of each other one's.
@@ -165,7 +165,7 @@ class RemoteDecoding:
         """See Decoding."""
         self._gathered.append(chunk)
         self._size += len(chunk)
-        if self._size >= SENT_AT_ONCE:
+        if self._size >= SENT_AT_ONCE_BYTES:
             await self._send()
         return self._page.take()
 
@@ -189,10 +189,10 @@ class RemoteDecoding:
     async def _send(self) -> None:
         data, self._gathered, self._size = b"".join(self._gathered), [], 0
         child = await self._opened()
-        for start in range(0, len(data), SENT_AT_ONCE):
-            await self._page.until(lambda page: page.in_flight < IN_FLIGHT)
+        for start in range(0, len(data), SENT_AT_ONCE_BYTES):
+            await self._page.until(lambda page: page.in_flight < FRAMES_MAX)
             self._page.in_flight += 1
-            await child.send(frame(DATA, self._number, data[start : start + SENT_AT_ONCE]))
+            await child.send(frame(DATA, self._number, data[start : start + SENT_AT_ONCE_BYTES]))
 
     async def _opened(self) -> "Child":
         if self._child is None:

@@ -9,9 +9,9 @@ from connector.mplus.responses.markup import CLOSE, EMPTY, UNENDED, Lexer, Token
 from connector.mplus.responses.pages import PageSpec
 from connector.mplus.responses.parts import Piece, Reader
 
-LONGEST_AROUND = 1 << 16
+AROUND_CHARS_MAX = 1 << 16
 """Characters of the opening tags around the items, together."""
-DEEPEST = 8
+DEPTH_MAX = 8
 """Items within items of the same name: more of them open at once are ends that are missing."""
 
 
@@ -63,8 +63,8 @@ class Splitter:
             self._around.append((token.name, tag))
             tags = [tag for _, tag in self._around]
             if len(tags) == self._depth and self._reader.is_list(tags):
-                if sum(map(len, tags)) > LONGEST_AROUND:
-                    raise TooLarge(f"more than {LONGEST_AROUND} characters of tags around the items")
+                if sum(map(len, tags)) > AROUND_CHARS_MAX:
+                    raise TooLarge(f"more than {AROUND_CHARS_MAX} characters of tags around the items")
                 self._piece = Piece()
 
     def _leave(self, name: str) -> None:
@@ -98,7 +98,7 @@ class Splitter:
         if not piece.omitted and local_name(token.name) in self._omit:
             self._leave_out(piece, token)
         elif is_item or not piece.open or token.name == piece.open[-1 if piece.omitted else 0] or self._is_around(token.name):
-            if len(piece.open) < DEEPEST or (piece.next is None and not piece.rest):
+            if len(piece.open) < DEPTH_MAX or (piece.next is None and not piece.rest):
                 piece.open.append(token.name)
             elif piece.next is not None and not piece.rest:
                 self._split(piece, piece.next)

@@ -17,7 +17,7 @@ from xml.etree.ElementTree import Element
 
 NAMESPACE = "{urn:mplusqapi}"
 WHITESPACE = " \t\r\n"
-REMEMBERED, LONGEST_REMEMBERED = 16_384, 40
+REMEMBERED, REMEMBERED_CHARS_MAX = 16_384, 40
 Parts = dict[str, str | None]
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ class Table(dict[str | None, T | None], Generic[T]):
         return value
 
     def remember(self, text: str, value: T | None) -> None:
-        if len(text) <= LONGEST_REMEMBERED:
+        if len(text) <= REMEMBERED_CHARS_MAX:
             if len(self) >= REMEMBERED:
                 self.clear()
                 self[None] = None

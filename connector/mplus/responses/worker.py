@@ -31,7 +31,7 @@ TOOK = Struct("<d")
 OPEN, DATA, CLOSE, ABANDON, FOUND, CLOSED, FAILED = b"O", b"D", b"C", b"A", b"F", b"E", b"X"
 UNDECODABLE, NO_MARKER, NO_IDENTITY, DELETED = 1, 2, 4, 8
 PAGES_BETWEEN_COLLECTIONS = 100
-PIPE = 1 << 20
+PIPE_BYTES = 1 << 20
 """Bytes that a pipe shall hold, where the system can be asked."""
 
 
@@ -163,7 +163,7 @@ def main() -> None:
     with suppress(AttributeError, OSError):  # not on every system
         os.nice(YIELDING)
     with suppress(AttributeError, OSError):  # Linux only, and the system may limit it
-        fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, PIPE)
+        fcntl.fcntl(1, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as likelihood:
         likelihood.write("1000")  # where memory ends, this process ends, not its parent
     os.dup2(2, 1)

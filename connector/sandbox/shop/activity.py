@@ -38,7 +38,7 @@ SCENARIOS: tuple[tuple[str, int], ...] = (
     ("~activity", 2),
     ("-activity", 1),
 )
-TICK = 0.05  # seconds
+TICK_S = 0.05  # seconds
 Sleep = Callable[[float], Awaitable[None]]
 
 
@@ -55,8 +55,8 @@ class Activity:
         """Change the shop until cancelled."""
         owed = 0.0
         while True:
-            await self._sleep(TICK)
-            owed = owed + self.rate * TICK if self.rate else 0.0
+            await self._sleep(TICK_S)
+            owed = owed + self.rate * TICK_S if self.rate else 0.0
             while owed >= 1:
                 owed -= self.step()
 

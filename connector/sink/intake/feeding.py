@@ -13,7 +13,7 @@ from connector.sink.intake.offsets import Finished
 SLICE_BYTES = 64 << 10
 """Bytes of commands that are begun in one turn of the event loop: checking them takes about a millisecond."""
 
-MOST = 100
+COMMANDS_MAX = 100
 """Commands asked for at once."""
 
 HELD_BACK_AFTER_S = 30.0
@@ -50,7 +50,7 @@ class Feed:
 
         Raises TransactionLost where the client stands still, else what aiokafka does.
         """
-        records = await self._reader.next(max(1, min(most, MOST, room // self._largest)))
+        records = await self._reader.next(max(1, min(most, COMMANDS_MAX, room // self._largest)))
         await self._look(records)
         begun = 0
         if records:

@@ -1,6 +1,6 @@
 """What the command tasks of a worker may hold in hand: a bound in bytes that they share evenly."""
 
-OVERHEAD = 1 << 10
+OVERHEAD_BYTES = 1 << 10
 """Bytes that a command in hand takes besides its record."""
 
 
@@ -42,8 +42,8 @@ class Share:
         """A command is in hand from now on."""
         if not self._sizes:
             self._window.held(1)
-        self._sizes[offset] = size + OVERHEAD
-        self.used += size + OVERHEAD
+        self._sizes[offset] = size + OVERHEAD_BYTES
+        self.used += size + OVERHEAD_BYTES
 
     def give(self, offset: int) -> None:
         """It has ended, or its task does."""

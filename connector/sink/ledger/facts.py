@@ -22,7 +22,7 @@ CREATED = re.compile(
 )
 """In the result of a usual createOrder."""
 
-FIRST = 40
+HEAD_BYTES = 40
 """Bytes of a record before its result, at least."""
 
 
@@ -41,16 +41,16 @@ NOTHING: Told = (b"", False, b"")
 
 def told(value: bytes) -> Told:
     """By a ledger record's value."""
-    at = value.find(SUCCEEDED, FIRST)
+    at = value.find(SUCCEEDED, HEAD_BYTES)
     if at < 0:
         return NOTHING if value.startswith((DONE, INTENT)) else _decoded(value)
     created = CREATED.match(value, at - len(CREATES) - 1)
     if created is not None:
         name, queued = created.groups()
         return name, queued is not None, b""
-    if not value.startswith(DONE) or value.find(CREATES, FIRST) >= 0:
+    if not value.startswith(DONE) or value.find(CREATES, HEAD_BYTES) >= 0:
         return _decoded(value)
-    slip = value.find(SLIP, FIRST)
+    slip = value.find(SLIP, HEAD_BYTES)
     return NOTHING if slip < 0 else _with_slip(value, slip + len(SLIP))
 
 

@@ -13,7 +13,7 @@ from connector.mplus.responses.pages import Item, PageSpec, Undecodable
 from connector.sink.blame import Tally
 from connector.sink.pos.replies import ANSWERS, SILENCE, Reply, replied
 
-MOST_LEFT = 1000
+LEFT_MAX = 1000
 """Replies kept for a partition that may come back."""
 
 
@@ -49,7 +49,7 @@ class Calls:
     async def make(self, intent_id: str, command_id: str, operation: str, fields: Fields) -> Reply:
         """Make a call and wait for its reply; who is cancelled meanwhile leaves it behind."""
         self.told(command_id)
-        if len(self._under_way) > MOST_LEFT:
+        if len(self._under_way) > LEFT_MAX:
             self._under_way = {name: call for name, call in self._under_way.items() if not call.done()}
             self._last = {command: name for command, name in self._last.items() if name in self._under_way}
         self._last[command_id] = intent_id

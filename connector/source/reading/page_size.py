@@ -4,7 +4,7 @@ A gateway that gives a page 60 s, an answer that is cut, a POS that fails over o
 asked smaller, down to one item. That one is given up only where the POS shows others beside it: see source.impasse.
 """
 
-from connector.source.reading.paging import MAX_LIMIT
+from connector.source.reading.paging import LIMIT_MAX
 
 TRIES = 3
 """Failures in a row at a limit of one item, after which it is looked whether it is this item alone."""
@@ -34,7 +34,7 @@ class PageSize:
         self._had = 0
         self._alone = 0
         self._wider = 0
-        self._low, self._over = 0, MAX_LIMIT + 1
+        self._low, self._over = 0, LIMIT_MAX + 1
         """The largest limit that did not lead on, and the smallest that failed, since the position moved."""
         self.wide = False
         """The limit was raised to get past one marker: a smaller one would show the same again."""
@@ -76,7 +76,7 @@ class PageSize:
     def moved(self) -> bool:
         """The page led on. Whether the next one is larger."""
         before, self.wide = self.limit, False
-        self._low, self._over = 0, MAX_LIMIT + 1
+        self._low, self._over = 0, LIMIT_MAX + 1
         if self.limit > 1:
             self._wider = 0
         if self.limit >= self.most:
@@ -91,9 +91,9 @@ class PageSize:
     def widened(self, asked: int, limit: int) -> None:
         """All items of a page share a marker: more than were asked are needed, this many if they can be had."""
         self._low = max(self._low, asked)
-        if self._over - self._low <= 1 and self._over <= MAX_LIMIT:
+        if self._over - self._low <= 1 and self._over <= LIMIT_MAX:
             self._wider += 1
-            self._low, self._over = asked, MAX_LIMIT + 1  # what failed may have failed for another reason
+            self._low, self._over = asked, LIMIT_MAX + 1  # what failed may have failed for another reason
         self.limit = limit if limit < self._over else (self._low + self._over) // 2
         self.wide = True
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-MAX_LIMIT = 10_000
+LIMIT_MAX = 10_000
 """The POS caps syncMarkerLimit here."""
 
 
@@ -56,7 +56,7 @@ def judge_page(position: int, ask: PageRequest, markers: Sequence[int | None]) -
         moved = min(ask.marker + ask.limit - 1, ask.head)
     if moved > position:
         return Advance(moved)
-    return Widen(min(ask.limit * 10, MAX_LIMIT)) if ask.limit < MAX_LIMIT else Stuck(highest)
+    return Widen(min(ask.limit * 10, LIMIT_MAX)) if ask.limit < LIMIT_MAX else Stuck(highest)
 
 
 def alone(position: int, markers: Sequence[int | None]) -> Advance | Stuck | None:
