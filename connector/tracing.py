@@ -53,7 +53,7 @@ def traced_by(tracer: Tracer | None) -> Iterator[None]:
 
 
 def carried(headers: Headers) -> Carried:
-    """Of a record's headers those that carry its trace, where they are valid: as they came."""
+    """Headers of a record that carry its trace, where they are valid: as they came."""
     found = dict(headers)
     parent, state = found.get(TRACEPARENT) or b"", found.get(TRACESTATE) or b""
     if not VALID.fullmatch(parent):
@@ -117,7 +117,7 @@ def outgoing() -> Carried:
 
 
 def _foreign() -> str:
-    """Of a program that has loaded OpenTelemetry itself."""
+    """The `traceparent` of a program that has loaded OpenTelemetry itself."""
     api: Any = sys.modules.get("opentelemetry.trace")
     return "" if api is None else written(api.get_current_span().get_span_context())
 

@@ -66,3 +66,27 @@ def _pairs(statement: ast.Assign) -> Iterator[tuple[str, ast.expr]]:
 
 def _fraction(value: ast.expr) -> bool:
     return any(isinstance(node, ast.Constant) and isinstance(node.value, float) for node in ast.walk(value))
+
+
+NO_BEGINNING = {"And", "As", "But", "By", "Else", "In", "It", "Of", "So", "That", "These", "They", "Those"}
+"""Words that refer to something the reader has not read."""
+
+
+def test_docstrings_begin_with_what_they_are_about() -> None:
+    """A noun or a verb: the sentence can be read without the name above it."""
+    wrong = [
+        f"{module}: {text.splitlines()[0]}"
+        for module, tree in modules().items()
+        for text in _docstrings(tree)
+        if text.partition(" ")[0].rstrip(",.:;") in NO_BEGINNING
+    ]
+
+    assert [] == wrong
+
+
+def _docstrings(tree: ast.Module) -> Iterator[str]:
+    """Those of the module, classes and functions, and those below what is assigned."""
+    for node in ast.walk(tree):
+        for statement in getattr(node, "body", []) if not isinstance(node, ast.Lambda | ast.IfExp) else []:
+            if text := _docstring(statement):
+                yield text

@@ -31,12 +31,12 @@ class DeadLetters:
         self._commands = Topics(administration).commands
 
     async def all(self) -> AsyncIterator[DeadLetter]:
-        """Those that there are now, in order per partition. Raises Fatal."""
+        """Read the letters that there are now, in order per partition. Raises Fatal."""
         async for record in committed(self._brokers, self.topic, await extent(self._brokers, self.topic)):
             yield _letter(record)
 
     async def at(self, coordinates: Sequence[tuple[int, int]]) -> dict[tuple[int, int], DeadLetter]:
-        """Those at (partition, offset); one that is not there is left out. Raises Fatal."""
+        """Read the letters at (partition, offset); one that is not there is left out. Raises Fatal."""
         there, spans = await extent(self._brokers, self.topic), dict[int, tuple[int, int]]()
         for partition, (start, end) in there.items():
             wanted = [offset for place, offset in coordinates if place == partition and start <= offset < end]
@@ -100,7 +100,7 @@ class DeadLetters:
 
 
 def in_order(letters: Iterable[DeadLetter]) -> list[DeadLetter]:
-    """As their commands first lay in their partitions. Pure."""
+    """Letters in the order in which their commands first lay in their partitions. Pure."""
     return sorted(letters, key=lambda letter: (letter.origin, letter.place, letter.offset))
 
 

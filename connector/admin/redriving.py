@@ -7,7 +7,7 @@ from connector.kafka.records import Record
 from connector.messages.dead_letter import INTENT, REDRIVE, STAGE, WRITTEN
 
 SHARES = (2, 4, 16, 64)
-"""Of what may be left out so much is kept, one after the other, until the topic takes the record; then nothing of it."""
+"""Parts of what may be left out that are kept, one after the other, until the topic takes the record; then nothing of it."""
 
 Pairs = Sequence[tuple[str, bytes | None]]
 
@@ -37,7 +37,7 @@ def _fewer(pairs: Pairs) -> Iterator[list[tuple[str, bytes | None]]]:
 
 
 def _smallest(pairs: Pairs, most: int) -> set[int]:
-    """Those that fit into so many bytes together, the smallest first, by id."""
+    """The pairs that fit into so many bytes together, the smallest first, by id."""
     found, size = set(), 0
     for pair in sorted(pairs, key=_size):
         size += _size(pair)

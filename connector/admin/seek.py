@@ -20,7 +20,7 @@ Tell = Callable[[int, int, int], None]
 
 
 async def seek(cluster: Cluster, topic: str, marker: int, tell: Tell) -> dict[int, int]:
-    """By partition, the lowest offset from which on nothing of this sync marker or a higher one is missed.
+    """The lowest offset of each partition from which on nothing of this sync marker or a higher one is missed.
 
     Every record before it is looked at: after a late marker, a resync or a repair, markers do not only rise. Where there
     is none yet, it is the end as of now. Raises Fatal.

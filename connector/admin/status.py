@@ -21,7 +21,7 @@ SILENT_S = 20.0
 
 NUMBER = int | float | None
 KEYS = frozenset(entity.name.encode() for entity in ENTITIES)
-"""Of positions: what stands under another key is nobody's."""
+"""Keys of position records: what stands under another key is nobody's."""
 
 KINDS = {
     "head": int | None,
@@ -99,7 +99,7 @@ def _told(status: bytes | None) -> tuple[dict[str, Any], datetime | None]:
 
 
 def _object(value: bytes | None) -> dict[str, Any]:
-    """Of a record that anybody may have written; empty where it is no JSON object."""
+    """The object in a record that anybody may have written; empty where it is no JSON object."""
     try:
         found = orjson.loads(value or b"")
     except orjson.JSONDecodeError:

@@ -15,20 +15,20 @@ from connector.mplus.operations import OPERATIONS
 from connector.source.entities import Choices, Entity, Reading
 
 BODY_BYTES_MAX = 64 << 20
-"""Of one answer: a larger one is asked for in smaller parts."""
+"""Bytes of one answer: a larger one is asked for in smaller parts."""
 
 ATTEMPTS = 3
 PAUSE_S = 1.0
 """Before what is not asked for in parts is asked for again."""
 
 WAIT_S_MAX = 60.0
-"""Of what a POS asks for."""
+"""Seconds of what a POS asks for, at most."""
 
 Told = TypeVar("Told")
 
 
 class Asking:
-    """Of one entity. `operations` are those that answered."""
+    """Questions about one entity. `operations` are those that answered."""
 
     def __init__(self, client: PosClient, entity: Entity, choices: Choices, clock: Clock) -> None:
         self._client = client

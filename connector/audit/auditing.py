@@ -40,7 +40,7 @@ class AuditContext:
 
 
 class Audit:
-    """Of one entity."""
+    """The audit of one entity."""
 
     def __init__(self, parts: AuditContext, source: Source, versions: Versions) -> None:
         self._parts = parts
@@ -213,6 +213,6 @@ def _order(finding: Finding) -> tuple[str, int, str]:
 
 
 def closing(findings: Iterable[Finding]) -> list[Finding]:
-    """Those that a repair can close: also items whose dead letter stands for them, if they can be read by now."""
+    """Findings that a repair can close: also items whose dead letter stands for them, if they can be read by now."""
     named = [finding for finding in findings if finding.identity]
     return [finding for finding in named if finding.kind.hole or finding.kind is Kind.DEAD_LETTER]

@@ -25,7 +25,7 @@ class NotAPageError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Of an identity: where it stands in an item, what stands for it where it is empty, whether it is a whole number."""
+    """A part of an identity: where it stands in an item, what stands for it where it is empty, whether it is a whole number."""
 
     path: Path
     default: str | None
@@ -44,7 +44,7 @@ class Shape:
     markers: Sequence[Path] = ()
     deleted: Path | None = None
     wanted: Mapping[bytes, Sequence[Path]] = field(init=False)
-    """Those paths by their last names."""
+    """The same paths by their last names."""
 
     def __post_init__(self) -> None:
         paths = {*(part.path for part in self.identity), *self.markers, *([self.deleted] if self.deleted else [])}
@@ -209,7 +209,7 @@ def _apart(block: bytes, shape: Shape) -> Iterator[RawItem]:
 
 
 def _nameless(block: bytes, shape: Shape) -> RawItem:
-    """Of an item whose tags do not match: the first thing in it that looks like its marker."""
+    """An item whose tags do not match: the first thing in it that looks like its marker counts."""
     for path in shape.markers:
         if found := re.search(rb"<(?:[^\s<>/:]+:)?" + re.escape(path[-1]) + rb"(?:\s[^<>]*)?>\s*\+?([0-9]{1,18})\s*<", block):
             return RawItem(int(found[1]), None)

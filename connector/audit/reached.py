@@ -29,7 +29,7 @@ class Reached(NamedTuple):
 
 
 def reached(deployment: Deployment, written: bytes) -> Reached:
-    """Of a position record. Raises Fatal for another deployment's, and for what is none."""
+    """What a position record says is reached. Raises Fatal for another deployment's, and for what is none."""
     return Reached(deployment.decode(written), list(_ranges(orjson.loads(written).get("gaps"))))
 
 

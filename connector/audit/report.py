@@ -19,7 +19,7 @@ CLEAN, HOLES, UNFINISHED = "clean", "holes", "unfinished"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Of one entity. `mended` counts what a repair has closed; `nameless`, items of which nobody can read whose they are.
+    """The report of one entity. `mended` counts what a repair has closed; `nameless`: items without a readable name.
 
     `operations` are those that were read. `problem` says why it could not be finished, `warnings` what else did not work.
     """
@@ -46,7 +46,7 @@ class Report:
 
     @property
     def result(self) -> str:
-        """In one word."""
+        """The verdict in one word."""
         if any(finding.kind.hole for finding in self.findings):
             return HOLES
         return UNFINISHED if self.problem or any(finding.kind.open for finding in self.findings) else CLEAN

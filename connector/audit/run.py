@@ -30,7 +30,7 @@ from connector.mplus.client import PosClient
 from connector.source.entities import Choices, Entity
 
 VERSION = 2
-"""Of the journal."""
+"""Version of the journal's format."""
 
 FRESH = timedelta(hours=24)
 """What was read longer ago is read again: what vanished at the source since would go unnoticed."""
@@ -67,7 +67,7 @@ async def ready(order: Assignment, entities: Sequence[Entity]) -> None:
 
 
 class EntityAudit:
-    """Of one entity. `client` has a request rate of its own: pollers are not starved."""
+    """What the audit of one entity needs. `client` has a request rate of its own: pollers are not starved."""
 
     def __init__(self, order: Assignment, entity: Entity, client: PosClient, clock: Clock, tell: Tell) -> None:
         self._order = order

@@ -67,7 +67,7 @@ class Source(Protocol):
         """Read on, up to what there is now. `least`: the marker that the connector has seen. Raises Retry, Reject."""
 
     async def still(self, suspects: Mapping[bytes, Suspect]) -> set[bytes]:
-        """Those whose target is what the source has now; for the others `versions` is corrected. Raises Retry, Reject."""
+        """The names whose target is what the source has now; for others `versions` is corrected. Raises Retry, Reject."""
 
 
 class MarkedSource:

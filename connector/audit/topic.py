@@ -36,9 +36,9 @@ class TopicReading:
         self._begins: dict[int, int] = {}
         self._lowest: dict[int, int] = {}
         self.markers: dict[bytes, int] = {}
-        """Of a slow list, whose versions are none."""
+        """Markers of a slow list's rows, whose versions are none."""
         self.hashes: dict[bytes, str] = {}
-        """Of a slow list: what the position record says of a row that was written like this."""
+        """What the position record says of a slow list's row that was written like this."""
 
     async def read(self, tell: Tell) -> None:
         """Raises Fatal."""

@@ -12,7 +12,7 @@ NONE, UNKNOWN = -1, -2
 
 
 class Versions:
-    """By an item's name."""
+    """Versions by the names of items."""
 
     def __init__(self) -> None:
         self._places: dict[bytes, int] = {}
@@ -59,7 +59,7 @@ class Versions:
                 yield name
 
     def names(self) -> Iterator[bytes]:
-        """Of all items, on whichever side."""
+        """The names of all items, on whichever side."""
         return iter(self._places)
 
     def lowest(self) -> int:

@@ -73,7 +73,7 @@ class Limit:
         self.now, self._good, self._grown = max(1, self.now // 2), 0, False
 
     def succeeded(self) -> None:
-        """It came."""
+        """The page came."""
         self._patience = GOOD_PAGES if self._grown else self._patience
         self._good, self._grown = self._good + 1, False
         if self._good >= self._patience and self.now < self._usual:

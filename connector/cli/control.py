@@ -36,7 +36,7 @@ SEE = "`status` shows what became of it"
 
 @dataclass(frozen=True, slots=True)
 class Whom:
-    """Of which entity something is asked, and how the answer is awaited."""
+    """Which entity something is asked of, and how the answer is awaited."""
 
     config: Config
     administration: str

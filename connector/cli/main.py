@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def application(wanted: Iterable[str] = ALL) -> typer.Typer:
-    """These verbs. Only what they need is loaded: all of it takes a second."""
+    """The program with these verbs. Only what they need is loaded: all of it takes a second."""
     app = typer.Typer(
         add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help="MplusKASSA to Apache Kafka and back."
     )

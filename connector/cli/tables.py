@@ -104,7 +104,7 @@ def _fitting(rows: Rows, width: int) -> list[Column]:
 
 
 def _width(rows: Rows, columns: Sequence[Column]) -> int:
-    """Of a table with these: each cell has a blank on both sides, and a line."""
+    """The width of a table with these columns: each cell has a blank on both sides, and a line."""
     cells = ([column.title, *(column.cell(key, row) for key, row in rows.items())] for column in columns)
     return sum(max(map(cell_len, texts)) + 3 for texts in cells) + 1
 

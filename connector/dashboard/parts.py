@@ -11,7 +11,7 @@ TEXT_CHARS_MAX, NAME_CHARS_MAX = 500, 255
 """Characters of a text on the page, and of a name."""
 
 NUMBER_MAX = 1 << 52
-"""Of a number: thousands of them still add up to one that JSON can carry."""
+"""The largest number shown: thousands of them still add up to one that JSON can carry."""
 
 
 def text(value: object, most: int = NAME_CHARS_MAX) -> str:

@@ -41,7 +41,7 @@ KINDS = (
     (Followed("windows", attrgetter("windows"), DAY_S + HOUR_S, 1_000_000),),
     (Followed("journeys", attrgetter("journeys")),),
 )
-"""Those of a row are followed together: what is long does not hold up what is short."""
+"""Topics that are followed together, a row each: what is long does not hold up what is short."""
 
 
 class ReadModel:

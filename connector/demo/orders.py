@@ -71,7 +71,7 @@ def astray(journeys: Mapping[str, Row], states: Mapping[str, str]) -> list[str]:
 
 
 def tally(said: Sequence[Said]) -> dict[str, Counter[str]]:
-    """By command: sent (copies too), succeeded, rejected, unknown, repeated (copies answered), and still in flight."""
+    """Counts by command: sent (copies too), succeeded, rejected, unknown, repeated (copies answered), and still in flight."""
     rows: dict[str, Counter[str]] = defaultdict(Counter)
     for each in said:
         row = rows[each.step.command["command"]]

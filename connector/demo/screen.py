@@ -25,7 +25,7 @@ STATES = {
     "rejected": "red",
     "unknown": "red",
 }
-"""Of a journey, in their order, and how each is drawn."""
+"""Steps of a journey, in their order, and how each is drawn."""
 
 COMPLETE = ("paid", "cancelled", "rejected")
 """States in which an order stays."""

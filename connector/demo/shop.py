@@ -69,7 +69,7 @@ async def _open(stage: Stage, seconds: float | None) -> None:
 
 @contextmanager
 def _asked_to_close(closing: asyncio.Event) -> Iterator[None]:
-    """By Ctrl-C, while inside; after it Ctrl-C ends everything at once."""
+    """Ctrl-C asks, while inside; after it Ctrl-C ends everything at once."""
     loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
     for name in signals:
         loop.add_signal_handler(name, closing.set)

@@ -67,7 +67,7 @@ async def started(settings: Mapping[str, str], log: Path, *options: str, verb: s
 
 
 async def _leashed(environment: Mapping[str, str], *argv: str) -> asyncio.subprocess.Process:
-    """In a session of its own: Ctrl-C asks the demo alone to stop, and the demo asks its parts when it is done with them."""
+    """Start it in a session of its own: Ctrl-C asks the demo alone, and the demo asks its parts when it is done with them."""
     return await asyncio.create_subprocess_exec(
         "sh",
         "-c",

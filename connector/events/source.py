@@ -44,7 +44,7 @@ class HeadUnknown(ShardEvent):
 
 @dataclass(frozen=True, slots=True)
 class GapsCounted(ShardEvent):
-    """So many markers below the position are open: an item may still become visible there. `expired`: no longer waited for."""
+    """Markers below the position that are open: an item may still become visible there. `expired`: no longer waited for."""
 
     open: int
     expired: int

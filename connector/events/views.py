@@ -7,7 +7,7 @@ from connector.events.base import Event
 
 @dataclass(frozen=True, slots=True)
 class ViewsBatchDone(Event):
-    """So many records of a stage were carried out and acknowledged by Kafka, in so many seconds."""
+    """Records of a stage were carried out and acknowledged by Kafka, in so many seconds."""
 
     administration: str
     stage: str

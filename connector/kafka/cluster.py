@@ -58,7 +58,7 @@ def _translated(cluster: Cluster) -> Iterator[None]:
 
 
 def _unreached(cluster: Cluster, error: BaseException) -> str:
-    """As far as it is known; a client that was not given time enough tells nothing."""
+    """Why it cannot be reached, as far as it is known; a client that was not given time enough tells nothing."""
     known = str(error.args[0]) if error.args else ""
     if known.startswith("Kafka "):
         return known

@@ -9,7 +9,7 @@ from connector.kafka.cluster import Cluster
 
 
 def cluster_of(kafka: Kafka) -> Cluster:
-    """As it is configured. Raises Fatal for certificates that cannot be read."""
+    """The cluster as it is configured. Raises Fatal for certificates that cannot be read."""
     arguments: dict[str, Any] = {"bootstrap_servers": kafka.bootstrap_servers, "security_protocol": kafka.security_protocol}
     if kafka.security_protocol.startswith("SASL"):
         arguments |= {

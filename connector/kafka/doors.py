@@ -76,19 +76,19 @@ def _unreached(error: BaseException) -> str:
 
 
 def where(address: Address) -> str:
-    """As it is written in settings."""
+    """The address as it is written in settings."""
     host, port = address
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def at_doors(troubles: Mapping[Address, BaseException]) -> str:
-    """Of all addresses that were tried; empty where there are none."""
+    """What is wrong with all addresses that were tried; empty where there are none."""
     told = "; ".join(f"{where(address)}: {why(error)}" for address, error in troubles.items())
     return told and f"Kafka cannot be reached at {told}"
 
 
 def advertised(address: Address, error: BaseException) -> str:
-    """Of an address that a broker gave, where the one that was configured did answer."""
+    """What is wrong with an address that a broker gave, where the one that was configured did answer."""
     found = why(error).removesuffix(f": {ADDRESS}")
     return (
         f"Kafka gives {where(address)} as a broker's address, and {found}: that broker is down, "

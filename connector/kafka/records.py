@@ -7,7 +7,7 @@ from typing import NamedTuple
 from aiokafka.partitioner import murmur2
 
 Headers = Sequence[tuple[str, bytes | None]]
-"""As Kafka has them: a name may stand there more than once, and a value be null or any bytes. Of equal names the last counts."""
+"""Headers as in Kafka: a name may stand there more than once, a value be null or any bytes. Of equal names the last counts."""
 
 NUMBER = re.compile(rb"-?[0-9]{1,18}")
 

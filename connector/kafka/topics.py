@@ -67,7 +67,7 @@ async def _partitions(admin: Admin, names: Sequence[str]) -> dict[str, int]:
 
 
 async def _settings(admin: Admin, names: Sequence[str]) -> dict[str, Settings | str]:
-    """By topic; or why they cannot be seen."""
+    """Settings by topic; or why they cannot be seen."""
     found: dict[str, Settings | str] = {}
     for start in range(0, len(names), CONFIGS_MAX):
         resources = [ConfigResource(ConfigResourceType.TOPIC, name) for name in names[start : start + CONFIGS_MAX]]

@@ -45,4 +45,4 @@ class GivenBroker(Broker):
         return KafkaUnavailable(f"the Kafka at {self.bootstrap} is not ours to {deed}: unset KAFKA_BOOTSTRAP_SERVERS")
 
     def stop(self) -> None:
-        """It goes on: it is not ours."""
+        """Let it go on: it is not ours."""

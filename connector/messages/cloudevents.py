@@ -26,7 +26,7 @@ class CloudEvents:
         ]
 
     def headers(self, identity: str, marker: int, *, deleted: bool) -> list[tuple[str, bytes]]:
-        """Of one event: the same change always has the same `ce_id`."""
+        """Headers of one event: the same change always has the same `ce_id`."""
         return [
             *self._shared,
             (CE_ID, f"{self._prefix}{identity}:{marker}{self._suffix}".encode()),
@@ -36,6 +36,6 @@ class CloudEvents:
         ]
 
     def gone(self, identity: str, marker: int) -> list[tuple[str, bytes]]:
-        """Of an item that is not there any more, though nobody said that it was deleted; last seen at this marker."""
+        """Headers for an item that is not there any more, though nobody said that it was deleted; last seen at this marker."""
         found = {**dict(self.headers(identity, marker, deleted=True)), CE_INFERRED: b"true"}
         return list({**found, CE_ID: f"{self._prefix}{identity}:gone-{marker}{self._suffix}".encode()}.items())

@@ -13,16 +13,16 @@ from connector.kafka.records import Place, cut, number
 ERRORS = "__connect.errors."
 STAGE, LEFT_OUT = ERRORS + "stage", ERRORS + "left.out"
 REDRIVE, INTENT, WRITTEN = "mplus_redrive", "mplus_intent", "mplus_letter_written"
-"""Of a message that was a dead letter before: which one, what was sent to the POS (see Intent), when the letter was written."""
+"""Headers of a message that was a dead letter before: which one, what was sent to the POS (see Intent), when it was written."""
 
 FIRST_MARKER, EPOCH = "mplus_first_syncmarker", "mplus_epoch"
-"""Of a letter of the source: it stands for all markers from there on; the position's epoch, where it is above 0."""
+"""Headers of a letter of the source: it stands for all markers from there on; the position's epoch, where it is above 0."""
 
 SINK_STAGES = ("parse", "validate", "outcome", "unexpected")
 """Stages of order commands: the letter is the command, and can be sent again."""
 
 TOLD_CHARS_MAX = 1000
-"""Of what a dead letter says about an error."""
+"""Characters of what a dead letter says about an error."""
 
 
 def dead_letter_headers(origin: tuple[str, int, int], stage: str, kind: str, message: str) -> list[tuple[str, bytes]]:

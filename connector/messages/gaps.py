@@ -66,7 +66,7 @@ class Gaps:
         return Gaps((*self.rows, *new)[-RANGES_MAX:]) if new else self
 
     def below(self, marker: int) -> "Gaps":
-        """Those up to a marker, from which on everything is read again."""
+        """The gaps up to a marker, from which on everything is read again."""
         return Gaps(tuple(gap._replace(last=min(gap.last, marker)) for gap in self.rows if gap.first <= marker))
 
     def next_look(self, after: int) -> int | None:

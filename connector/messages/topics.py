@@ -105,5 +105,5 @@ class Topics:
 
     @property
     def documents(self) -> str:
-        """Of each order its journey's key and what waits for it; what each document adds to the revenue. A table of `views`."""
+        """Each order's journey key and what waits for it; what each document adds to the revenue. A table of `views`."""
         return f"{self.administration}.views-documents"

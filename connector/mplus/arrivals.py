@@ -12,7 +12,7 @@ Arrived = Callable[[int], Awaitable[None]]
 
 
 class Arrivals:
-    """Of one page, over all attempts at it: what a later attempt brings once more is not told again."""
+    """Arrivals of one page, over all attempts at it: what a later attempt brings once more is not told again."""
 
     def __init__(self, arrived: Arrived | None) -> None:
         self._arrived = arrived

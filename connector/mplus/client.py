@@ -32,13 +32,13 @@ from connector.mplus.statuses import ORDER_BYTES_MAX, answer_of_the_pos, refuse_
 from connector.mplus.transport import ORDERS, READING, Access, Transport
 
 SMALL_BYTES_MAX = 1 << 20
-"""Of an answer that is neither a page nor an order: heads, a version."""
+"""Bytes of an answer that is neither a page nor an order: heads, a version."""
 
 SMALL_CALL_S = 30.0
 """For a small answer, whole: a POS that needs longer for its heads is to be told as one that does not answer."""
 
 PAGE_ATTEMPTS_MAX = 2
-"""Of one page: whoever asked may ask for a smaller one instead."""
+"""Attempts at one page: whoever asked may ask for a smaller one instead."""
 
 Page = list[Item | Undecodable]
 Read = TypeVar("Read")

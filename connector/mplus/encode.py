@@ -83,7 +83,7 @@ def _is_summer(value: datetime) -> bool:
 
 
 def _same(read: Callable[[str], object]) -> Encode:
-    """In the capitals that XML wants."""
+    """An encoder of what is written in capitals."""
 
     def encode(text: str) -> str:
         read(text)

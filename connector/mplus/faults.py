@@ -63,7 +63,7 @@ def translated(operation: str, secret: str) -> Iterator[None]:
 
 
 def _foreign(operation: str, error: Exception) -> Retry:
-    """By the error of aiohttp where there is one: httpx's transport calls a lost connection one that was never made."""
+    """Our error for aiohttp's where there is one: httpx's transport calls a lost connection one that was never made."""
     root = error.__cause__ if isinstance(error.__cause__, aiohttp.ClientError) else error
     kind, text = next((kind, text) for kinds, kind, text in FOREIGN if isinstance(root, kinds))
     return kind(f"{operation}: {text.format(error=type(root).__name__)}")

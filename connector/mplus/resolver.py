@@ -74,7 +74,7 @@ class Resolver(AbstractResolver):
 
 
 def _look_up(asked: _Asked, loop: asyncio.AbstractEventLoop, ended: Callable[[Addresses | OSError], None]) -> None:
-    """In a thread."""
+    """Look the name up, in a thread."""
     try:
         found: Addresses | OSError = _addresses(asked)
     except OSError as error:

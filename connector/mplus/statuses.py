@@ -11,7 +11,7 @@ from connector.mplus.responses.envelope import FaultError, read_fault
 FAULT_BYTES_MAX = 1 << 20
 
 ORDER_BYTES_MAX = 16 << 20
-"""Of an answer that holds one order."""
+"""Bytes of an answer that holds one order."""
 
 
 async def refuse_failures(answer: Answer) -> None:

@@ -26,7 +26,7 @@ SENDING_S = 4.0
 """For connecting and for sending, each, when a call changes something: it must not leave later than its worker knows."""
 
 PIECE_BYTES_MAX = 1 << 20
-"""Of a request: what is larger goes out in pieces, so that others get their turn."""
+"""Bytes of a request: what is larger goes out in pieces, so that others get their turn."""
 
 KEEPALIVE = {"TCP_KEEPIDLE": 20, "TCP_KEEPINTVL": 10, "TCP_KEEPCNT": 4}
 """Seconds of silence, seconds between probes, probes: as far as the system knows them."""
@@ -86,7 +86,7 @@ class Pool:
 
 
 STEPS = 3
-"""Of connecting, each of which may take `connect_timeout`: a name, TCP and TLS, a proxy's tunnel."""
+"""Steps of connecting, each of which may take `connect_timeout`: a name, TCP and TLS, a proxy's tunnel."""
 
 IDLE_S = 15.0
 """A connection that the POS closes just as it is used again looks like a lost answer: so we close it first."""
@@ -162,7 +162,7 @@ class Transport:
 
 
 def headers(operation: str) -> dict[str, str]:
-    """Of a request; one that serves a trace says which."""
+    """Headers of a request; one that serves a trace says which."""
     told = tracing.request_id()
     fixed = {"Content-Type": XML_IS_UTF_8, "Accept-Encoding": "gzip, deflate", "SOAPAction": operation}
     return fixed | ({"X-Request-Id": told} if told else {})

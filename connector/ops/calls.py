@@ -89,7 +89,7 @@ class Calls:
         return {name: bool(pos.under_way) or now - pos.ended_at < recent for name, pos in self._of.items()}
 
     def outage(self, administration: str, now: float) -> Outage | None:
-        """That of an administration, if it does not answer."""
+        """The trouble of an administration, if it does not answer."""
         return self._of[administration].outage(now)
 
     def oldest(self, administration: str, now: float) -> float:

@@ -10,7 +10,7 @@ from prometheus_client import exposition
 from connector.errors import Fatal
 
 SHUTDOWN_S = 2.0
-"""That open requests get to end."""
+"""Seconds that open requests get to end."""
 
 Readiness = Callable[[], list[str]]
 """Reasons why the worker is not ready; none when it is."""

@@ -87,7 +87,7 @@ class Metrics(Watch):
             keep(self, event)
 
     def exposed(self) -> bytes:
-        """In Prometheus's text format, as they are now."""
+        """All metrics in Prometheus's text format, as they are now."""
         self.collect()
         return self._series.text()
 

@@ -44,7 +44,7 @@ class Orders:
         return {administration for (administration, _), counts in self._counts.items() if counts["inFlight"] > 0}
 
     def rows(self) -> dict[tuple[str, str], dict[str, int]]:
-        """By (administration, command), since this worker started."""
+        """Counts by (administration, command), since this worker started."""
         return {
             key: {name: len(self._waiting[key]) if name == "waiting" else counts[name] for name in COUNTED}
             for key, counts in sorted(self._counts.items())

@@ -76,7 +76,7 @@ class Registry:
                 _move(row, made.labels(*row.values(event)) if row.labels else made, event)
 
     def text(self) -> bytes:
-        """In Prometheus's text format."""
+        """All series in Prometheus's text format."""
         return exposition.generate_latest(self.collected)
 
 

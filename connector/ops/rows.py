@@ -54,7 +54,7 @@ class Row:
                 self.dead_letters += 1
 
     def shown(self, now: float) -> dict[str, Any]:
-        """As it is shown and published, at this monotonic time."""
+        """The row as it is shown and published, at this monotonic time."""
         position, head = max(self.position, 0), self.head
         if head is not None and self.state != State.HEAD_REGRESSED:
             head = max(head, position)  # a page may have shown more than the last head
@@ -76,7 +76,7 @@ class Row:
         return 0.0 if self.unknown is None else round(now - self.unknown.seconds, 3)
 
     def _age(self, now: float) -> float:
-        """Of the oldest change that is not read, as far as is known: what nobody tells may have been there from the beginning."""
+        """The oldest unread change's age, as far as is known: what nobody tells may have been there from the beginning."""
         unknown = None if self.unknown is None else self.unknown.seconds
         began = [at for at in (self.unread_since, unknown) if at is not None]
         return round(now - min(began), 3) if began else 0.0

@@ -65,7 +65,7 @@ class WorkerStatus:
         return Moment(seconds, rfc3339(self._clock.wall() - ago))
 
     def _let_go(self, administration: str) -> None:
-        """Of an administration that is no longer this worker's, its last call tells nothing: another one makes the next."""
+        """Forget the last call of an administration that is no longer this worker's: another worker makes the next."""
         commands = (topic for topic, _ in self._partitions if topic == administration + COMMANDS)
         if not any(name == administration for name, _ in self._rows) and not any(commands):
             self._calls.forget(administration)
@@ -113,7 +113,7 @@ class WorkerStatus:
 
     @property
     def unknown(self) -> dict[tuple[str, str], float]:
-        """By (administration, entity): for how many seconds the POS's head has not been known; 0 when it is."""
+        """Seconds for which the POS's head has not been known, by (administration, entity); 0 when it is."""
         now = self._clock.monotonic()
         return {key: row.unknown_seconds(now) for key, row in self._rows.items()}
 

@@ -47,7 +47,7 @@ def all_heads(shop: Shop, asked: Asked) -> list[bytes]:
 
 
 def chosen_heads(shop: Shop, asked: Asked) -> list[bytes]:
-    """Those that are asked for; all of them when the request names none."""
+    """The heads that are asked for; all of them when the request names none."""
     if not asked.values:
         return _written(shop, V2)
     return _written(shop, tuple(head for head in V2 if asked.flag(include(head), default=False)))

@@ -16,7 +16,7 @@ from connector.sink.pos.replies import Kind, Reply
 
 @dataclass(slots=True)
 class Execution:
-    """Of one command. Times are monotonic seconds.
+    """The execution of one command. Times are monotonic seconds.
 
     `intent`: what is to be sent, or may have been; `reply`: what became of that; `order`: as last seen; `found`: what it shows
     about the INTENT's call, by a look that began at `found_at`; `looks`: how many there were since no call can be at work;

@@ -23,7 +23,7 @@ SENDING_S = 10.0
 """Within which a call leaves after its INTENT, or never does."""
 
 FRESH_S = 2.0
-"""Of them, before it is handed to the HTTP client."""
+"""Seconds before it is handed to the HTTP client."""
 
 LOCKED = "ORDER-HAS-CHANGED"
 RACES_MAX = 10
@@ -158,7 +158,7 @@ class Executor:
         return variant if variant.carries(execution.command) else None
 
     async def _shows_done(self, execution: Execution) -> bool:
-        """By the INTENT that travelled with the letter; without one by the order alone, where no other command made it."""
+        """Whether it is done, by the INTENT that came with the letter; else by the order, where no other command made it."""
         if execution.intent is not None:
             await self._lookup.reconcile(execution)
             return execution.found is not None and execution.found.verdict is Verdict.DONE

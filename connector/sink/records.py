@@ -20,7 +20,7 @@ JSON = (("content-type", b"application/json"),)
 COORDINATES = re.compile(rb"[0-9]{1,10}:[0-9]{1,19}")
 
 LONGEST_NAME_BYTES = 4 * 255
-"""Of an order's name in UTF-8."""
+"""Bytes of an order's name in UTF-8."""
 
 TEXT_CHARS_MAX = 1000
 """Characters of a text in a result."""
@@ -29,7 +29,7 @@ LETTER_BYTES = (8 << 20) + (64 << 10)
 """With default settings."""
 
 NOTE_BYTES = 2000
-"""Of what says what was left out, at most."""
+"""Bytes of what says what was left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +126,5 @@ def _saying(letter: Record, left_out: list[str]) -> Record:
 
 
 def _bounded(text: str) -> str:
-    """In a result: an error's text may hold half a surrogate pair, which JSON cannot."""
+    """The text as a result can hold it: an error's may hold half a surrogate pair, which JSON cannot."""
     return cut(text, TEXT_CHARS_MAX).encode(errors="backslashreplace").decode()

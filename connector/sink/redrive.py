@@ -12,7 +12,7 @@ NEVER_SENT = ("parse", "validate")
 """Stages of messages that were no valid command: nothing was sent for them."""
 
 REMEMBERED_SHARE = 0.9
-"""Of the ledger's retention: what is younger is certainly still remembered."""
+"""The share of the ledger's retention within which a command is certainly still remembered."""
 
 
 @dataclass(frozen=True, slots=True)

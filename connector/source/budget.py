@@ -35,7 +35,7 @@ class Reservation:
         self._on_the_way = 0
 
     async def grow(self, by: int) -> None:
-        """So many bytes more arrived: wait until they may be held."""
+        """Bytes arrived: wait until they may be held."""
         await self._budget.take(self, by)
 
     def resize(self, size: int) -> None:

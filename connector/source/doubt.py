@@ -16,20 +16,20 @@ from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 
 DIGEST_CHARS = 6
-"""Of the hash of a field, and of its name: an item's take some 500 bytes of the position record."""
+"""Characters of the hash of a field, and of its name: an item's take some 500 bytes of the position record."""
 
 FIELDS_MAX = 200
-"""That are hashed; an item may have more that no schema knows, and a position record must stay small."""
+"""Fields that are hashed; an item may have more that no schema knows, and a position record must stay small."""
 
 NAME_CHARS_MAX = 1000
-"""Of an item that may be an anchor."""
+"""Characters of the name of an item that may be an anchor."""
 
 VERSION = version("mplus-connector")
 
 
 @dataclass(frozen=True, slots=True)
 class Confirmation:
-    """So many looks over so many seconds confirm a doubt; `pause`: seconds between two of them."""
+    """How many looks over how many seconds confirm a doubt; `pause`: seconds between two of them."""
 
     looks: int = 3
     over: float = 30.0
@@ -45,7 +45,7 @@ class Doubt:
     looks: int = 1
 
     def again(self, at: float) -> "Doubt":
-        """It was seen once more; the same look twice counts once."""
+        """The doubt was seen once more; the same look twice counts once."""
         return self if at <= self.last else replace(self, last=at, looks=self.looks + 1)
 
     def confirmed(self, rule: Confirmation) -> bool:
@@ -54,7 +54,7 @@ class Doubt:
 
 
 def _hash(entity: Entity, item: Item) -> str:
-    """Of what an item holds in its plain fields, without those that change under the same marker.
+    """The hash of what an item holds in its plain fields, without those that change under the same marker.
 
     Fields come and go with the POS's version and CONNECTOR_KEEP, and within lists and objects nobody could tell: so each has
     a hash of its own, after one of its name.

@@ -45,7 +45,7 @@ class WatchParts:
 
 
 class HeadWatch:
-    """Of one shard. `committed` is the marker up to which everything is in Kafka."""
+    """The head of one shard. `committed` is the marker up to which everything is in Kafka."""
 
     def __init__(self, parts: WatchParts, committed: int) -> None:
         self.committed = committed

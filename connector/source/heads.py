@@ -14,7 +14,7 @@ from connector.source.schedule import Head
 
 NEWER, OLDER = "getCurrentSyncMarkersV2", "getCurrentSyncMarkers"
 LONGEST_WAIT_S = 300.0
-"""That a POS may ask us to stay away, at most: it may have meant milliseconds."""
+"""Seconds that a POS may ask us to stay away, at most: it may have meant milliseconds."""
 
 HEADS = frozenset(entity.head for entity in ENTITIES if entity.head)
 
@@ -128,7 +128,7 @@ class Heads:
         return await self._newest(markers) if wanted - markers.keys() else markers
 
     async def _newest(self, older: dict[str, int] | None = None) -> dict[str, int]:
-        """By the newer operation; while that is missing by the older one, whose answer may be here already.
+        """Ask by the newer operation; while that is missing by the older one, whose answer may be here already.
 
         One that was missing is still missing, whatever it is refused with.
         """

@@ -28,7 +28,7 @@ CONFIRMED_AFTER_S = 5.0
 """Between two looks that both miss rows, before that many are believed to be deleted."""
 
 HASHES_BYTES_MAX = 900_000
-"""Of a list's hashes in the position record: a broker takes a record of 1 MB, and that is no short list any more."""
+"""Bytes of a list's hashes in the position record: a broker takes a record of 1 MB, and that is no short list any more."""
 
 HIDDEN_MAX = 1000
 """Rows that an item without a readable identity may hide; beyond, those that were hidden longest count as deleted."""
@@ -76,7 +76,7 @@ def _hidden(known: Mapping[str, str], rows: Mapping[str, Item | Undecodable]) ->
 
 
 def fitting(hashes: Mapping[str, str]) -> Mapping[str, str]:
-    """These, if a position record can hold them. Raises Reject."""
+    """The hashes, if a position record can hold them. Raises Reject."""
     if len(orjson.dumps(hashes)) > HASHES_BYTES_MAX:
         raise Reject(
             f"the list has {len(hashes)} rows, more than a position record can hold (about 25000): "

@@ -56,7 +56,7 @@ class WriterContext:
 
 
 class PositionWriter:
-    """Of one shard, as long as its partition is owned. `position` is what was submitted last, `committed` what is in Kafka."""
+    """The position of one shard, as long as its partition is owned. `position`: submitted last; `committed`: what is in Kafka."""
 
     def __init__(self, shard: Shard, position: Position, context: WriterContext) -> None:
         self.position = self.committed = position

@@ -27,7 +27,7 @@ CLOSE_BY = 50
 """Limit of a page that is asked for the sake of one item: others that are wanted often lie near."""
 
 PAGE_WITHIN_S = 60.0
-"""That a page, or the head, may take while nothing else of the entity is read; then it is asked smaller, and at last given up."""
+"""Seconds that a page, or the head, may take while nothing else of the entity is read; then it is asked smaller, or given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class RepairContext:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Of a pass: seconds between two pages, and those that a page may take (None: as long as a call may)."""
+    """The pace of a pass: seconds between two pages, and those that a page may take (None: as long as a call may)."""
 
     pause: float
     within: float | None
@@ -105,7 +105,7 @@ class Search:
         return shown
 
     def strike(self, items: Iterable[Item | Undecodable]) -> int:
-        """These are there: so many that can be named."""
+        """Take out the items that are there; the number of those that can be named."""
         shown = 0
         for item in items:
             if item.identity is None or (item.marker is None and not self._entity.compacted):
@@ -136,7 +136,7 @@ def joined(ranges: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 class Repair:
-    """Of one entity. First `look`, while the poller goes on, then `mend`, in its place."""
+    """The repair of one entity. First `look`, while the poller goes on, then `mend`, in its place."""
 
     def __init__(self, parts: RepairContext) -> None:
         self._parts = parts
@@ -203,7 +203,7 @@ class Repair:
             return await self._parts.reader.page(0, 0, room.grow)
 
     async def _listed(self, wanted: Wanted, search: Search, position: Position) -> tuple[Page, Position]:
-        """Of a slow list: with the next numbers, as a change."""
+        """Repair a slow list: with the next numbers, as a change."""
         try:
             page = await self._list(PAGE_WITHIN_S)
         except TimeoutError:

@@ -42,7 +42,7 @@ BROKEN_PAUSE_MAX_S = 60.0
 
 
 class ShardState:
-    """Of one entity of one administration; outlives its pollers."""
+    """The state of one entity of one administration; outlives its pollers."""
 
     def __init__(self, where: tuple[str, str], state: State, tell: Listener, clock: Clock) -> None:
         self.state = state
@@ -80,7 +80,7 @@ class ShardState:
             self._tell(StateChanged(*self._where, state, reason))
 
     def advise(self, reason: str) -> None:
-        """It is read, and an operator should know this."""
+        """The entity is read, and an operator should know this."""
         self._tell(StateChanged(*self._where, self.state, reason))
 
     def recovered(self) -> None:
@@ -122,7 +122,7 @@ class ShardState:
         self._tell(HeadSeen(*self._where, head, position, unread_since))
 
     def head_unknown(self, since: float | None = None) -> None:
-        """It did not, since this monotonic time (None: now), or is not believed."""
+        """The POS did not tell its head, since this monotonic time (None: now), or is not believed."""
         if self._unknown is None:
             self._unknown = self._clock.monotonic() if since is None else since
             self._tell(HeadUnknown(*self._where, self._unknown))
@@ -141,7 +141,7 @@ class ShardState:
         self._tell(PageLimited(*self._where, limit, reason))
 
     def gaps(self, still_open: int, expired: int) -> None:
-        """So many markers are waited for, and no longer."""
+        """Gaps: so many markers are waited for, and so many no longer."""
         self._tell(GapsCounted(*self._where, still_open, expired))
 
     def committed(self, bundle: Bundle, seconds: float, unread_since: float | None) -> None:

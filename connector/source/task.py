@@ -42,7 +42,7 @@ class TopicKeeper(Protocol):
     """The entities' topics."""
 
     async def facts(self, names: Collection[str]) -> Mapping[str, TopicFacts]:
-        """As they are now; one that is not there is left out. Makes none. Raises aiokafka's errors."""
+        """Facts of the topics as they are now; one that is not there is left out. Makes none. Raises aiokafka's errors."""
 
     async def make(self, names: Collection[str]) -> str:
         """Make those that are not there, as configured; what is wrong with the others. Raises aiokafka's errors, Fatal."""

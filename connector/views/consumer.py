@@ -23,7 +23,7 @@ from connector.views.offsets import OffsetTracker
 
 
 def _lease(app: Any) -> Lease:
-    """Of an application of ours, which Faust's types do not know."""
+    """The lease of an application of ours, which Faust's types do not know."""
     found: Lease = app.lease
     return found
 
@@ -122,7 +122,7 @@ class GuardedProducer(driver.Producer):
         return producer
 
     async def send(self, *told: Any, **more: Any) -> Any:
-        """As Faust's. When the worker ends meanwhile nobody waits for it, and its failure is no news."""
+        """Call it as Faust does. When the worker ends meanwhile nobody waits for it, and its failure is no news."""
         return retrieved(cast("asyncio.Future[Any]", await super().send(*told, **more)))
 
 
@@ -164,18 +164,18 @@ class CarefulConsumer(driver.Consumer):
                 await self.seek(place, lowest)
 
     def taken(self, messages: Iterable[Message]) -> None:
-        """These are being worked on: before a rebalance goes on, they are waited for."""
+        """Messages are being worked on: before a rebalance goes on, they are waited for."""
         for message in messages:
             self._unacked_messages.add(message)
 
     def carried_out(self, messages: Iterable[Message]) -> None:
-        """These are done."""
+        """Messages are done."""
         for message in messages:
             if self.current(message):
                 self.trackers[message.tp].carried_out(message.offset)
 
     def released(self, messages: Iterable[Message]) -> None:
-        """These are no longer worked on, done or not."""
+        """Messages are no longer worked on, done or not."""
         for message in messages:
             message.acked = True  # else Faust's rebalance waits for them
             self._unacked_messages.discard(message)
@@ -188,7 +188,7 @@ class CarefulConsumer(driver.Consumer):
             self._sought.pop(place, None)
 
     async def _seek(self, partition: TP, offset: int) -> None:
-        """In the thread that reads: Faust's own way, from this one, takes records away from under it."""
+        """Seek in the thread that reads: Faust's own way, from this one, takes records away from under it."""
         await self.thread.call_thread(self.thread.read_from, partition, offset)
 
     @property

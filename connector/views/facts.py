@@ -56,7 +56,7 @@ def order_fact(record: InputRecord) -> Json:
 
 
 def slip_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
-    """Of a packing slip: the orderId that it delivers, and what it says."""
+    """Facts of a packing slip: the orderId that it delivers, and what it says."""
     slip = record.document()
     fact = {**_document(record, "slip", slip, "packingSlip"), "void": slip.get("state") == CANCELLED_SLIP}
     if order_id := slip.get("orderId"):
@@ -64,7 +64,7 @@ def slip_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
 
 
 def invoice_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
-    """Of an invoice: each order that it covers, and what it says."""
+    """Facts of an invoice: each order that it covers, and what it says."""
     invoice = record.document()
     fact = {
         **_document(record, "invoice", invoice, "invoice"),

@@ -22,5 +22,5 @@ class ViewsMetrics:
                 self._series["lag"].labels(topic).set(records)
 
     def exposed(self) -> bytes:
-        """In Prometheus's text format, as they are now."""
+        """All metrics in Prometheus's text format, as they are now."""
         return self._series.text()

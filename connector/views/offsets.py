@@ -12,7 +12,7 @@ Place = TypeVar("Place")
 
 
 class OffsetTracker:
-    """Of one partition, from when it was handed out. Offsets.
+    """Offsets of one partition, from when it was handed out.
 
     Another thread tells what was fetched: here every look at what is open is one step of the interpreter.
     """
@@ -22,7 +22,7 @@ class OffsetTracker:
         self._next: int | None = None
 
     def fetched(self, offsets: Iterable[int]) -> None:
-        """These were read, perhaps again: what is done stays done."""
+        """Records were read, perhaps again: what is done stays done."""
         done = self._next or 0
         self._open.update(dict.fromkeys(offset for offset in offsets if offset >= done))
 
@@ -31,7 +31,7 @@ class OffsetTracker:
         return offset in self._open
 
     def in_turn(self, offsets: Collection[int]) -> list[int]:
-        """Those of them to carry out now, in order: nothing before them is open but what is among them."""
+        """Records to carry out now, in order: nothing before them is open but what is among them."""
         return list(takewhile(offsets.__contains__, sorted(self._open)))
 
     def carried_out(self, offset: int) -> None:
@@ -60,7 +60,7 @@ class StallDetector(Generic[Place]):
         self._seen: dict[Place, tuple[int, float]] = {}
 
     def see(self, lowest: Mapping[Place, int | None], now: float) -> list[Place]:
-        """These partitions, each once in `after` seconds."""
+        """Partitions that are due, each once in `after` seconds."""
         self._seen = {
             place: self._seen[place] if self._seen.get(place, (None,))[0] == offset else (offset, now)
             for place, offset in lowest.items()

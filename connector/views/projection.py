@@ -7,7 +7,7 @@ from connector.views.fold import CREATE, Kept
 from connector.views.records import Json, milliseconds
 
 STATES = ("commanded", "rejected", "unknown", "created", "deposit", "delivered", "invoiced", "paid", "cancelled")
-"""Of the steps that were reached, the last in this row is the journey's state."""
+"""Steps of a journey: the last in this row that was reached is the journey's state."""
 
 
 def journey(key: str, kept: Kept) -> Json:
@@ -100,7 +100,7 @@ def _payments(order: Json, seen: Mapping[str, Any]) -> Iterator[Json]:
 
 
 def _paid(kept: Kept) -> Iterator[Json]:
-    """By the order's own word, or by its invoice's. An order about nothing is not paid before it is invoiced."""
+    """Paid by the order's own word, or by its invoice's. An order about nothing is not paid before it is invoiced."""
     order, invoices = kept.get("order"), [row for row in kept.get("invoices", {}).values() if row["settled"]]
     if order is not None and order["fullyPaid"] and (order["paid"] or invoices):
         moments = [row["at"] for row in order["payments"] if row["at"]]

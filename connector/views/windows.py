@@ -12,7 +12,7 @@ from connector.messages.window import KEPT, Window
 from connector.views.records import Get, Json, Measurement, object_in
 
 COUNT_MAX = 1 << 62
-"""Of what an entry counts: JSON carries twice as much."""
+"""The largest count of an entry: JSON carries twice as much."""
 
 CLOSED_S = 7 * 24 * 3600
 """Seconds that a shop may be closed, or a measure silent, without leaving minutes behind."""

@@ -13,7 +13,7 @@ from connector.mplus.responses.process import DecoderProcess
 
 @asynccontextmanager
 async def clients(config: Config, tell: Listener) -> AsyncIterator[Mapping[str, PosClient]]:
-    """By the administration's name. They share one request rate each, and all of them one decoder process."""
+    """Clients by the administration's name. They share one request rate each, and all of them one decoder process."""
     async with AsyncExitStack() as stack:
         decoder = await stack.enter_async_context(DecoderProcess())
         found = {}

@@ -6,7 +6,7 @@ import resource
 from connector.config.load import Config
 
 ALWAYS = 64
-"""Of the program itself: its log, HTTP and who asks it, the decoder, the groups' connections. Measured: 40 to 60."""
+"""Descriptors of the program itself: its log, HTTP and who asks it, the decoder, the groups' connections. Measured: 40 to 60."""
 
 OF_A_TASK = 4
 """Connections of an owned partition to one broker: its producer's two, its readers'. Measured: 3, and one while it begins."""

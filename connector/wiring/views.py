@@ -90,7 +90,7 @@ def _sources(config: Config, administration: str) -> Iterable[str]:
 
 
 def _own(topics: Topics) -> Iterable[str]:
-    """Those that only `views` writes."""
+    """Topics that only `views` writes."""
     return topics.by_document, topics.by_journey, topics.figures, topics.documents, topics.journeys, topics.windows
 
 

@@ -17,10 +17,10 @@ class Finding:
     text: str
 
     def json(self) -> str:
-        """As a line of JSON."""
+        """The finding as a line of JSON."""
         return orjson.dumps(asdict(self)).decode()
 
 
 def problem(name: str, error: Exception) -> Finding:
-    """Of an administration; whatever it is, it is one line."""
+    """One line about an administration, whatever is wrong with it."""
     return Finding("problem", f"{name}: {error if isinstance(error, ConnectorError) else in_a_line(error)}")

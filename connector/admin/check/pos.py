@@ -20,7 +20,7 @@ VERSION = ("majorNumber", "minorNumber", "revisionNumber")
 
 
 async def pos(config: Config, administration: Administration) -> list[Finding]:
-    """As far as it comes."""
+    """Look at one POS, as far as it answers."""
     name, found = administration.administration, list[Finding]()
     client = PosClient(
         access(administration, config.connector.requests_per_second), InlineDecoder(), lambda _: None, retries=Retries(attempts=2)

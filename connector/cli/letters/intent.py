@@ -8,7 +8,7 @@ import orjson
 from connector.cli.letters.text import words
 
 SHOWN_CHARS_MAX = 300
-"""Of each fact: the bytes may be anybody's."""
+"""Characters that are shown of each fact: the bytes may be anybody's."""
 
 LOOK_AT: Mapping[str, str] = {
     "createOrder": "whether there is an order of this extOrderId, and whether it has the lines and payments below",

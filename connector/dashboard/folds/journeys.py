@@ -25,7 +25,7 @@ class RecordLocation(NamedTuple):
 
 
 class Index:
-    """Of one administration. A location is packed into one integer: there may be many."""
+    """The journeys of one administration. A location is packed into one integer: there may be many."""
 
     def __init__(self, most: int = ORDERS_MAX) -> None:
         self._most = most

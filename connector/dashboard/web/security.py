@@ -49,5 +49,5 @@ def guarded(handler: Handler, host: str) -> Handler:
 
 
 def _name(host: str) -> str:
-    """Of a Host header: without the port, and without the brackets of IPv6."""
+    """The name in a Host header: without the port, and without the brackets of IPv6."""
     return host.rpartition("]")[0].removeprefix("[") if host.startswith("[") else host.partition(":")[0]

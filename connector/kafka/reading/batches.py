@@ -48,7 +48,7 @@ def records(batch: bytes | memoryview) -> Iterator[Decoded]:
 
 
 class _Fields:
-    """Of a record, one after the other; its first byte says nothing. Raises IndexError, ValueError where one does not fit."""
+    """Fields of a record, in turn; its first byte says nothing. Raises IndexError, ValueError where one does not fit."""
 
     def __init__(self, content: bytes) -> None:
         self._content = content

@@ -22,13 +22,13 @@ from connector.kafka.connection import begin, close, retrieved
 from connector.kafka.reading.batches import records
 
 START_S, CLOSE_S = 60.0, 2.0
-"""That a consumer may take to start; and to stop, each step."""
+"""Seconds that a consumer may take to start; and to stop, each step."""
 
 FORMAT = 2
 """The one with headers."""
 
 HEAD = Struct(">qiibIhi")
-"""Of a batch: first offset, bytes after these two fields, epoch, format, checksum, attributes, last offset less the first."""
+"""A batch's head: first offset, bytes after these two fields, epoch, format, checksum, attributes, last offset less the first."""
 
 PREFIX_BYTES = 12
 """Bytes of those two fields."""

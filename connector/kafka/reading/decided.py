@@ -26,11 +26,11 @@ class Row(Protocol):
 
     @property
     def key(self) -> bytes | None:
-        """As it lies there."""
+        """The key as it lies there."""
 
     @property
     def value(self) -> bytes | None:
-        """As it lies there."""
+        """The value as it lies there."""
 
 
 class Slice(NamedTuple):

@@ -27,7 +27,7 @@ Leaders = dict[str, dict[int, int]]
 
 
 class Extent(NamedTuple):
-    """Of a topic. `end`: the sum of its partitions' ends; 0: nothing was ever written to it."""
+    """The extent of a topic. `end`: the sum of its partitions' ends; 0: nothing was ever written to it."""
 
     partitions: int
     end: int

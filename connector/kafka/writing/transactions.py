@@ -149,7 +149,7 @@ class FencedProducer:
         return queues
 
     async def _partitions(self, topic: str) -> int:
-        """As the brokers told last. Another number than before puts keys elsewhere: TransactionLost, and all begins anew."""
+        """Partitions, as told last. Another number than before puts keys elsewhere: TransactionLost, and all begins anew."""
         client = self._producer.client
         if (there := client.cluster.partitions_for_topic(topic)) is None:
             await known(client, [topic])

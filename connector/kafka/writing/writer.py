@@ -21,7 +21,7 @@ class Closing(Protocol):
         """The last records of the transaction that is made now."""
 
     def committed(self) -> None:
-        """That transaction is committed."""
+        """The transaction is committed."""
 
 
 class Writer:

@@ -101,7 +101,7 @@ def _unescaped(text: str) -> str:
 
 
 def clues(spec: PageSpec, text: str) -> Clues:
-    """Those of a whole item."""
+    """The clues of a whole item."""
     found = Clues(spec)
     at = 0
     for start, end in sections(text):

@@ -196,7 +196,7 @@ def _parsed(*texts: str) -> Element:
 
 
 def _innermost(root: Element, depth: int | None = None) -> Element:
-    """So far down, or as far as it goes."""
+    """The element so far down, or as far as it goes."""
     while len(root) and depth != 0:
         root, depth = root[0], None if depth is None else depth - 1
     return root

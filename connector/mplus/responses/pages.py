@@ -53,7 +53,7 @@ class PageSpec:
     response: str | None = None
     """The response element's name; None: not checked, as by a test. The list around the items must be there in any case."""
     charset: str | None = None
-    """Of the HTTP header: what the page is in where it does not say so itself."""
+    """The encoding that the HTTP header names: what the page is in where it does not say so itself."""
     careful: bool = False
     """Read item by item, with what XML forbids replaced, in a child process of its own: slow, for a page that failed."""
 
@@ -151,7 +151,7 @@ class Items:
         self.seen = 0
         """Items by their name, whatever their namespace."""
         self.foreign = 0
-        """Those of them that lie in another namespace, they themselves or all that they hold."""
+        """Elements that lie in another namespace, they themselves or all that they hold."""
 
     def decoded(self, elements: list[Element]) -> list[Item | Undecodable]:
         """What the children of the element around them are, but for those that may stand between rows."""
@@ -192,7 +192,7 @@ class Items:
         return "-".join(_part(value, path, default) for path, default in self._spec.identity)
 
     def undecodable(self, element: Element, reason: str) -> Undecodable:
-        """Of an element that is no item, with what can be read of it."""
+        """An element that is no item, with what can be read of it."""
         self.foreign += _foreign(element) and local(element.tag) == self._name
         readable = self._readable(element) if element.tag == self._tag else {}
         marker = identity = None
@@ -203,7 +203,7 @@ class Items:
         return Undecodable(marker, identity, reason, without(element, self._spec.omit))
 
     def _readable(self, element: Element) -> dict[str, Any]:
-        """As `value`, of what can be read. Markers of members count even where the list as a whole does not."""
+        """The same as `value`, of what can be read. Markers of members count even where the list as a whole does not."""
         marker, within = self._spec.marker, self._spec.marker_within
         readable = self._converter.readable(element)
         if marker is not None and within is not None and within not in readable:

@@ -26,7 +26,7 @@ class Reader(Protocol):
         """An element to leave out begins."""
 
     def size(self, text: str) -> int:
-        """In bytes."""
+        """The size of a text, in bytes."""
 
 
 class Rest(Protocol):
@@ -36,7 +36,7 @@ class Rest(Protocol):
         """Some of it."""
 
     def end(self) -> None:
-        """It has ended."""
+        """The page has ended."""
 
 
 class LeftOut(Protocol):

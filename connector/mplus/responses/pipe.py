@@ -16,11 +16,11 @@ from connector.mplus.responses.worker import ABANDON, CLOSED, FAILED, FOUND, FRA
 PATIENCE_S = 5.0
 """Seconds that the child gets to end by itself."""
 KINDS = {kind.__name__: kind for kind in (PageError, NotWellFormed, TooLarge)}
-"""Of what a page fails, by the name that the child gives it."""
+"""Errors of a page, by the name that the child gives them."""
 WATCHDOG_S = 10.0
 """The child gets this long for one frame: one that answers none of those it has for so long is ended."""
 LAST_WORD_S = 1.0
-"""Of them, what is kept for answers that have come while this process itself was held up."""
+"""Seconds of them that are kept for answers that have come while this process itself was held up."""
 HIDDEN = ("KAFKA_", "MPLUS_")
 """Settings, secrets among them, that the child has no use for."""
 

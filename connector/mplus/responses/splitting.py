@@ -137,7 +137,7 @@ class Splitter:
             self._end_of_list(piece, token)
 
     def _closed(self, piece: Piece, token: Token, still_open: int) -> None:
-        """So many are left."""
+        """Elements were closed; so many are left."""
         ended = still_open + 1 == piece.omitted and piece.open[still_open] == token.name
         del piece.open[still_open:]
         if piece.omitted > still_open:

@@ -142,7 +142,7 @@ def _day(year: int, month: int, day: int) -> str | None:
 
 
 def _wall(day: str, hour: int, minute: int, second: int) -> datetime | None:
-    """That moment on the clock of that day; None where no clock shows it. 24:00:00 and leap seconds are the moment after."""
+    """The moment on the clock of that day; None where no clock shows it. 24:00:00 and leap seconds are the moment after."""
     leap = second in {60, 61}
     midnight = (hour, minute, second) == (24, 0, 0)
     try:

@@ -22,7 +22,7 @@ def get_order(shop: Shop, asked: Asked) -> list[bytes]:
 
 
 def orders_by_ext_ids(shop: Shop, asked: Asked) -> list[bytes]:
-    """Those that there are; the marker and the limit count among them."""
+    """The orders that there are; the marker and the limit count among them."""
     names = _names(asked)
     if not names:
         raise client("the sandbox does not simulate getOrdersByExtOrderIds without extOrderIds")

@@ -38,7 +38,7 @@ def order_by_id(shop: Shop, order_id: str, code: str = "FAILED") -> Item:
 
 
 def order_by_ext_id(shop: Shop, ext_order_id: str) -> Item | None:
-    """Of the orders that callers created, or of the seeded shop's. Orders without an extOrderId are not found by it."""
+    """The order of this name, a caller's or the seeded shop's. Orders without an extOrderId are not found by it."""
     if not ext_order_id:
         return None
     sequence = shop.sequences["order"]

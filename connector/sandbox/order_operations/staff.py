@@ -24,7 +24,7 @@ class StaffedShop(Shop):
         return self._act(order_id, lambda item: pay_order(self, item, CASHIER, payments, prepay=prepay))
 
     def cashier_delivers(self, order_id: str, lines: Mapping[str, int | Decimal] | None = None) -> int:
-        """So much of these lines, by lineId, or all that is open."""
+        """A delivery of so much of these lines, by lineId, or of all that is open."""
         rows = None if lines is None else [(line, Decimal(quantity)) for line, quantity in lines.items()]
         return self._act(order_id, lambda item: deliver_order(self, item, CASHIER, rows))
 

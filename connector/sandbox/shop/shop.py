@@ -236,7 +236,7 @@ def shown(item: Item) -> bool:
 
 
 def shuffled(items: Iterable[Item], seed: int, *what: object) -> list[Item]:
-    """In an order that depends on the seed and is never that of the markers: no page is promised to be sorted."""
+    """Items in an order that depends on the seed and is never that of the markers: no page is promised to be sorted."""
     ordered = list(items)
     mixed = ordered[:]
     Random(facts.digest(seed, *what)).shuffle(mixed)

@@ -126,7 +126,7 @@ def _settled(command: Command, intent: Intent, order: Order) -> Reconciled:
 
 
 def _new_payments(command: Command, intent: Intent, order: Order) -> list[Payment] | None:
-    """Those since the INTENT, and of an INTENT of an older version all that are not ours; None where that is not shown."""
+    """Payments since the INTENT, and of an INTENT of an older version all that are not ours; None where that is not shown."""
     now = shown_payments(order)
     known = "references" in intent.before or intent.before.get("payments") is not None
     if now is None or not known:

@@ -17,7 +17,7 @@ PLAIN = re.compile(r"[A-Za-z0-9._-]{1,20}")
 REFERENCE_CHARS_MAX = 20
 
 ROUNDING_CENTS_MAX = 5
-"""By how much a POS may book a payment in cash otherwise than it was asked to."""
+"""Cents by which a POS may book a payment in cash otherwise than it was asked to."""
 
 
 class Payment(NamedTuple):
@@ -91,7 +91,7 @@ def perhaps_ours(command: Command, new: Sequence[Payment], others: frozenset[str
 
 
 def _may_be(seen: Payment, ours: Payment, asked: Sequence[Payment]) -> bool:
-    """By what a POS left of our reference, or put around it, whatever the amount; where nothing is left of it, by the amount.
+    """Whether it may be ours, by what a POS left of our reference, whatever the amount; where nothing is left, by the amount.
 
     It is then no more than was asked: a POS may book a part of it, or split it.
     """

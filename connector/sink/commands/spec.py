@@ -185,7 +185,7 @@ def stands_still(intent: Intent, order: Order) -> bool:
 
 
 def new_documents(intent: Intent, order: Order, name: str) -> list[str] | None:
-    """Of `invoiceIds` or `packingSlipIds`, those since the INTENT, oldest first. None where that is not shown."""
+    """Documents in `invoiceIds` or `packingSlipIds` since the INTENT, oldest first. None where that is not shown."""
     before = intent.before.get(name)
     if before is None or not is_shown(order, name):
         return None

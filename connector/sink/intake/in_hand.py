@@ -173,7 +173,7 @@ class InHand:
             self._ledger.aged(self._parts.task_context.clock.monotonic(), self._parts.retention)
 
     def _take(self, message: Message, size: int, handler: CommandHandler) -> None:
-        """In the order of offsets: behind the others of its key."""
+        """Take a command in the order of offsets: behind the others of its key."""
         self._progress.begin(message.offset)
         if message.offset in self._begun.finished:
             self._progress.finish(message.offset)

@@ -59,7 +59,7 @@ class Progress:
         self._open.pop(offset, None)
 
     def reopen(self, offset: int) -> None:
-        """It was not, after all: nothing was written since."""
+        """The offset was not finished, after all: nothing was written since."""
         self._open = dict.fromkeys(sorted({*self._open, offset}))
 
     @property

@@ -32,7 +32,7 @@ def _records(
 
 
 def _tell(parts: SinkTaskContext, place: Place, intent: Intent, message: str) -> None:
-    """As of any command that has ended so."""
+    """Tell the result as of any command that has ended so."""
     name, tell, outcome = parts.administration, parts.task_context.tell, Outcome.UNKNOWN.value
     tell(CommandTaken(name, intent.command))
     ended = (outcome, OUTCOME_UNKNOWN, message, intent.attempt, False, False, 0.0)

@@ -21,7 +21,7 @@ class Window:
         return self._limit // max(1, self._holding)
 
     def held(self, by: int) -> None:
-        """So many tasks more, or fewer, hold something now."""
+        """Tasks more, or fewer, hold something now."""
         self._holding += by
 
 
@@ -46,7 +46,7 @@ class Share:
         self.used += size + OVERHEAD_BYTES
 
     def give(self, offset: int) -> None:
-        """It has ended, or its task does."""
+        """The command has ended, or its task does."""
         if (size := self._sizes.pop(offset, None)) is None:
             return
         self.used -= size

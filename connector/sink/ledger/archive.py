@@ -47,7 +47,7 @@ class Shelf(Protocol):
 
 
 class Archive:
-    """Of one partition. What is found by its hash is looked up, and its key compared: a hash alone only says "never heard of".
+    """One partition's archive. What a hash finds is looked up, and its key compared: a hash alone only says "never heard of".
 
     A record that compaction has deleted was replaced by a newer one of its key, which is found first, here or in memory.
     One that retention has deleted is forgotten. What a command that succeeded says stays true: it is written no more.

@@ -20,7 +20,7 @@ CREATED = re.compile(
     rb'"command":"createOrder","outcome":"succeeded","reason":"[^"\\]*","message":"[^"\\]*","orderId":"[^"\\]*",'
     rb'"extOrderId":"([^"\\]+)","invoiceId":null,"packingSlipId":null,"syncMarker":(null)?'
 )
-"""In the result of a usual createOrder."""
+"""Fields in the result of a usual createOrder."""
 
 HEAD_BYTES = 40
 """Bytes of a record before its result, at least."""
@@ -40,7 +40,7 @@ NOTHING: Told = (b"", False, b"")
 
 
 def told(value: bytes) -> Told:
-    """By a ledger record's value."""
+    """What a ledger record's value tells."""
     at = value.find(SUCCEEDED, HEAD_BYTES)
     if at < 0:
         return NOTHING if value.startswith((DONE, INTENT)) else _decoded(value)
@@ -60,7 +60,7 @@ def _with_slip(value: bytes, start: int) -> Told:
 
 
 def creation(value: bytes) -> Creation:
-    """By the record of a command that created an order."""
+    """What the record of a command that created an order tells of it."""
     entry = orjson.loads(value)["entry"]
     return Creation(entry["command_id"], entry["result"].get("orderId") or "")
 

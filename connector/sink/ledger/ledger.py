@@ -113,7 +113,7 @@ class Ledger:
 
     @property
     def bytes_kept(self) -> int:
-        """Of the entries that are kept whole, those of open calls apart."""
+        """Bytes of the entries that are kept whole, those of open calls apart."""
         return self._kept.size
 
     def replay(self, rows: Sequence[Row], whole_from: int) -> None:

@@ -180,7 +180,7 @@ class OrderLookup:
         return creation is not None and not ours and creation.order_id in ("", order.get("orderId"))
 
     async def _others(self, execution: Execution, order: Order, slips: set[str]) -> frozenset[str]:
-        """Of new packing slips and payment references, those that the ledger knows as other commands'."""
+        """New packing slips and payment references that the ledger knows as other commands'."""
         ledger, own = self._context.ledger, execution.command.id
         others = {slip for slip in list(slips)[:OTHERS_MAX] if await ledger.slip_maker(slip) not in (None, own)}
         if execution.command.name == "payOrder":

@@ -15,7 +15,7 @@ NOTHING: tuple[Any, ...] = (None, 0, "", [], False)
 
 
 def ids(order: Order | None, field: str) -> list[str]:
-    """Of the documents in `invoiceIds` or `packingSlipIds`, oldest first."""
+    """Documents in `invoiceIds` or `packingSlipIds`, oldest first."""
     return [str(name) for name in (order or {}).get(field) or ()]
 
 
@@ -25,20 +25,20 @@ def is_shown(order: Order, field: str) -> bool:
 
 
 def delivered(order: Order | None) -> dict[str, Decimal | None] | None:
-    """By lineId, how much is delivered; None for a line, or for all, where that is not shown."""
+    """How much is delivered, by lineId; None for a line, or for all, where that is not shown."""
     if order is None or not is_shown(order, "lineList"):
         return None
     return {(line or {}).get("lineId") or "": _shown((line or {}).get("data"), *DELIVERED) for line in order["lineList"]}
 
 
 def slip_lines(slip: Order) -> dict[str, Decimal]:
-    """By the order's lineId, how much a packing slip delivers."""
+    """How much a packing slip delivers, by the order's lineId."""
     lines = [line or {} for line in slip.get("lineList") or ()]
     return _summed((line.get("salesOrderLineId") or "", _amount(line.get("data"), *QUANTITY)) for line in lines)
 
 
 def asked_lines(lines: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
-    """By lineId, how much a command wants delivered."""
+    """How much a command wants delivered, by lineId."""
     return _summed((line["lineId"], _amount(line, *QUANTITY)) for line in lines)
 
 

@@ -27,7 +27,7 @@ class Passed:
 
 
 class Impasse:
-    """Of one shard. `error`: the last failure of a page."""
+    """The impasse of one shard. `error`: the last failure of a page."""
 
     def __init__(self, reader: Pages, entity: Entity) -> None:
         self._reader = reader

@@ -36,7 +36,7 @@ class Found:
 
 
 class LateLook:
-    """Of one shard: at most one look for each look at the head, and one a second."""
+    """Looks of one shard: at most one for each look at the head, and one a second."""
 
     def __init__(self, reader: Pages, entity: Entity, clock: Clock, window: Window, page_size: int) -> None:
         self._reader = reader

@@ -54,7 +54,7 @@ def without_known_letters(items: Items, known: Sequence[str]) -> tuple[list[Item
 
 
 def nameless(items: Items) -> Iterable[Undecodable]:
-    """Those whose marker nobody can read."""
+    """Items whose marker nobody can read."""
     return (item for item in items if isinstance(item, Undecodable) and item.marker is None)
 
 

@@ -27,7 +27,7 @@ class Narrowing:
     _slow: int = 0
 
     def __post_init__(self) -> None:
-        """It begins with whole pages."""
+        """Begin with whole pages."""
         self.limit = max(self.size, self.least)
 
     def fails(self) -> bool:

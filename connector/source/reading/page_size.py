@@ -54,7 +54,7 @@ class PageSize:
         return self.limit if self.wide else max(1, min(self.limit, max(FEWEST, share // self._item_bytes)))
 
     def weighed(self, size: int, items: int) -> None:
-        """So many items had so many bytes; a handful tells little, so that they only raise what is expected."""
+        """Items had so many bytes; a handful tells little, so that they only raise what is expected."""
         mean = max(1, size // max(1, items))
         self._item_bytes = mean if items >= TELLING else max(mean, self._item_bytes)
 

@@ -15,7 +15,7 @@ GIVEN_UP_BYTES_MIN = 64 << 10
 
 
 class Portion:
-    """Of one shard; outlives the owners of its partition in this worker."""
+    """The portion of one shard; outlives the owners of its partition in this worker."""
 
     def __init__(self, most: int = BYTES_MAX, given_up_from: int = GIVEN_UP_BYTES_MIN) -> None:
         self.bytes = most
