@@ -270,16 +270,17 @@ def test_no_metric_is_documented_that_does_not_exist() -> None:
         assert known == set(re.findall(r"\bmplus_connector_\w+", page(name)))
 
 
-def test_every_module_is_on_the_file_map() -> None:
-    """One line each, but for the sandbox; and no line for a file that is gone."""
+def test_every_folder_is_explained() -> None:
+    """A row each; and no row, and no step of the two flows, for what is gone."""
     package = REPOSITORY / "connector"
-    modules = {str(path.relative_to(package)) for path in package.rglob("*.py") if path.name != "__init__.py"}
-    text = page("development.md").partition("## File map")[2].partition("## Add an entity")[0]
-    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    folders = {f"{path.parent.relative_to(package)}/" for path in package.rglob("*") if path.suffix in {".py", ".js"}} - {"./"}
+    text = page("development.md").partition("## The house")[2].partition("## Errands")[0]
+    rows = [name for line in text.splitlines() if line.startswith("| `") for name in re.findall(r"`([^`]+)`", line.split("|")[1])]
+    named = re.findall(r"`((?:[a-z_]+/)+(?:[a-z_]+\.py)?)`", text)
 
-    assert {name for name in modules if not name.startswith("sandbox/")} | {"sandbox/"} == {
-        name for row in rows for name in re.findall(r"`([^`]+)`", row)
-    }
+    assert folders == set(rows)
+    assert len(rows) == len(set(rows))
+    assert [] == [name for name in named if not (package / name).exists() and not (REPOSITORY / name).exists()]
 
 
 def test_every_folder_of_tests_is_explained() -> None:
