@@ -1,12 +1,13 @@
 """`order`: a command from flags or a file, sent through Kafka; and orders as the POS has them."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from connector.cli.options import ConfigFile, Json
 from connector.cli.orders import options
-from connector.cli.orders.drafts import delivery_line, number, order_line, payment
+from connector.cli.orders.drafts import ANY, delivery_line, number, order_line, payment
 from connector.cli.orders.options import Common, Flag
 from connector.cli.orders.reads import find, get
 from connector.cli.orders.sending import send
@@ -19,6 +20,7 @@ def order_verbs() -> typer.Typer:
     app = typer.Typer(no_args_is_help=True, help="Create, change, cancel, pay and deliver orders; look at one.")
     for verb in (create, update, cancel, pay, deliver, get, find):
         app.command()(verb)
+    app.command("send")(any_command)
     return app
 
 
@@ -136,6 +138,20 @@ def deliver(
         *_common(command_id, expires_at),
     ]
     send("deliver", file, flags, Common(config, administration, wait, timeout, as_json))
+
+
+def any_command(
+    file: Annotated[Path, typer.Option("--file", help="A whole command as JSON; -: standard input.")],
+    command_id: options.CommandId = None,
+    expires_at: options.ExpiresAt = None,
+    administration: options.AdministrationName = None,
+    config: ConfigFile = None,
+    wait: options.Wait = True,
+    timeout: options.Timeout = TIMEOUT_S,
+    as_json: Json = False,
+) -> None:
+    """Send a command as the file says, whichever it is."""
+    send(ANY, file, _common(command_id, expires_at), Common(config, administration, wait, timeout, as_json))
 
 
 def _named(ext_order_id: str | None, order_id: str | None) -> list[Flag]:

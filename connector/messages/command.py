@@ -20,12 +20,21 @@ from connector.mplus.encode import day, moment
 from connector.mplus.responses.values import InvalidValue
 
 CREATE = "createOrder"
-COMMANDS = (CREATE, "updateOrder", "cancelOrder", "payOrder", "deliverOrder")
 ASTRAY = (
     "the record lies in partition {}, but the key of its order belongs in {}: its producer must use Java's default partitioner "
     "(librdkafka: partitioner=murmur2_random)"
 )
 PROBLEM_CHARS_MAX, NAME_CHARS_MAX, TOLD_WHOLE_BYTES_MAX = 1000, 255, 32_768
+
+
+def names() -> tuple[str, ...]:
+    """The order commands: those that have a schema."""
+    return schemas.names("commands")
+
+
+def holds_order(name: str) -> bool:
+    """Whether the command carries an order, by its schema."""
+    return "order" in schemas.load(name, "commands")["properties"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +99,12 @@ def read(
 def _problems(document: dict[str, Any], found: list[Flaw], size: int) -> Iterator[str]:
     yield from map(str, found)
     name = document.get("command")
-    if name in COMMANDS:
+    if name in names():
         places = {flaw.path for flaw in found}
         errors = _errors(_validator(name), document, size)
         yield from (worded(error) for error in errors if tuple(error.instance_path) not in places)
     else:
-        yield "command is missing" if name is None else f"command: {shown(name)} is none of {', '.join(COMMANDS)}"
+        yield "command is missing" if name is None else f"command: {shown(name)} is none of {', '.join(names())}"
 
 
 def _errors(rules: Any, document: dict[str, Any], size: int) -> Iterable[Any]:
@@ -175,7 +184,7 @@ def _invalid(stage: str, problems: list[str], document: dict[str, Any]) -> Inval
         stage,
         cut(problem, PROBLEM_CHARS_MAX),
         command_id=_command_id(document),
-        name=name if name in COMMANDS else None,
+        name=name if name in names() else None,
         ext_order_id=_readable(_named(document, "extOrderId")),
         order_id=None if name == CREATE else _readable(_named(document, "orderId")),  # there it is another order's
     )
@@ -199,7 +208,7 @@ def _validator(command: str) -> Any:
 
 @cache
 def _id_rule() -> Any:
-    return jsonschema_rs.Draft202012Validator(schemas.load(COMMANDS[0], "commands")["properties"]["commandId"])
+    return jsonschema_rs.Draft202012Validator(schemas.load(CREATE, "commands")["properties"]["commandId"])
 
 
 def _reads(read_text: Callable[[str], object]) -> Callable[[str], bool]:

@@ -216,11 +216,9 @@ class Executor:
 
 def _may_race_again(execution: Execution) -> bool:
     """Somebody was quicker, and the producer named no changeCounter: the last writer wins."""
-    order, code = execution.command.body.get("order", {}), execution.reply.code if execution.reply else ""
-    open_to_all = execution.command.name == "updateOrder" and "changeCounter" not in order
-    return code.endswith(LOCKED) and open_to_all and execution.attempts < RACES_MAX
+    code = execution.reply.code if execution.reply else ""
+    return code.endswith(LOCKED) and execution.spec.last_writer_wins(execution.command) and execution.attempts < RACES_MAX
 
 
 def _advised(execution: Execution, text: str) -> str:
-    """payOrder may be used only under an agreement."""
-    return f"{text} (payOrder needs an agreement with the vendor)" if execution.command.name == "payOrder" else text
+    return f"{text} ({execution.spec.agreement})" if execution.spec.agreement else text

@@ -2,13 +2,12 @@
 
 from connector.messages.result import INVALID, OUTCOME_UNKNOWN, Outcome
 from connector.sink.commands.create_order import EXISTS
-from connector.sink.commands.payments import bears_its_own
+from connector.sink.commands.spec import Verdict
 from connector.sink.decisions import End
 from connector.sink.execution import Execution
 from connector.sink.pos.orders import Order
 
 NOT_FOUND = "GET-ORDER-RESULT-NOT-FOUND"
-A_PART_PAID = "a part of this command's payments is in the order already"
 
 
 def ruled_out(execution: Execution) -> End | None:
@@ -18,7 +17,7 @@ def ruled_out(execution: Execution) -> End | None:
         return End(Outcome.REJECTED, NOT_FOUND, "there is no such order") if looks_first else None
     if not looks_first:
         return End(Outcome.REJECTED, EXISTS, "there is such an order already")
-    return _misnamed(execution, order) or _paid_before(execution, order)
+    return _misnamed(execution, order) or _begun_before(execution, order)
 
 
 def _misnamed(execution: Execution, order: Order) -> End | None:
@@ -30,11 +29,10 @@ def _misnamed(execution: Execution, order: Order) -> End | None:
     return End(Outcome.REJECTED, INVALID, f"this is the order {order_id!r}, whose commands have the key {key!r}")
 
 
-def _paid_before(execution: Execution, order: Order) -> End | None:
-    """Payments under this command's own reference are there before the first call: the ledger has forgotten that call."""
-    if execution.command.name != "payOrder":
+def _begun_before(execution: Execution, order: Order) -> End | None:
+    found = execution.spec.already(execution.command, order)
+    if found is None:
         return None
-    if execution.spec.shows_done(execution.command, order):
+    if found.verdict is Verdict.DONE:
         return End(Outcome.SUCCEEDED, reconciled=True)
-    own = bears_its_own(execution.command, order)
-    return End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, A_PART_PAID, reconciled=True) if own else None
+    return End(Outcome.UNKNOWN, OUTCOME_UNKNOWN, found.why, reconciled=True)

@@ -21,7 +21,7 @@ from connector.kafka.records import Place, Record
 from connector.kafka.tasks import TaskBody, TaskContext, TransactionalTasks, run_together
 from connector.kafka.topics import ensure
 from connector.kafka.writing.transactions import Tuning
-from connector.messages.command import COMMANDS
+from connector.messages import command
 from connector.messages.topics import Topics, work_topic
 from connector.ops import fan_out
 from connector.ops.http import serving
@@ -136,7 +136,7 @@ def share(config: Config, roles: Sequence[str]) -> Share:
     """What a worker with these roles may get to do."""
     names, settings = [row.administration for row in config.administrations], config.connector
     shards = [(name, entity.name) for name in names for entity in chosen_entities(config)] if "source" in roles else []
-    commands = [(name, command) for name in names for command in COMMANDS] if "commands" in roles else []
+    commands = [(name, each) for name in names for each in command.names()] if "commands" in roles else []
     partitions = [(work_topic(settings.group), settings.work_partitions)] if "source" in roles else []
     partitions += [(Topics(name).commands, settings.command_partitions) for name in names if "commands" in roles]
     return Share(version("mplus-connector"), digest(config), shards, commands, partitions, settings.page_size)

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from connector.cli.dead_letters import moment, parsed
-from connector.cli.letters.intent import LOOK_AT, intended
+from connector.cli.letters.intent import intended
 from connector.cli.letters.text import body, words
 from connector.errors import Misconfigured
-from connector.messages.command import COMMANDS
+from connector.messages.command import names as commands
 from connector.messages.dead_letter import dead_letter_headers
+from connector.sink.commands.table import SPECS
 from tests.brokers import create_topic
 from tests.cli.program import Ended, at, ended
 from tests.client.desk import commands_of, letter, letters_of, make_topics, publish, sent
@@ -248,7 +249,7 @@ def test_what_was_sent_is_told_in_words(value: dict[str, Any]) -> None:
     assert [
         "sent to the POS: payOrderV2 at 2026-07-31T10:00:00+02:00, call 2, for the order with orderId o-1, extOrderId web-1",
         r'how it stood before: {"references":{"a\u001b[31m":1}}',
-        "look at: " + LOOK_AT["payOrder"],
+        "look at: " + SPECS["payOrder"].look_at,
     ] == intended(json.dumps(value).encode())
 
 
@@ -284,7 +285,8 @@ async def test_a_letter_says_what_was_sent(bootstrap: str, prefix: str) -> None:
 
 def test_every_command_says_what_to_look_at() -> None:
     """All that there are."""
-    assert set(COMMANDS) == LOOK_AT.keys()
+    assert set(commands()) <= SPECS.keys()
+    assert all(spec.look_at for spec in SPECS.values())
 
 
 async def test_all_of_a_stage_go_in_their_original_order(bootstrap: str, prefix: str) -> None:

@@ -117,10 +117,12 @@ async def test_whole_commands_and_orders_come_from_a_file(bootstrap: str, prefix
             env=env, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         out, _ = await process.communicate(json.dumps(whole).encode())
+        path.write_text(json.dumps(third := {"commandId": "c-3", "command": "cancelOrder", "extOrderId": "web-1"}))
+        last = await ended("order", "send", "--file", str(path), "--expires-at", "2099-01-01T00:00:00Z", env=env)
 
-    assert (0, 0) == (first.code, process.returncode)
+    assert (0, 0, 0) == (first.code, process.returncode, last.code)
     expected = {"commandId": "c-1", "command": "createOrder", "order": body, "paymentList": [{"method": "CASH", "amount": 5}]}
-    assert [expected, whole] == seen
+    assert [expected, whole, third | {"expiresAt": "2099-01-01T00:00:00Z"}] == seen
     assert result(whole) == json.loads(out)
 
 
@@ -245,6 +247,27 @@ async def test_wrong_files_are_said(text: str, said: list[str], tmp_path: Any) -
     path.write_text(text)
     flags = ("--ext-order-id", "w") if "other" in text else ()
     outcome = await ended("order", "cancel", "--file", str(path), *flags, env=at(POS, "127.0.0.1:9", "p"))
+
+    assert (2, "") == (outcome.code, outcome.out)
+    assert all(any(words in line for line in outcome.errors) for words in said), outcome.errors
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{}", ["command is missing"]),
+        ('{"command":"sellOrder","extOrderId":"w"}', ["sellOrder", "is none of cancelOrder, createOrder"]),
+        ('{"command":"payOrder"}', ["paymentList", "prepay"]),
+        ('{"command":{},"extOrderId":7}', ["is none of"]),
+        ('{"command":"createOrder","order":[]}', ["order"]),
+        ("7", ["not an object"]),
+    ],
+)
+async def test_a_file_that_is_no_command_is_not_sent(text: str, said: list[str], tmp_path: Any) -> None:
+    """Whatever its command: everything that is wrong with it, a line each."""
+    path = tmp_path / "command.json"
+    path.write_text(text)
+    outcome = await ended("order", "send", "--file", str(path), env=at(POS, "127.0.0.1:9", "p"))
 
     assert (2, "") == (outcome.code, outcome.out)
     assert all(any(words in line for line in outcome.errors) for words in said), outcome.errors

@@ -95,7 +95,14 @@ def _in_flight(page: Decoding) -> int:
 def _children() -> set[int]:
     """Child processes of this one that decode."""
     own = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    return {int(pid) for pid in own if b"connector.mplus.responses.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()}
+    return {int(pid) for pid in own if b"connector.mplus.responses.worker" in _command_line(int(pid))}
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+        return b""
 
 
 async def _only(*pids: int | None) -> None:

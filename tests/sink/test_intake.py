@@ -259,7 +259,7 @@ def test_all_at_once() -> None:
     } == set(refused(wrong, None).problem.split("; "))
 
 
-COMMANDS = "createOrder, updateOrder, cancelOrder, payOrder, deliverOrder"
+COMMANDS = "cancelOrder, createOrder, deliverOrder, payOrder, updateOrder"
 VALIDATE = [
     (message(PAY, command=...), "command is missing"),
     (message(PAY, command="prepayOrder"), f"command: 'prepayOrder' is none of {COMMANDS}"),

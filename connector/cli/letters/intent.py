@@ -6,17 +6,10 @@ from typing import Any
 import orjson
 
 from connector.cli.letters.text import words
+from connector.sink.commands.table import SPECS
 
 SHOWN_CHARS_MAX = 300
 """Characters that are shown of each fact: the bytes may be anybody's."""
-
-LOOK_AT: Mapping[str, str] = {
-    "createOrder": "whether there is an order of this extOrderId, and whether it has the lines and payments below",
-    "payOrder": "whether the order has a payment with the reference or amount below, or an invoice that it had not before",
-    "deliverOrder": "whether the order has a packing slip that it had not before, and what of its lines is delivered",
-    "cancelOrder": "whether the order is cancelled",
-    "updateOrder": "whether the order is as the command below says: its changeCounter tells that somebody changed it",
-}
 
 
 def intended(value: bytes | None) -> list[str]:
@@ -27,8 +20,8 @@ def intended(value: bytes | None) -> list[str]:
     lines = [f"sent to the POS: {_call(entry)}"]
     if before := _told(entry, "before"):
         lines.append(f"how it stood before: {before}")
-    what = LOOK_AT.get(str(entry.get("command")))
-    return [*lines, f"look at: {what}"] if what else lines
+    spec = SPECS.get(str(entry.get("command")))
+    return [*lines, f"look at: {spec.look_at}"] if spec else lines
 
 
 def _call(entry: Mapping[str, Any]) -> str:

@@ -8,20 +8,14 @@ from typing import Any
 
 from connector.cli.orders.options import Flag
 from connector.errors import Misconfigured
+from connector.messages.command import holds_order
 from connector.messages.strict_json import Unreadable, flaws, read_object
-
-COMMANDS = {
-    "create": "createOrder",
-    "update": "updateOrder",
-    "cancel": "cancelOrder",
-    "pay": "payOrder",
-    "deliver": "deliverOrder",
-}
-WITH_ORDER = ("create", "update")
-"""Verbs whose command carries an order."""
 
 DIGITS_MAX = 40
 """More of them are no number that anybody means; whether a number fits into 64 bits is said where commands are judged."""
+
+ANY = ""
+"""No verb of its own: the file says which command it is, and everything about it."""
 
 WHOLE = rf"-?[0-9]{{1,{DIGITS_MAX}}}"
 
@@ -57,15 +51,17 @@ def read(file: Path, problems: list[str]) -> dict[str, Any]:
 
 
 def _command(verb: str, found: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
-    name = COMMANDS[verb]
+    if verb == ANY:
+        return dict(found)
+    name = f"{verb}Order"
     if found.get("command", name) != name:
         problems.append(f"--file holds the command {found['command']}: `order {verb}` sends {name}")
-    if verb in WITH_ORDER and found and not {"command", "order"} & found.keys():
+    if holds_order(name) and found and not {"command", "order"} & found.keys():
         return {"command": name, "order": dict(found)}
-    if verb in WITH_ORDER and not isinstance(found.get("order", {}), dict):
+    if holds_order(name) and not isinstance(found.get("order", {}), dict):
         problems.append("--file: order must be an object")
         return {"command": name, "order": {}}
-    return {"command": name} | ({"order": {}} if verb in WITH_ORDER else {}) | dict(found)
+    return {"command": name} | ({"order": {}} if holds_order(name) else {}) | dict(found)
 
 
 def _put(command: dict[str, Any], flag: Flag, problems: list[str]) -> None:
@@ -132,7 +128,9 @@ def number(text: str) -> int:
 
 def _missing(verb: str, command: Mapping[str, Any], flags: Sequence[Flag]) -> Iterator[tuple[str, str]]:
     """Each with the option that would give it."""
-    order = command["order"] if verb in WITH_ORDER else command
+    if verb == ANY:
+        return
+    order = command["order"] if holds_order(f"{verb}Order") else command
     if verb == "create":
         if not order.get("extOrderId"):
             yield "--ext-order-id", "--ext-order-id is missing"

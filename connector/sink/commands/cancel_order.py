@@ -60,4 +60,5 @@ SPEC = CommandSpec(
     snapshot,
     reconcile,
     shows_done,
+    look_at="whether the order is cancelled",
 )

@@ -108,4 +108,5 @@ SPEC = CommandSpec(
     shows_done,
     safety,
     looks_first=False,
+    look_at="whether there is an order of this extOrderId, and whether it has the lines and payments below",
 )

@@ -171,6 +171,8 @@ def part_shows_done(command: Command, order: Order) -> bool:
     return False
 
 
+LOOK_AT = "whether the order has a packing slip that it had not before, and what of its lines is delivered"
+
 WHOLE = CommandSpec(
     (Variant("deliverOrder", RepeatSafety.STATE, request),),
     ("DELIVER-ORDER-RESULT-",),
@@ -178,6 +180,7 @@ WHOLE = CommandSpec(
     snapshot,
     reconcile_whole,
     whole_shows_done,
+    look_at=LOOK_AT,
 )
 
 PART = CommandSpec(
@@ -187,6 +190,7 @@ PART = CommandSpec(
     snapshot,
     reconcile_part,
     part_shows_done,
+    look_at=LOOK_AT,
 )
 
 ONLY_OK = codes(["OK"], [])

@@ -10,6 +10,7 @@ from connector.sink.commands.payments import (
     Payment,
     asked_payments,
     automatic,
+    bears_its_own,
     booked,
     payments_of,
     perhaps_ours,
@@ -39,6 +40,7 @@ from connector.sink.pos.orders import Order, ids
 FAILED = "PAY-ORDER-RESULT-FAILED"
 INVOICED, CHANGED = "PAY-ORDER-RESULT-ORDER-ALREADY-INVOICED", "PAY-ORDER-RESULT-ORDER-HAS-CHANGED"
 A_PART = "only a part of the payments is in the order"
+A_PART_BEFORE = "a part of this command's payments is in the order already"
 NO_INVOICE = "the payments are in the order, and no new invoice is"
 NOT_SHOWN = "the order does not show its payments"
 PERHAPS_BEFORE = "a payment with this reference is in the order, and may have been there before"
@@ -108,6 +110,18 @@ def shows_done(command: Command, order: Order) -> bool:
     wanted = len(command.body["paymentList"])
     paid = bool(wanted) and automatic(command) and booked(command, order) == wanted
     return paid and (command.body["prepay"] or bool(ids(order, "invoiceIds")))
+
+
+def already(command: Command, order: Order) -> Reconciled | None:
+    """Payments under this command's own reference are there before the first call: the ledger has forgotten that call."""
+    if shows_done(command, order):
+        return DONE
+    return unclear(A_PART_BEFORE) if bears_its_own(command, order) else None
+
+
+def references(order: Order) -> set[str]:
+    """The payments' references: each may be another command's id."""
+    return {payment.reference for payment in shown_payments(order) or () if payment.reference}
 
 
 def _payments_before(command: Command, intent: Intent) -> list[Payment]:
@@ -185,4 +199,8 @@ SPEC = CommandSpec(
     reconcile,
     shows_done,
     safety,
+    already=already,
+    references=references,
+    agreement="payOrder needs an agreement with the vendor",
+    look_at="whether the order has a payment with the reference or amount below, or an invoice that it had not before",
 )

@@ -4,7 +4,7 @@ Absence is no proof. What the POS did not show (an element that is optional, cou
 stored) proves nothing, and half of what was asked is not all of it: then the verdict is UNCLEAR, with words for people.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
@@ -108,7 +108,10 @@ class CommandSpec:
     `snapshot` notes into the INTENT how the order stood before; `reconcile` tells by that and by the evidence what became of
     the call; `shows_done` tells it without an INTENT: True only where the order can look so by this very command alone.
     `safety`: a variant's, for this command and INTENT. `looks_first`: the order is looked up before; `is_enough`: and shows
-    what the call needs.
+    what the call needs. `already`: what that order shows of this command before its first call, which the ledger may have
+    forgotten; None: nothing. `references`: names in an order under which the ledger may know other commands.
+    `last_writer_wins`: whether a call is made again when somebody was quicker. `agreement`: what the vendor must have allowed.
+    `look_at`: what a person looks at where the outcome is unknown.
     """
 
     variants: tuple[Variant, ...]
@@ -120,6 +123,11 @@ class CommandSpec:
     safety: Callable[[Command, Intent, RepeatSafety], RepeatSafety] = lambda command, intent, safety: safety
     looks_first: bool = True
     is_enough: Callable[[Command, Order], bool] = lambda command, order: True
+    already: Callable[[Command, Order], Reconciled | None] = lambda command, order: None
+    references: Callable[[Order], Collection[str]] = lambda order: ()
+    last_writer_wins: Callable[[Command], bool] = lambda command: False
+    agreement: str = ""
+    look_at: str = ""
 
     def meaning(self, code: str) -> Meaning:
         """What an answer's code says."""

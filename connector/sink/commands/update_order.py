@@ -102,4 +102,6 @@ SPEC = CommandSpec(
     shows_done,
     safety,
     is_enough=is_enough,
+    last_writer_wins=lambda command: "changeCounter" not in command.body["order"],
+    look_at="whether the order is as the command below says: its changeCounter tells that somebody changed it",
 )

@@ -11,7 +11,6 @@ from connector.cancellation import cancel_wins
 from connector.errors import AccessDenied, Refused, Retry
 from connector.events.commands import CommandWaits
 from connector.mplus.responses.pages import Item, PageSpec
-from connector.sink.commands.payments import shown_payments
 from connector.sink.commands.spec import Evidence, new_documents, unclear
 from connector.sink.commands.table import reconcile
 from connector.sink.context import SinkContext
@@ -183,9 +182,8 @@ class OrderLookup:
         """New packing slips and payment references that the ledger knows as other commands'."""
         ledger, own = self._context.ledger, execution.command.id
         others = {slip for slip in list(slips)[:OTHERS_MAX] if await ledger.slip_maker(slip) not in (None, own)}
-        if execution.command.name == "payOrder":
-            references = {payment.reference for payment in shown_payments(order) or () if payment.reference not in ("", own)}
-            others |= {name for name in list(references)[:OTHERS_MAX] if await ledger.entry(name) is not None}
+        references = [name for name in execution.spec.references(order) if name != own]
+        others |= {name for name in references[:OTHERS_MAX] if await ledger.entry(name) is not None}
         return frozenset(others)
 
     async def _slips(self, intent: Intent, new: set[str]) -> list[Order]:
