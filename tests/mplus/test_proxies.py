@@ -15,6 +15,7 @@ from connector.mplus.transport import READING
 from tests.mplus.conftest import Certificate
 from tests.mplus.hostile import Reply, hostile, http, right
 from tests.source.scripted import client, scripted, version
+from tests.support.silent import silent
 from tests.support.speaking import calls, speaking
 
 ONCE = Retries(attempts=1)
@@ -148,19 +149,11 @@ async def test_a_cut_tunnel_is_unanswered(monkeypatch: pytest.MonkeyPatch) -> No
 
 async def test_a_proxy_that_hangs_is_known_before_anything_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     """It takes the connection, and never opens the tunnel: long before the limit of a page."""
-    forever = asyncio.Event()
-
-    async def hang(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await forever.wait()
-        writer.close()
-
-    server = await asyncio.start_server(hang, "127.0.0.1", 0)
-    monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
-    access = Access("demo", "https://pos.invalid/", "i", "s", connect_timeout=0.1, timeout=600)
-    through = PosClient(access, InlineDecoder(), lambda _: None, retries=ONCE)
-    async with server:
+    async with silent() as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy}")
+        access = Access("demo", "https://pos.invalid/", "i", "s", connect_timeout=0.1, timeout=600)
+        through = PosClient(access, InlineDecoder(), lambda _: None, retries=ONCE)
         for call in calls(through):
             with pytest.raises(NotSent, match="in time"):
                 await call()
         await through.close()
-        forever.set()

@@ -22,6 +22,7 @@ from connector.ops.metrics import Metrics
 from connector.ops.status import RECENT_S, WorkerStatus
 from connector.wiring import not_ready
 from tests.provisioning.expressions import rules
+from tests.support.silent import silent
 
 SCRAPE_S = 15
 HOUR_S = 3600
@@ -217,15 +218,14 @@ def test_readiness_says_since_when() -> None:
 
 async def test_a_real_pos_that_accepts_and_never_answers_is_not_reachable() -> None:
     """From the first call that ends on, in every sample, with the time of the calls stretched: a second for ten minutes."""
-    loop, server = asyncio.get_running_loop(), await asyncio.start_server(lambda *_: asyncio.sleep(60), "127.0.0.1", 0)
+    loop = asyncio.get_running_loop()
     started = loop.time()
     board = WorkerStatus(Clock(monotonic=lambda: (loop.time() - started) * 600), "me", "")
     board(ShardStarted("shop", "order", 5, "running"))
-    port = server.sockets[0].getsockname()[1]
-    access = Access("shop", f"http://127.0.0.1:{port}", "i", "s", rate=1000, timeout=0.2)
-    client = PosClient(access, InlineDecoder(), board, retries=Retries(attempts=1))
     seen: list[dict[str, str]] = []
-    try:
+    async with silent() as port:
+        access = Access("shop", f"http://127.0.0.1:{port}", "i", "s", rate=1000, timeout=0.2)
+        client = PosClient(access, InlineDecoder(), board, retries=Retries(attempts=1))
         for _ in range(3):
             asking = asyncio.create_task(client.numbers("getCurrentSyncMarkersV2"))
             while not asking.done():
@@ -233,9 +233,7 @@ async def test_a_real_pos_that_accepts_and_never_answers_is_not_reachable() -> N
                 seen.append(board.faults)
             with pytest.raises(Retry):
                 await asking
-    finally:
         await client.close()
-        server.close()
     told = [fault for faults in seen for fault in faults.values()]
 
     assert "" not in told

@@ -123,7 +123,7 @@ class BadPos:
         self._certificate = certificate
         self._name = name
         self._over = asyncio.Event()
-        self._open: set[asyncio.StreamWriter] = set()
+        self._open: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._ports: list[int] = []
 
     @property
@@ -182,6 +182,7 @@ class BadPos:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.be_good()
         self._front.close()
+        await asyncio.gather(*self._open.values(), return_exceptions=True)
         await self._runner.cleanup()
         await self._http.close()
 
@@ -201,7 +202,9 @@ class BadPos:
         return [self.server_side(), self.server_side(wants_certificate=True)]
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
+        task = asyncio.current_task()
+        assert task
+        self._open[writer] = task
         try:
             with suppress(OSError, asyncio.IncompleteReadError):
                 if self._playing.byte:
@@ -210,8 +213,8 @@ class BadPos:
                 else:
                     await self._passed_on(reader, writer)
         finally:
-            self._open.discard(writer)
-            writer.close()
+            del self._open[writer]
+            writer.transport.abort()
 
     async def _passed_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """To the side that speaks HTTP."""

@@ -51,6 +51,14 @@ async def pages(client: PosClient) -> dict[str, Page]:
     return found
 
 
+async def all_pages(client: PosClient) -> dict[str, Page]:
+    """The first page of each, also on a machine that is busy for longer than the client waits."""
+    for _ in range(10):
+        if set(READ) == (found := await pages(client)).keys():
+            return found
+    raise AssertionError(f"only {', '.join(found)} can be read")
+
+
 @pytest.mark.parametrize("name", MODES)
 async def test_a_bad_pos_is_an_error_of_ours(name: str, identity: Certificate) -> None:
     """Heads and pages are there or are a ConnectorError, and as soon as the POS is well, everything is read again."""
@@ -60,7 +68,7 @@ async def test_a_bad_pos_is_an_error_of_ours(name: str, identity: Certificate) -
         BadPos(pos, identity) as bad,
         speaking(bad, identity) as client,
     ):
-        whole = await pages(client)
+        whole = await all_pages(client)
         bad.play(name, mode)
         for _ in range(2):  # at first the connection that it had is gone
             with suppress(ConnectorError):
@@ -71,8 +79,7 @@ async def test_a_bad_pos_is_an_error_of_ours(name: str, identity: Certificate) -
         bad.be_good()
         with suppress(ConnectorError):  # the connections it had may be gone
             await client.numbers("getCurrentSyncMarkersV2")
-        assert whole == await pages(client)
-        assert set(READ) == whole.keys()
+        assert whole == await all_pages(client)
         assert pos.shop.heads()["order"] == (await client.numbers("getCurrentSyncMarkersV2"))["orderSyncMarker"]
 
 
