@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, NamedTuple
 
-import orjson
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from connector.kafka.cluster import Cluster
@@ -16,6 +15,7 @@ from connector.kafka.records import Place, Record
 from connector.kafka.topics import partition_counts
 from connector.kafka.writing.idempotent_producer import Producing
 from connector.messages.control import ControlRequest
+from connector.messages.loose_json import object_in
 from connector.messages.topics import Topics
 
 ANSWERED = ("action", "entity", "status", "reason", "owner")
@@ -64,18 +64,10 @@ async def _updates(consumer: AIOKafkaConsumer, request_id: str, entity: str) -> 
 
 def _told(record: ConsumerRecord, request_id: str, entity: str) -> ControlUpdate | None:
     """None for what is about something else, or no record of the connector's."""
-    row = _object(record.value) if record.key == entity.encode() else {}
+    row = object_in(record.value) if record.key == entity.encode() else {}
     if record.topic.endswith(Topics("").positions):
         marker = row.get("syncMarker")
         return ControlUpdate(None, marker) if isinstance(marker, int) else None
     if row.get("id") != request_id or not isinstance(row.get("status"), str):
         return None
     return ControlUpdate({**row, **{name: str(row.get(name) or "") for name in ANSWERED}}, -1)
-
-
-def _object(value: bytes | None) -> dict[str, Any]:
-    try:
-        found = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -4,35 +4,23 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from connector.config.load import Config
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.configured import cluster_of
 from connector.kafka.reading.readers import read_back_all
 from connector.kafka.records import Place
 from connector.kafka.topics import existing
+from connector.messages.loose_json import object_in
 from connector.messages.position import State
+from connector.messages.status import KINDS, UNKNOWN_SINCE, read
 from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES, named
 
 SILENT_S = 20.0
 """Seconds after which a row that no worker renewed is called silent: workers publish at least every 5 s."""
 
-NUMBER = int | float | None
 KEYS = frozenset(entity.name.encode() for entity in ENTITIES)
 """Keys of position records: what stands under another key is nobody's."""
-
-KINDS = {
-    "head": int | None,
-    "backlog": int | None,
-    "age": NUMBER,
-    "unknownSince": str | None,
-    "rate": NUMBER,
-    "state": str,
-    "reason": str,
-}
-"""What is shown of a report."""
 
 
 async def rows(config: Config, now: datetime) -> dict[tuple[str, str], dict[str, Any]]:
@@ -64,17 +52,17 @@ async def _read(config: Config, topics: Sequence[str]) -> Mapping[str, Mapping[b
 
 
 def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[str, Any]:
-    row: dict[str, Any] = dict.fromkeys(("head", "position", "backlog", "age", "unknownSince", "rate"))
+    row: dict[str, Any] = dict.fromkeys(KINDS)
     row |= {"state": "unowned", "reason": "", "position": _position(position)}
-    told, at = _told(status)
-    if at is None:
+    told = read(status)
+    if told is None:
         return row
-    row |= told
-    silent = (now - at).total_seconds()
+    row |= {name: value for name, value in told.row.items() if name != "position"}
+    silent = (now - told.at).total_seconds()
     if silent > SILENT_S:
         row |= {"state": "silent", "reason": f"no worker has reported for {silent:.0f} s", "rate": None}
-        row |= {"unknownSince": row["unknownSince"] or row["at"], "age": (row["age"] or 0.0) + round(silent, 3), "backlog": None}
-    if row["unknownSince"] is None and row["head"] is not None and row["position"] is not None:
+        row |= {UNKNOWN_SINCE: row[UNKNOWN_SINCE] or row["at"], "age": (row["age"] or 0.0) + round(silent, 3), "backlog": None}
+    if row[UNKNOWN_SINCE] is None and row["head"] is not None and row["position"] is not None:
         if row["state"] != State.HEAD_REGRESSED:
             row["head"] = max(row["head"], row["position"])  # the position is newer than the published head
         row["backlog"] = max(0, row["head"] - row["position"])
@@ -82,26 +70,5 @@ def _row(status: bytes | None, position: bytes | None, now: datetime) -> dict[st
 
 
 def _position(written: bytes | None) -> int | None:
-    marker = _object(written).get("syncMarker")
+    marker = object_in(written).get("syncMarker")
     return max(0, marker) if isinstance(marker, int) else None
-
-
-def _told(status: bytes | None) -> tuple[dict[str, Any], datetime | None]:
-    """What a worker reported, and when; nothing where the record is not a worker's."""
-    row = _object(status)
-    try:
-        at = datetime.fromisoformat(row["at"])
-    except (KeyError, TypeError, ValueError):
-        return {}, None
-    if at.tzinfo is None or not all(isinstance(row.get(name), kind) for name, kind in KINDS.items()):
-        return {}, None
-    return {name: value for name, value in row.items() if name not in ("administration", "entity", "position")}, at
-
-
-def _object(value: bytes | None) -> dict[str, Any]:
-    """The object in a record that anybody may have written; empty where it is no JSON object."""
-    try:
-        found = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from connector.messages.position import State
+from connector.messages.status import UNKNOWN_SINCE
 
 Rows = Mapping[tuple[str, str], Mapping[str, Any]]
 COLOURS = {
@@ -157,5 +158,5 @@ def _state(row: Mapping[str, Any]) -> str:
 
 def _remark(row: Mapping[str, Any]) -> str:
     """Why it is so, and since when nothing is known of the backlog."""
-    since = row.get("unknownSince")
+    since = row.get(UNKNOWN_SINCE)
     return "; ".join(filter(None, [str(row.get("reason") or ""), f"head unknown since {since}" if since else ""]))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from connector.errors import Reject
+from connector.messages.loose_json import object_in
 from connector.messages.position import Applied
 
 NAME_CHARS_MAX = 200
@@ -85,11 +86,8 @@ class ReceivedRequest:
 
 def read(value: bytes | None, where: Applied, age: float) -> ReceivedRequest | None:
     """The request in a record; None where it has no id, or an endless one: nobody could be answered."""
-    try:
-        row = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(row, dict) or not isinstance(row.get("id"), str) or len(row["id"]) > NAME_CHARS_MAX:
+    row = object_in(value)
+    if not isinstance(row.get("id"), str) or len(row["id"]) > NAME_CHARS_MAX:
         return None
     action, entity = (str(row.get(name))[:NAME_CHARS_MAX] for name in ("action", "entity"))
     return ReceivedRequest(row["id"], action, entity, row.get("from"), where, age, row.get("items"), row.get("gone"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 
-import orjson
+from connector.messages.loose_json import object_in
 
 
 class Outcome(StrEnum):
@@ -81,11 +81,8 @@ TYPES: Mapping[str, type] = {"sync_marker": int, "attempts": int, "reconciled": 
 
 def decoded(value: bytes | None) -> Result | None:
     """The result in a record; None where it holds none, or what no worker writes. Never raises."""
-    try:
-        row = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return None
-    if not isinstance(row, dict) or row.get("outcome") not in [*Outcome] or row.get("commandId") is None:
+    row = object_in(value)
+    if row.get("outcome") not in [*Outcome] or row.get("commandId") is None:
         return None
     known = {name: row[word] for name, word in NAMES.items() if row.get(word) is not None}
     if any(type(found) is not TYPES.get(name, str) for name, found in known.items()):

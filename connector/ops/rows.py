@@ -6,6 +6,7 @@ from typing import Any
 
 from connector.events.source import DeadLettered, HeadSeen, HeadUnknown, PageCommitted, ShardEvent, StateChanged
 from connector.messages.position import State
+from connector.messages.status import DEAD_LETTERS, UNKNOWN_SINCE
 
 RATE_OVER_S = 30.0
 """Seconds over which the rate is an average."""
@@ -63,10 +64,10 @@ class Row:
             "position": position,
             "backlog": None if head is None or self.unknown is not None else max(0, head - position),
             "age": self._age(now),
-            "unknownSince": None if self.unknown is None else self.unknown.stamp,
+            UNKNOWN_SINCE: None if self.unknown is None else self.unknown.stamp,
             "rate": self._rate(now),
             "items": self.items,
-            "deadLetters": self.dead_letters,
+            DEAD_LETTERS: self.dead_letters,
             "state": self.state,
             "reason": self.reason,
         }

@@ -52,15 +52,6 @@ class InputRecord(NamedTuple):
         return found
 
 
-def object_in(value: bytes | None) -> Json:
-    """A JSON object; empty where it is none."""
-    try:
-        found = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
 class OutputRecord(NamedTuple):
     """A record for the next stage."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from connector.messages.cloudevents import CE_TYPE
+from connector.messages.loose_json import object_in
 from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES
 from connector.views import facts
@@ -29,7 +30,6 @@ from connector.views.records import (
     OutputRecord,
     StageResult,
     milliseconds,
-    object_in,
 )
 from connector.views.windows import Booked, counted, moved
 

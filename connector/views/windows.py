@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import orjson
 
+from connector.messages.loose_json import object_in
 from connector.messages.window import KEPT, Window
-from connector.views.records import Get, Json, Measurement, object_in
+from connector.views.records import Get, Json, Measurement
 
 COUNT_MAX = 1 << 62
 """The largest count of an entry: JSON carries twice as much."""

@@ -10,8 +10,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 
-import orjson
-
 from connector.clock import Clock
 from connector.config.load import Config
 from connector.errors import Fatal
@@ -22,6 +20,7 @@ from connector.kafka.tasks import TaskBody, TaskContext, TransactionalTasks, run
 from connector.kafka.topics import ensure
 from connector.kafka.writing.transactions import Tuning
 from connector.messages import command
+from connector.messages.status import encode
 from connector.messages.topics import Topics, work_topic
 from connector.ops import fan_out
 from connector.ops.http import serving
@@ -122,14 +121,7 @@ OF_A_MACHINE = {"http_host", "http_port", "views_http_port", "views_data", "log_
 def status_records(status: WorkerStatus, shards: Sequence[Shard]) -> list[Record]:
     """The status topic's records of these shards."""
     rows = status.rows((shard.administration, shard.entity) for shard in shards)
-    return [
-        Record(
-            Topics(administration).status,
-            entity.encode(),
-            orjson.dumps({"administration": administration, "entity": entity, **row}),
-        )
-        for (administration, entity), row in rows.items()
-    ]
+    return [encode(*where, row) for where, row in rows.items()]
 
 
 def share(config: Config, roles: Sequence[str]) -> Share:

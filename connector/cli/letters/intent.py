@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 
 from connector.cli.letters.text import words
+from connector.messages.loose_json import object_in
 from connector.sink.commands.table import SPECS
 
 SHOWN_CHARS_MAX = 300
@@ -34,11 +35,8 @@ def _call(entry: Mapping[str, Any]) -> str:
 
 def _entry(value: bytes | None) -> Mapping[str, Any]:
     """The intent, alone or as the ledger has it."""
-    try:
-        row = orjson.loads(value or b"")
-    except orjson.JSONDecodeError:
-        return {}
-    inner = row.get("entry", row) if isinstance(row, dict) else {}
+    row = object_in(value)
+    inner = row.get("entry", row)
     return inner if isinstance(inner, dict) else {}
 
 

@@ -5,14 +5,13 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-import orjson
-
 from connector.dashboard.parts import TEXT_CHARS_MAX, PageParts, text, whole
+from connector.messages.status import KINDS, UNKNOWN_SINCE, WRITER, read
 
 STEP_S = 10
 """Seconds per point of a chart."""
 POINTS = 60
-FIELDS = ("head", "position", "backlog", "age", "rate", "state", "reason", "owner", "digest")
+FIELDS = tuple(name for name in (*KINDS, *WRITER) if name not in (UNKNOWN_SINCE, "at"))
 Point = tuple[int, float, int | None]
 """Step, rate, backlog; None where it is not known."""
 
@@ -33,11 +32,13 @@ class Statuses:
         entity = (key or b"").decode()
         if value is None or entity not in self._entities:
             return
-        row = orjson.loads(value)
-        where, at = f"{administration}/{entity}", _epoch(row["at"])
-        since, backlog = row.get("unknownSince"), row["backlog"]
+        told = read(value)
+        if told is None:
+            raise ValueError("no status record")
+        row, where, at = told.row, f"{administration}/{entity}", told.at.timestamp()
+        since, backlog = row[UNKNOWN_SINCE], row["backlog"]
         point = (int(at // STEP_S), float(row["rate"] or 0), None if backlog is None else whole(backlog))
-        times = {"at": at, "unknownSince": None if since is None else _epoch(since)}
+        times = {"at": at, UNKNOWN_SINCE: None if since is None else _epoch(since)}
         self._shown.put(f"row/{where}", {**{name: _shown(row.get(name)) for name in FIELDS}, **times})
         self._drawn(where, point)
 

@@ -1,13 +1,12 @@
 """Whose a command partition is: of one deployment. Two would carry out every command twice."""
 
-import orjson
-
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.cluster import Cluster
 from connector.kafka.errors import transacting
 from connector.kafka.reading.tails import end_of, lying_since
 from connector.kafka.records import Place, Record
 from connector.kafka.writing.transactions import FencedProducer
+from connector.messages.loose_json import object_in
 from connector.sink.ledger.ledger import FOOTER
 
 SOMEBODY_ELSE = "another deployment, {group}, takes {place} at this moment"
@@ -20,11 +19,7 @@ def lane_key(partition: int) -> bytes:
 
 def owner(value: bytes) -> str:
     """The deployment that a footer names; empty: one of an older version, which named none, or a stranger's."""
-    try:
-        row = orjson.loads(value)
-    except orjson.JSONDecodeError:
-        return ""
-    return str(row.get("group", "")) if isinstance(row, dict) else ""
+    return str(object_in(value).get("group", ""))
 
 
 class Claim:
