@@ -10,12 +10,15 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from connector.local_kafka.jvm import fetched_jars, java
 from connector.local_kafka.start import Broker, KafkaUnavailable, start_kafka
 
 pytest.register_assert_rewrite("tests.support")
+hypothesis.settings.register_profile("busy machine", deadline=None)  # how long an example takes proves nothing
+hypothesis.settings.load_profile("busy machine")
 
 SETTINGS = ("MPLUS_", "KAFKA_", "CONNECTOR_")
 KEPT = {"MPLUS_WSDL"}

@@ -33,6 +33,9 @@ SHOWN = 3
 PUT_OFF = {7, 41, 89}
 """Kafka's error codes for "not now": timed out, no controller, quota."""
 
+TOO_FEW, FENCED = 38, "fenced"
+"""Kafka's error code for fewer brokers than replicas, and its word where brokers are there that have just not been heard of."""
+
 ADVICE = {
     17: "topic names are made of the administration's name and CONNECTOR_GROUP",
     29: "grant this user the right Create, as docs/configuration.md lists it",
@@ -108,11 +111,15 @@ async def _create(admin: Admin, request: list[Topic]) -> None:
     while request:
         answers = await _asked(admin, request)
         late = asyncio.get_running_loop().time() > until
-        put_off = {name for name, code, _ in answers if code in PUT_OFF and not late}
+        put_off = {name for name, code, words in answers if _is_put_off(code, words) and not late}
         if refused := _refusals([row for row in answers if row[0] not in put_off]):
             raise Fatal("; ".join(refused))
         request = [topic for topic in request if topic.name in put_off]
         await asyncio.sleep(AGAIN_S if request else 0)
+
+
+def _is_put_off(code: int, words: str) -> bool:
+    return code in PUT_OFF or (code == TOO_FEW and FENCED in words)
 
 
 async def _asked(admin: Admin, request: list[Topic], *, only_look: bool = False) -> list[tuple[str, int, str]]:

@@ -201,7 +201,8 @@ async def test_progress_that_cannot_be_kept_stops_no_audit(bootstrap: str, prefi
             env = at(pos, bootstrap, prefix, CONNECTOR_ENTITIES=",".join(entities), CONNECTOR_AUDIT_REQUESTS_PER_SECOND=200)
             for state, said in ((tmp_path / "full", "not kept any more"), (tmp_path / "file", f"not kept in {tmp_path}")):
                 with files_of_at_most(40):
-                    audit = await ended("audit", "--json", "--wait", "20", env=env | {"XDG_STATE_HOME": str(state)})
+                    told = env | {"XDG_STATE_HOME": str(state)}
+                    audit = await ended("audit", "--json", "--wait", "20", env=told, anew=True)
                 rows = [json.loads(line) for line in audit.out.splitlines()]
                 assert (0, ["clean"] * 3) == (audit.code, [row["result"] for row in rows]), audit.err
                 assert [1, 1, 0] == [len(row["warnings"]) for row in rows]

@@ -67,9 +67,12 @@ async def started(*arguments: str, env: Mapping[str, str]) -> asyncio.subprocess
     return await asyncio.create_subprocess_exec(*program, env=dict(env), stdout=pipe, stderr=pipe, limit=1 << 24)
 
 
-async def ended(*arguments: str, env: Mapping[str, str], within: float = 60) -> Ended:
-    """The program, run to its end; without loading it anew, where that makes no difference."""
-    if warm.as_here(env):
+async def ended(*arguments: str, env: Mapping[str, str], within: float = 60, anew: bool = False) -> Ended:
+    """The program, run to its end; without loading it anew, where that makes no difference.
+
+    `anew`: it does here, for the program inherits something of this process.
+    """
+    if warm.as_here(env) and not anew:
         async with asyncio.timeout(within):
             code, out, err = await warm.run(arguments, env)
         return Ended(code, out.decode(), err.decode())

@@ -1,11 +1,12 @@
 """What `check` says about rights, on a broker that has access control."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from aiokafka.protocol.admin import CreateAclsRequest
+from aiokafka.protocol.admin import CreateAclsRequest, DescribeAclsRequest
 
 from connector.errors import Fatal, TransactionLost
 from connector.kafka.cluster import Cluster
@@ -39,12 +40,13 @@ def guarded(jars: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Br
 
 
 async def rule(broker: Broker, topic: str, operation: int, permission: int) -> None:
-    """Make an access rule about a topic, for everybody."""
-    async with admin(broker.bootstrap) as client:
-        reply = await client._send_to_controller(
-            CreateAclsRequest(TOPIC, topic, LITERAL, "User:ANONYMOUS", "*", operation, permission)
-        )
-    assert [0] == [code for code, _ in reply.creation_responses]
+    """Make an access rule about a topic, for everybody; it holds once the broker has learned of it from the controller."""
+    told = (TOPIC, topic, LITERAL, "User:ANONYMOUS", "*", operation, permission)
+    async with admin(broker.bootstrap) as client, asyncio.timeout(30):
+        reply = await client._send_to_controller(CreateAclsRequest(*told))
+        assert [0] == [code for code, _ in reply.creation_responses]
+        while not (await client._send_request(DescribeAclsRequest(*told))).resources:  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.02)
 
 
 async def test_settings_that_may_not_be_seen_are_a_problem(guarded: Broker, prefix: str) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import orjson
@@ -13,6 +14,7 @@ from connector.kafka.records import header, header_text
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.brokers import admin, partition_count, read_all
 from tests.cli.program import Ended, at, ended, running, started
+from tests.e2e.connectors import until
 from tests.odd_records import Odd, inhabit, write, zoo
 from tests.sink.rig import Commands, create, order_of
 from tests.views.filling import environment, fill, prepare
@@ -103,13 +105,18 @@ async def test_views_goes_on(bootstrap: str, prefix: str, tmp_path: Path) -> Non
         assert await views.metric("mplus_connector_views_refused_records_total") > 0
         await let_loose(bootstrap, prefix, (*VIEWS[3:], "connector-status", "dead-letters"))
         await fill(env, complete(3))
+        await until(partial(_is_paid, bootstrap, prefix, b"web-3"), 60, "the last order is paid")
         await views.up_to_date()
         assert (200, 200) == ((await views.get("/"))[0], (await views.get("/health/ready"))[0])
-        assert "paid" == await _state(bootstrap, prefix, b"web-3")
         assert 0 == await views.stop()
     finally:
         views.end()
     assert "Traceback" not in views.said
+
+
+async def _is_paid(bootstrap: str, prefix: str, key: bytes) -> bool:
+    records = [row for row in await read_all(bootstrap, f"{prefix}.order-journeys") if row.key == key]
+    return bool(records) and "paid" == await _state(bootstrap, prefix, key)
 
 
 async def _state(bootstrap: str, prefix: str, key: bytes) -> str:
