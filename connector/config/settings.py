@@ -4,68 +4,13 @@ Field descriptions say unit and default for help and docs; secrets cannot be pri
 """
 
 import os
-import re
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import AfterValidator, Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-BROKER = re.compile(r"(\[[0-9a-fA-F:.%]+\]|[^\s:/\[\]\"'@]+)(?::([0-9]{1,5}))?")
-"""A broker's address; without a port it is Kafka's own."""
-
-KEEPABLE = ("password", "rfid", "imageData", "thumbData")
-"""Elements left out of events unless CONNECTOR_KEEP names them: credentials and pictures."""
-
-
-def _words(value: object) -> object:
-    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
-
-
-def _keepable(words: tuple[str, ...]) -> tuple[str, ...]:
-    if unknown := [word for word in words if word not in KEEPABLE]:
-        raise ValueError(f"{', '.join(unknown)}: not one of {', '.join(KEEPABLE)}")
-    return words
-
-
-def _http_url(url: str) -> str:
-    try:
-        fine = re.fullmatch(r"https?://[^\s?#@]+", url) and urlsplit(url).port != 0
-    except ValueError:
-        fine = False
-    if not fine:
-        raise ValueError("not an address like https://api.mpluskassa.nl:12345 (without ident, secret or query)")
-    return url.rstrip("/") + "/"
-
-
-def _brokers(servers: str) -> str:
-    """What aiokafka would end with a traceback over: quotes, a word as port, http://, a name that no resolver takes."""
-    told = [BROKER.fullmatch(server.strip()) for server in servers.split(",")]
-    with suppress(UnicodeError):
-        if all(one and 0 < int(one[2] or 9092) < 65536 and one[1].encode("idna") for one in told):
-            return servers
-    raise ValueError("not brokers as host:port, comma-separated (without quotes, without http://)")
-
-
-def _present(secret: SecretStr) -> SecretStr:
-    if not secret.get_secret_value():
-        raise ValueError("is not set, nor MPLUS_SECRET_FILE")
-    return secret
-
-
-def _file_readable(path: Path | None) -> Path | None:
-    if path is not None and not path.is_file():
-        raise ValueError("no such file")
-    return path
-
-
-Brokers = Annotated[str, AfterValidator(_brokers)]
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_words)]
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
-File = Annotated[Path | None, BeforeValidator(lambda given: given or None), AfterValidator(_file_readable)]
-Seconds = Annotated[float, Field(gt=0, le=86400)]
+from connector.config.values import KEEPABLE, File, Name, Seconds, Words, brokers, http_url, keepable, present, zone
 
 
 class Section(BaseSettings):
@@ -90,7 +35,7 @@ class Kafka(Section):
 
     model_config = SettingsConfigDict(env_prefix="KAFKA_")
 
-    bootstrap_servers: Annotated[str, AfterValidator(_brokers)] = Field(
+    bootstrap_servers: Annotated[str, AfterValidator(brokers)] = Field(
         min_length=1, description="brokers, host:port, comma-separated"
     )
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -110,11 +55,9 @@ class Administration(Section):
     model_config = SettingsConfigDict(env_prefix="MPLUS_")
 
     administration: Name = Field("mplus", description="the administration's name: prefix of its topics")
-    url: Annotated[str, AfterValidator(_http_url)] = Field(
-        description="the POS's address with its port, without ident and secret"
-    )
+    url: Annotated[str, AfterValidator(http_url)] = Field(description="the POS's address with its port, without ident and secret")
     ident: str = Field(min_length=1, description="API ident")
-    secret: Annotated[SecretStr, AfterValidator(_present)] = Field(
+    secret: Annotated[SecretStr, AfterValidator(present)] = Field(
         description="API secret; in the file also `env:NAME` or `file:PATH`"
     )
     secret_file: File = Field(None, description="file that holds the API secret")
@@ -168,7 +111,7 @@ class Connector(Section):
 
     group: Name = Field("mplus-connector", description="the deployment's name: consumer groups, transactional ids, work topic")
     entities: Words = Field((), description="entities to read, comma-separated; default: all")
-    keep: Annotated[Words, AfterValidator(_keepable)] = Field(
+    keep: Annotated[Words, AfterValidator(keepable)] = Field(
         (), description=f"elements to keep in events, of {', '.join(KEEPABLE)}"
     )
     order_types: Words = Field(
@@ -238,6 +181,9 @@ class Connector(Section):
     )
     views_data: Path | None = Field(
         None, description="directory in which `views` keeps its tables, one for each worker; default: in memory"
+    )
+    time_zone: Annotated[str, AfterValidator(zone)] = Field(
+        "Europe/Amsterdam", description="time zone of the tills, by its IANA name: a day on the page begins at its midnight"
     )
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")

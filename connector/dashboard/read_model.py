@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from operator import attrgetter
 from typing import Any
 
@@ -10,7 +9,7 @@ from connector.dashboard.folds.dead_letters import NewestLetters
 from connector.dashboard.folds.journeys import Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
 from connector.dashboard.folds.statuses import Statuses
-from connector.dashboard.folds.windows import Windows
+from connector.dashboard.folds.windows import Day, Windows
 from connector.dashboard.parts import PageParts
 from connector.kafka.records import Place
 from connector.messages.dead_letter import DeadLetter
@@ -47,13 +46,13 @@ KINDS = (
 class ReadModel:
     """Takes records in and shows them. `unreadable` counts those that make no sense."""
 
-    def __init__(self, administrations: list[str], entities: list[str]) -> None:
+    def __init__(self, administrations: list[str], entities: list[str], day: Day) -> None:
         self.shown = PageParts()
         self.journeys = Journeys(self.shown, administrations)
         self._statuses = Statuses(self.shown, administrations, entities)
         self._outcomes = Outcomes(self.shown, administrations)
         self._letters = NewestLetters(self.shown, administrations)
-        self._windows = Windows(self.shown, administrations, midnight)
+        self._windows = Windows(self.shown, administrations, day)
         self._where = {
             topic: (kind.name, name) for kind in _kinds() for name in administrations for topic in [kind.topic(Topics(name))]
         }
@@ -97,8 +96,3 @@ def letter(record: Any) -> DeadLetter:
     """A dead letter without its body."""
     headers: Mapping[str, Any] = dict(record.headers)
     return DeadLetter(Place(record.topic, record.partition), record.offset, record.timestamp, record.key, None, headers)
-
-
-def midnight(now: float) -> float:
-    """The beginning of today where this process runs. Epoch seconds."""
-    return datetime.fromtimestamp(now).astimezone().replace(hour=0, minute=0, second=0, microsecond=0).timestamp()

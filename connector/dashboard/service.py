@@ -12,6 +12,7 @@ from connector.clock import Clock
 from connector.config.load import Config
 from connector.dashboard.brokers import BrokerWatch
 from connector.dashboard.feed import Feed
+from connector.dashboard.folds.windows import day_in
 from connector.dashboard.lookup import JourneyLookup
 from connector.dashboard.parts import PageParts
 from connector.dashboard.read_model import KINDS, ReadModel
@@ -37,7 +38,8 @@ async def dashboard(config: Config, clock: Clock, doubts: Doubts = list) -> Asyn
     """
     administrations = [row.administration for row in config.administrations]
     entities = [entity.name for entity in named(config.connector.entities)]
-    read_model, brokers = ReadModel(administrations, entities), BrokerWatch(config.kafka, clock)
+    read_model = ReadModel(administrations, entities, day_in(config.connector.time_zone))
+    brokers = BrokerWatch(config.kafka, clock)
     read_model.shown.put("about", _about(config, administrations, entities))
     stream = Stream(read_model.shown, clock)
     lookup = JourneyLookup(brokers, read_model.journeys)

@@ -2,13 +2,16 @@
 
 import asyncio
 import gc
+import os.path
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 from connector.clock import Clock
 from connector.config.load import Config
 from connector.dashboard.service import dashboard
+from connector.errors import Fatal
 from connector.kafka import groups
 from connector.kafka.configured import cluster_of
 from connector.kafka.topics import delete, existing
@@ -24,6 +27,8 @@ from connector.views.worker import ViewsWorker
 from connector.wiring import chosen_entities, prepare_topics
 from connector.wiring.descriptors import raise_limit
 from connector.wiring.topics import DEAD_LETTER_ROOM_BYTES
+
+OWN_DIRECTORY = "mplus-connector-views"
 
 
 async def run_views(config: Config, shows: Callable[[Progress], None], started: "asyncio.Future[int] | None" = None) -> None:
@@ -68,20 +73,39 @@ def app_settings(config: Config) -> AppSettings:
         settings.compression,
         settings.max_event_bytes + DEAD_LETTER_ROOM_BYTES,
         settings.session_timeout,
-        settings.views_data,
+        tables_at(config),
     )
 
 
+def tables_at(config: Config) -> Path | None:
+    """Where tables are kept: a directory of its own, for --rebuild deletes it, below the configured one; None: in memory."""
+    named = config.connector.views_data
+    return None if named is None else named / OWN_DIRECTORY
+
+
 async def forget(config: Config) -> None:
-    """Forget all that `views` knows: its topics, its offsets, its tables on disk. Raises Fatal, Reject while a worker runs."""
+    """Forget all that `views` knows: its offsets, its tables on disk, its topics. Raises Fatal, Reject while a worker runs.
+
+    The tables go before the topics: tables that outlive their topics would be taken for what was read since.
+    """
     cluster, group = cluster_of(config.kafka), views_group(config.connector.group)
     with cluster.reaching():
         there = set(await existing(cluster))
         sources = {topic for name in _names(config) for topic in _sources(config, name)}
         await groups.reset(cluster, group, sorted(sources & there))
+        _delete(tables_at(config))
         await delete(cluster, sorted({own for name in _names(config) for own in _own(Topics(name))} & there))
-    if config.connector.views_data is not None:
-        shutil.rmtree(config.connector.views_data, ignore_errors=True)
+
+
+def _delete(tables: Path | None) -> None:
+    """Raises Fatal where they cannot be deleted, all of them: what stays would be taken for what was read since."""
+    try:
+        if tables is not None and os.path.lexists(tables):
+            shutil.rmtree(tables)
+    except OSError as error:
+        raise Fatal(
+            f"{tables} cannot be deleted: {error.strerror or error}: delete it, then start views --rebuild again"
+        ) from error
 
 
 def _sources(config: Config, administration: str) -> Iterable[str]:

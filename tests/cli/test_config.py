@@ -214,3 +214,15 @@ def test_what_may_be_kept_is_kept(one: pytest.MonkeyPatch) -> None:
     """Several words, with spaces."""
     one.setenv("CONNECTOR_KEEP", "password, thumbData")
     assert ("password", "thumbData") == load().connector.keep
+
+
+@pytest.mark.parametrize("zone", ["Nowhere/City", "", " ", "../etc/passwd", "/etc/localtime", "Europe", "+01:00"])
+def test_a_time_zone_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    """Before anything starts: a day that begins at the wrong hour is seen by nobody."""
+    for name, value in ONE.items():
+        monkeypatch.setenv(name, value)
+
+    monkeypatch.setenv("CONNECTOR_TIME_ZONE", zone)
+    assert one_of(refused(), "CONNECTOR_TIME_ZONE", "no time zone of this name")
+    monkeypatch.setenv("CONNECTOR_TIME_ZONE", "America/Curacao")
+    assert "America/Curacao" == load().connector.time_zone

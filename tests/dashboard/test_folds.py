@@ -1,6 +1,7 @@
 """What the dashboard makes of records, part by part."""
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ from connector.dashboard.folds.dead_letters import NewestLetters
 from connector.dashboard.folds.journeys import Index, Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
 from connector.dashboard.folds.statuses import POINTS, STEP_S, Statuses
-from connector.dashboard.folds.windows import Windows
+from connector.dashboard.folds.windows import Windows, day_in
 from connector.dashboard.parts import PageParts
 from connector.dashboard.read_model import ReadModel
 from connector.kafka.reading.batches import readable
@@ -146,9 +147,9 @@ def test_dead_letters_are_counted_for_a_day_and_shown_without_their_bodies() -> 
 
 
 def test_windows_are_summed_over_partitions_and_by_day() -> None:
-    """A row takes its former one's place; what began before midnight is not of today; old windows are forgotten."""
+    """A row takes its former one's place; what began before midnight, or after the next, is not of today."""
     shown = PageParts()
-    windows = Windows(shown, ["a"], lambda now: now - 3600)
+    windows = Windows(shown, ["a"], lambda now: (now - 3600, now + 3600))
     for key, count, amount in (
         (f"60|{NOW - 60:.0f}|changes.order|0", 2, None),
         (f"60|{NOW - 60:.0f}|changes.order|0", 5, None),
@@ -158,6 +159,7 @@ def test_windows_are_summed_over_partitions_and_by_day() -> None:
         (f"3600|{NOW - 3600:.0f}|commands.payOrder.rejected|1", 3, None),
         (f"3600|{NOW - 7200:.0f}|revenue.ordered|1", 9, 9000),
         (f"3600|{NOW - 3600 * 30:.0f}|changes.order|1", 9, None),
+        (f"3600|{NOW + 3600:.0f}|revenue.ordered|1", 9, 99900),
     ):
         windows.take("a", key.encode(), orjson.dumps({"count": count, "amount": amount}))
     windows.tick(NOW)
@@ -167,6 +169,27 @@ def test_windows_are_summed_over_partitions_and_by_day() -> None:
     assert [0] * 24 == part["hours"]["changes"]
     assert {"ordered": {"count": 3, "amount": 1200}, "invoiced": {"count": 0, "amount": 0}} == part["revenue"]
     assert {"payOrder.rejected": 3} == part["commands"]
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "begins", "hours"),
+    [
+        ("Europe/Amsterdam", "2026-10-25T12:00:00+01:00", "2026-10-25T00:00:00+02:00", 25),
+        ("Europe/Amsterdam", "2026-10-25T02:30:00+02:00", "2026-10-25T00:00:00+02:00", 25),
+        ("Europe/Amsterdam", "2026-10-24T23:59:59+02:00", "2026-10-24T00:00:00+02:00", 24),
+        ("Europe/Amsterdam", "2026-03-29T12:00:00+02:00", "2026-03-29T00:00:00+01:00", 23),
+        ("Europe/Amsterdam", "2026-03-29T00:00:00+01:00", "2026-03-29T00:00:00+01:00", 23),
+        ("Europe/Amsterdam", "2026-12-31T23:30:00+01:00", "2026-12-31T00:00:00+01:00", 24),
+        ("America/Curacao", "2026-10-25T01:00:00+01:00", "2026-10-24T00:00:00-04:00", 24),
+        ("UTC", "2026-03-29T00:30:00+00:00", "2026-03-29T00:00:00+00:00", 24),
+    ],
+)
+def test_a_day_is_that_of_the_till(zone: str, now: str, begins: str, hours: int) -> None:
+    """Through both changes of daylight saving, wherever `views` runs."""
+    begin, end = day_in(zone)(datetime.fromisoformat(now).timestamp())
+
+    assert datetime.fromisoformat(begins).timestamp() == begin
+    assert hours * 3600 == end - begin
 
 
 def test_an_order_is_found_by_either_id_where_its_latest_record_lies() -> None:
@@ -238,7 +261,7 @@ KINDS = ("connector-status", "order-command-results", "dead-letters", "views-win
 @pytest.mark.parametrize("timestamp", [-1, 0, int(NOW * 1000), 1 << 62])
 def test_odd_records_cost_nobody_anything(timestamp: int) -> None:
     """Whatever lies in a topic: what comes behind it is shown, and the page stays small and can be sent."""
-    read_model = ReadModel(["a"], ["order"])
+    read_model = ReadModel(["a"], ["order"], day_in("Europe/Amsterdam"))
     keys = (b"order", b"web-1", b"60|1795255260|changes.order|0")
     for kind in KINDS:
         for offset, row in enumerate(zoo(keys, orjson.dumps(result("odd", "rejected", "INVALID-COMMAND")))):

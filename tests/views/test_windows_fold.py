@@ -82,3 +82,16 @@ def test_windows_that_are_no_longer_kept_end_when_a_new_one_begins(ago: int) -> 
     table = {old.key: b"{}"}
 
     assert {old.key} == {key for key, value in counted([Measurement(1, MS, "m")], 0, table.get, NOW).items() if value is None}
+
+
+@pytest.mark.parametrize("days", [-400, -3, 1, 3, 91, 36500])
+def test_a_document_of_another_day_deletes_nothing(days: int) -> None:
+    """A till that is set to the wrong year: the figures of the last 90 days, and the present hour, stay."""
+    kept = [
+        Window(size, int(NOW) - int(NOW) % size - ago, "m", 0)
+        for size, ago in ((60, 0), (60, 3600), (3600, 0), (3600, 24 * 3600))
+    ]
+    table = {window.key: b"{}" for window in kept}
+    found = counted([Measurement(1, MS + days * 24 * 3_600_000, "m")], 0, table.get, NOW)
+
+    assert [] == [key for key, value in found.items() if value is None]

@@ -1,5 +1,6 @@
 """Where each order's journey lies, and the orders that moved last. Pure; a journey itself is read when it is asked for."""
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
@@ -29,22 +30,22 @@ class Index:
 
     def __init__(self, most: int = ORDERS_MAX) -> None:
         self._most = most
-        self._by_key: dict[bytes, int] = {}
-        self._keys: dict[bytes, bytes] = {}
+        self._by_key: OrderedDict[bytes, int] = OrderedDict()  # a dict searches for its first entry past all deleted ones
+        self._keys: OrderedDict[bytes, bytes] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._by_key)
 
     def put(self, key: bytes, order_id: str | None, location: RecordLocation) -> None:
         """The latest record of a key."""
-        self._by_key.pop(key, None)  # moves it to the end: the first is the one that moved longest ago
         self._by_key[key] = location.partition << OFFSET_BITS | location.offset
-        if order_id and order_id.encode() != key:
-            self._keys.pop(order_id.encode(), None)
-            self._keys[order_id.encode()] = key
+        self._by_key.move_to_end(key)  # the first is the one that moved longest ago
+        if order_id and (own := order_id.encode()) != key:
+            self._keys[own] = key
+            self._keys.move_to_end(own)
         for crowded in (self._by_key, self._keys):
-            while len(crowded) > self._most:
-                del crowded[next(iter(crowded))]
+            if len(crowded) > self._most:
+                crowded.popitem(last=False)
 
     def drop(self, key: bytes) -> None:
         """A tombstone came."""
@@ -54,7 +55,7 @@ class Index:
         """The key and location of an order, by its extOrderId or orderId."""
         key = name.encode()
         now = self._keys.get(key)  # an order that was given its extOrderId later has an old journey under its orderId
-        key = now if now in self._by_key else key
+        key = now if now is not None and now in self._by_key else key
         packed = self._by_key.get(key)
         return None if packed is None else (key, RecordLocation(packed >> OFFSET_BITS, packed & (1 << OFFSET_BITS) - 1))
 

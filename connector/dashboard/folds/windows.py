@@ -3,7 +3,9 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import orjson
 
@@ -18,8 +20,20 @@ KEPT = {MINUTE_S: MINUTES * MINUTE_S, HOUR_S: HOURS * HOUR_S}
 ALL = -1
 """The partition of a window that is summed over all of them."""
 
-Midnight = Callable[[float], float]
-"""The beginning of the day that holds a moment, both in epoch seconds."""
+Day = Callable[[float], tuple[float, float]]
+"""When the day that holds a moment began and when the next one does, all in epoch seconds."""
+
+
+def day_in(zone: str) -> Day:
+    """Days from midnight to midnight in this time zone: of 23 or 25 hours where the clocks change."""
+    there = ZoneInfo(zone)
+
+    def day(now: float) -> tuple[float, float]:
+        today = datetime.fromtimestamp(now, there).date()
+        begin, end = (datetime.combine(date, time(), there) for date in (today, today + timedelta(days=1)))
+        return begin.timestamp(), end.timestamp()
+
+    return day
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +74,11 @@ class Table:
 
 
 class Windows:
-    """Parts `today/{administration}`. `midnight` says where today begins."""
+    """Parts `today/{administration}`. `day` says from when to when today is."""
 
-    def __init__(self, shown: PageParts, administrations: Iterable[str], midnight: Midnight) -> None:
+    def __init__(self, shown: PageParts, administrations: Iterable[str], day: Day) -> None:
         self._shown = shown
-        self._midnight = midnight
+        self._day = day
         self._tables = {name: Table() for name in administrations}
 
     def take(self, administration: str, key: bytes | None, value: bytes | None) -> None:
@@ -82,8 +96,8 @@ class Windows:
                 self._shown.put(f"today/{name}", self._shown_of(table.totals, now))
 
     def _shown_of(self, totals: Mapping[Window, Sum], now: float) -> dict[str, Any]:
-        since = self._midnight(now)
-        today = {window: total for window, total in totals.items() if window.size == HOUR_S and window.start >= since}
+        since, until = self._day(now)
+        today = {window: total for window, total in totals.items() if window.size == HOUR_S and since <= window.start < until}
         return {
             "since": since,
             "minutes": _series(totals, MINUTE_S, MINUTES, now),

@@ -1,0 +1,64 @@
+"""`views --rebuild` deletes what `views` wrote, and nothing else: topics on a real broker, tables in any directory."""
+
+from pathlib import Path
+
+import pytest
+
+from connector.errors import Fatal
+from connector.kafka.configured import cluster_of
+from connector.kafka.topics import existing
+from connector.wiring.views import app_settings, forget
+from tests.views.filling import config_of, environment, prepare
+
+INVOICES, TABLES = "invoices-2026.pdf", "mplus-connector-views"
+
+
+async def test_what_lies_beside_the_tables_stays(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """Whatever directory it is: a home, or one that others use, too."""
+    told = environment(bootstrap, prefix, command_partitions=1, views_data=tmp_path)
+    await prepare(told)
+    config = config_of(told)
+    tables, journal = app_settings(config).data, tmp_path / "audit" / "journal"
+    assert tables == tmp_path / TABLES
+    for path in (tmp_path / INVOICES, journal, tables / "v1" / "tables" / "0.db"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("mine")
+    await forget(config)
+
+    assert not tables.exists()
+    assert ["mine", "mine"] == [path.read_text() for path in (tmp_path / INVOICES, journal)]
+    there = await existing(cluster_of(config.kafka))
+    assert f"{prefix}.order-journeys" not in there
+    assert {f"{prefix}.orders", f"{prefix}.order-commands"} <= there.keys()
+
+
+@pytest.mark.parametrize("what", ["a link", "a file"])
+async def test_tables_that_cannot_be_deleted_are_said_before_topics_go(
+    bootstrap: str, prefix: str, tmp_path: Path, what: str
+) -> None:
+    """One line; what a link points at is not deleted, and tables never outlive their topics."""
+    told = environment(bootstrap, prefix, command_partitions=1, views_data=tmp_path / "data")
+    await prepare(told)
+    config = config_of(told)
+    (elsewhere := tmp_path / "elsewhere").mkdir()
+    (elsewhere / INVOICES).write_text("mine")
+    (tmp_path / "data").mkdir()
+    if what == "a link":
+        (tmp_path / "data" / TABLES).symlink_to(elsewhere)
+    else:
+        (tmp_path / "data" / TABLES).write_text("mine")
+    with pytest.raises(Fatal, match=f"{TABLES} cannot be deleted: .*: delete it, then start views --rebuild again"):
+        await forget(config)
+
+    assert "mine" == (elsewhere / INVOICES).read_text()
+    assert f"{prefix}.order-journeys" in await existing(cluster_of(config.kafka))
+
+
+async def test_there_is_nothing_to_delete_where_nothing_was_kept(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """In memory, or before the first start."""
+    for data in ({}, {"views_data": tmp_path / "never-made"}):
+        told = environment(bootstrap, prefix, command_partitions=1, **data)
+        await prepare(told)
+        await forget(config_of(told))
+
+    assert f"{prefix}.order-journeys" not in await existing(cluster_of(config_of(told).kafka))
