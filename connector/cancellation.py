@@ -12,17 +12,25 @@ from typing import Any
 
 def cancelled() -> bool:
     """Whether somebody wants the task that runs here to end. A deadline that has passed counts, as long as one is within it."""
+    return _cancellations() > 0
+
+
+def _cancellations() -> int:
     task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
+    return 0 if task is None else task.cancelling()
 
 
 @contextmanager
 def cancel_wins() -> Iterator[None]:
-    """Around each attempt of a loop that tries again: errors of a task that was cancelled become CancelledError."""
+    """Around each attempt of a loop that tries again: errors of a task that is cancelled meanwhile become CancelledError.
+
+    Meanwhile: who goes on although he was cancelled before, to clean up, is told what went wrong.
+    """
+    before = _cancellations()
     try:
         yield
     except Exception:
-        if cancelled():
+        if _cancellations() > before:
             raise asyncio.CancelledError from None  # nobody reads the error any more, and it may hold a secret
         raise
 
@@ -34,6 +42,11 @@ async def end(tasks: Collection["asyncio.Task[Any]"]) -> None:
     """
     for task in tasks:
         task.cancel()
+    await ended(tasks)
+
+
+async def ended(tasks: Collection["asyncio.Task[Any]"]) -> None:
+    """Return when all have ended, by themselves. Cancelled meanwhile as `end`."""
     interrupted = False
     while not all(task.done() for task in tasks):
         try:

@@ -120,6 +120,31 @@ async def test_errors_of_who_was_not_cancelled_are_raised() -> None:
     assert not cancelled()
 
 
+async def test_who_goes_on_after_a_cancellation_is_told_what_went_wrong() -> None:
+    """A program that is stopped may send one more command: whether that was confirmed must not be lost."""
+    told: list[Exception] = []
+
+    async def refused() -> None:
+        raise Reject("not confirmed")
+
+    async def stubborn() -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            try:
+                with cancel_wins():
+                    await refused()
+            except Reject as error:
+                told.append(error)
+
+    task = asyncio.create_task(stubborn())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait([task])
+
+    assert ["not confirmed"] == [str(error) for error in told]
+
+
 async def test_a_deadline_stays_a_deadline() -> None:
     """One that passes while the attempt cleans up is no cancellation of the task."""
 
@@ -188,17 +213,64 @@ async def test_a_partition_that_is_revoked_while_the_worker_leaves_does_not_keep
         await asyncio.Event().wait()
 
     where = [TopicPartition("shop.work", 0)]
-    ownership = Ownership(
-        Cluster("localhost:1"), ["shop.work"], "shop.pollers", work, session_timeout=2.0, tell=lambda event: None
-    )
-    consumer: Any = _Paused()
-    ownership._consumer = consumer
+    ownership, consumer = _member(work)
     await ownership.on_partitions_assigned(where)
     await asyncio.sleep(0)
     await asyncio.gather(ownership.on_partitions_revoked(where), ownership._leave(consumer))
 
     assert consumer.stopped
     assert {} == ownership._tasks
+
+
+async def test_a_worker_that_is_cancelled_twice_while_it_leaves_closes_its_consumer() -> None:
+    """The second Ctrl-C: the group is told, and nothing stays open."""
+    let = asyncio.Event()
+
+    async def work(place: Place, membership: Membership) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await let.wait()
+
+    ownership, consumer = _member(work)
+    await ownership.on_partitions_assigned([TopicPartition("shop.work", 0)])
+    await asyncio.sleep(0)
+    leaving = asyncio.create_task(ownership._leave(consumer))
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    let.set()
+
+    assert consumer.stopped
+
+
+async def test_a_partition_that_comes_and_goes_has_one_task_at_a_time() -> None:
+    """Its first owner ends slowly: the second, revoked before it began, and the third wait for it."""
+    let, at_work, most = asyncio.Event(), 0, 0
+
+    async def work(place: Place, membership: Membership) -> None:
+        nonlocal at_work, most
+        at_work += 1
+        most = max(most, at_work)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await let.wait()
+            at_work -= 1
+
+    where = [TopicPartition("shop.work", 0)]
+    ownership, consumer = _member(work, session=0.04)
+    for _ in range(3):
+        await ownership.on_partitions_assigned(where)
+        await asyncio.sleep(0.01)
+        await ownership.on_partitions_revoked(where)
+    await ownership.on_partitions_assigned(where)
+    await asyncio.sleep(0.01)
+    assert 1 == most
+    let.set()
+    await ownership._leave(consumer)
+
+    assert 1 == most
 
 
 async def test_nothing_begins_while_the_worker_leaves() -> None:
@@ -208,11 +280,7 @@ async def test_nothing_begins_while_the_worker_leaves() -> None:
     async def work(place: Place, membership: Membership) -> None:
         begun.append(place)
 
-    ownership = Ownership(
-        Cluster("localhost:1"), ["shop.work"], "shop.pollers", work, session_timeout=2.0, tell=lambda event: None
-    )
-    consumer: Any = _Paused()
-    ownership._consumer = consumer
+    ownership, consumer = _member(work)
     await ownership._leave(consumer)
     await ownership.on_partitions_assigned([TopicPartition("shop.work", 0)])
     await asyncio.sleep(0)
@@ -221,9 +289,9 @@ async def test_nothing_begins_while_the_worker_leaves() -> None:
     assert {} == ownership._tasks
 
 
-def _member(work: PartitionTask) -> tuple[Ownership, Any]:
+def _member(work: PartitionTask, session: float = 2.0) -> tuple[Ownership, Any]:
     cluster = Cluster("localhost:1")
-    ownership = Ownership(cluster, ["shop.work"], "shop.pollers", work, session_timeout=2.0, tell=lambda event: None)
+    ownership = Ownership(cluster, ["shop.work"], "shop.pollers", work, session_timeout=session, tell=lambda event: None)
     consumer: Any = _Paused()
     ownership._consumer = consumer
     return ownership, consumer

@@ -16,6 +16,7 @@ from connector.audit.source import AuditSourceContext, ListSource, MarkedSource,
 from connector.audit.verdict import Finding
 from connector.audit.versions import Versions
 from connector.audit.walk import other_limit
+from connector.cancellation import cancel_wins
 from connector.clock import Clock
 from connector.config.load import Config
 from connector.errors import ConnectorError
@@ -85,7 +86,7 @@ class EntityAudit:
         """Audit it, have repaired what was found, and publish the report: whatever goes wrong is said in it."""
         started = self._clock.stamp()
         try:
-            with journal(self._path(), self._warnings.append) as kept:
+            with cancel_wins(), journal(self._path(), self._warnings.append) as kept:
                 await self._work(kept, mend)
                 report = await self._published(started, "")
                 if not report.problem:

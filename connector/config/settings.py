@@ -183,7 +183,8 @@ class Connector(Section):
         None, description="directory in which `views` keeps its tables, one for each worker; default: in memory"
     )
     time_zone: Annotated[str, AfterValidator(zone)] = Field(
-        "Europe/Amsterdam", description="time zone of the tills, by its IANA name: a day on the page begins at its midnight"
+        "Europe/Amsterdam",
+        description="time zone of the tills, by its IANA name, without half hours: a day on the page begins at its midnight",
     )
     log_format: Literal["console", "json"] = Field("console", description="log lines for people or for machines")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="least level that is logged")

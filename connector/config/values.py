@@ -2,6 +2,7 @@
 
 import re
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -52,9 +53,12 @@ def zone(name: str) -> str:
     from zoneinfo import ZoneInfo  # noqa: PLC0415  only `views` needs it
 
     try:
-        ZoneInfo(name)
+        there = ZoneInfo(name)
     except (KeyError, OSError, ValueError):
         raise ValueError("no time zone of this name, such as Europe/Amsterdam") from None
+    offsets = (datetime(2026, month, 1, tzinfo=there).utcoffset() for month in (1, 7))
+    if any(offset is None or offset % timedelta(hours=1) for offset in offsets):
+        raise ValueError("figures are kept by hours of UTC: no time zone with a half hour in it")
     return name
 
 

@@ -18,6 +18,7 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import KafkaError
 
 from connector.backoff import backoff
+from connector.cancellation import ended
 from connector.errors import Fatal, Fenced, Retry
 from connector.events.base import Listener
 from connector.events.kafka import PartitionFailed, PartitionLost, PartitionsAssigned, Rejoining
@@ -124,8 +125,10 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _leave(self, consumer: AIOKafkaConsumer) -> None:
         """End the tasks first, so that a successor does not wait for a transaction; then tell the group."""
         self._consumer = None  # what has left can prove nothing: aiokafka would commit for an empty group without a member
-        await self._end(list(self._tasks), "left the group")
-        await close(consumer, self._session)
+        try:
+            await self._end(list(self._tasks), "left the group")
+        finally:
+            await close(consumer, self._session)
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         """Stop the tasks, and wait only a moment: heartbeats pause meanwhile."""
@@ -145,7 +148,7 @@ class Ownership(ConsumerRebalanceListener):  # type: ignore[misc]
     async def _own(self, place: Place, before: asyncio.Task[None] | None) -> None:
         """Work on a partition until it is revoked; whatever goes wrong with it alone is waited out and tried again here."""
         if before is not None:
-            await asyncio.wait([before])  # one task per partition at a time, also when the old one ends slowly
+            await ended([before])  # one task per partition at a time, also when the old one ends slowly, or this one before it
         failures = 0
         while True:
             started = time.monotonic()

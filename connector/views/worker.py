@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from faust.types import TP
 from mode import ServiceT
 
+from connector.cancellation import cancel_wins
 from connector.clock import Clock
 from connector.errors import Fatal, Retry
 from connector.events.base import Listener
@@ -56,13 +57,11 @@ class ViewsWorker:
 
     async def run(self, shows: Shows) -> None:
         """Until cancelled. Raises Fatal when it cannot go on: what was not committed is done again at the next start."""
-        tasks = [
-            asyncio.ensure_future(each) for each in (self._app.start(), self._crash(), self._looking(shows), _wait(self._failure))
-        ]
-        starting, *others = tasks
+        work = (self._crash(), self._looking(shows), _wait(self._failure), self._started())
+        tasks = [retrieved(asyncio.ensure_future(each)) for each in work]  # the first that tells is heard
         try:
-            await asyncio.wait([*others], return_when=asyncio.FIRST_COMPLETED)
-            for task in others:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in tasks:
                 if task.done():
                     task.result()
         finally:
@@ -70,8 +69,6 @@ class ViewsWorker:
                 task.cancel()
             await self._stop()
             await asyncio.wait(tasks, timeout=1.0)
-            if starting.done() and not starting.cancelled():
-                starting.exception()  # seen: the crash tells it
 
     async def _stop(self) -> None:
         """Faust gives up at the first part that fails to stop; an agent that still runs would begin anew when it is cancelled."""
@@ -79,6 +76,14 @@ class ViewsWorker:
         for part in self._app.parts():
             await _stopped(part, ENDING_S)
         await self._app.careful.thread.ended(ENDING_S)
+
+    async def _started(self) -> None:
+        """What fails before Faust's services run is no crash to Faust: it would wait for ever."""
+        try:
+            await self._app.start()
+        except Exception as error:
+            raise _fatal(error) from error
+        await asyncio.Event().wait()
 
     async def _crash(self) -> None:
         """Faust's own failures: its services end and say so."""
@@ -96,12 +101,16 @@ class ViewsWorker:
     async def _look(self) -> None:
         """A look that fails tells nothing new: Kafka may be away, and Faust knows that itself."""
         try:
-            async with asyncio.timeout(LOOKS_S * 5):
-                await look(self._app, self.progress)
-                await self._notice()
+            with cancel_wins():
+                await self._look_in_time()
         except Exception:
             self.progress.working = False
         self._notice_standstill()
+
+    async def _look_in_time(self) -> None:
+        async with asyncio.timeout(LOOKS_S * 5):
+            await look(self._app, self.progress)
+            await self._notice()
 
     async def _notice(self) -> None:
         """Records that Faust dropped without reading them again hold up their partition."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import os.path
 import shutil
 from collections.abc import Callable, Iterable
 from contextlib import AsyncExitStack
@@ -36,6 +35,7 @@ async def run_views(config: Config, shows: Callable[[Progress], None], started: 
     settings, clock = config.connector, Clock()
     silence_loggers()
     raise_limit()
+    _make(tables_at(config))
     await prepare_topics(config, chosen_entities(config))
     metrics = ViewsMetrics()
     worker = ViewsWorker(app_settings(config), fan_out([metrics, FloodLog(clock.monotonic)]), clock)
@@ -80,7 +80,16 @@ def app_settings(config: Config) -> AppSettings:
 def tables_at(config: Config) -> Path | None:
     """Where tables are kept: a directory of its own, for --rebuild deletes it, below the configured one; None: in memory."""
     named = config.connector.views_data
-    return None if named is None else named / OWN_DIRECTORY
+    return None if named is None else named.expanduser() / OWN_DIRECTORY
+
+
+def _make(tables: Path | None) -> None:
+    """Raises Fatal where it cannot be made."""
+    try:
+        if tables is not None:
+            tables.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Fatal(f"CONNECTOR_VIEWS_DATA: {tables} cannot be made: {error.strerror or error}") from error
 
 
 async def forget(config: Config) -> None:
@@ -100,8 +109,10 @@ async def forget(config: Config) -> None:
 def _delete(tables: Path | None) -> None:
     """Raises Fatal where they cannot be deleted, all of them: what stays would be taken for what was read since."""
     try:
-        if tables is not None and os.path.lexists(tables):
+        if tables is not None:
             shutil.rmtree(tables)
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise Fatal(
             f"{tables} cannot be deleted: {error.strerror or error}: delete it, then start views --rebuild again"

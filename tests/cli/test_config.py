@@ -224,5 +224,7 @@ def test_a_time_zone_that_nobody_knows_is_refused(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setenv("CONNECTOR_TIME_ZONE", zone)
     assert one_of(refused(), "CONNECTOR_TIME_ZONE", "no time zone of this name")
+    monkeypatch.setenv("CONNECTOR_TIME_ZONE", "Asia/Kolkata")
+    assert one_of(refused(), "CONNECTOR_TIME_ZONE", "no time zone with a half hour in it")
     monkeypatch.setenv("CONNECTOR_TIME_ZONE", "America/Curacao")
     assert "America/Curacao" == load().connector.time_zone

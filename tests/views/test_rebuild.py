@@ -8,6 +8,7 @@ from connector.errors import Fatal
 from connector.kafka.configured import cluster_of
 from connector.kafka.topics import existing
 from connector.wiring.views import app_settings, forget
+from tests.cli.program import at, ended
 from tests.views.filling import config_of, environment, prepare
 
 INVOICES, TABLES = "invoices-2026.pdf", "mplus-connector-views"
@@ -62,3 +63,28 @@ async def test_there_is_nothing_to_delete_where_nothing_was_kept(bootstrap: str,
         await forget(config_of(told))
 
     assert f"{prefix}.order-journeys" not in await existing(cluster_of(config_of(told).kafka))
+
+
+async def test_a_home_is_the_same_to_whoever_writes_and_deletes(
+    bootstrap: str, prefix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faust takes `~` for the user's home; so does what deletes the tables."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    told = environment(bootstrap, prefix, command_partitions=1, views_data="~/views")
+    await prepare(told)
+    tables = tmp_path / "views" / TABLES
+    assert tables == app_settings(config_of(told)).data
+    (tables / "v1").mkdir(parents=True)
+    await forget(config_of(told))
+
+    assert not tables.exists()
+
+
+async def test_a_directory_that_cannot_be_made_is_one_line(prefix: str, tmp_path: Path) -> None:
+    """Before anything is read: `views` waited for ever, and was not ready without a word."""
+    (tmp_path / "data").write_text("a file")
+    told = at("http://127.0.0.1:9", "127.0.0.1:9", prefix, CONNECTOR_VIEWS_DATA=tmp_path / "data")
+    outcome = await ended("views", env=told)
+
+    assert 1 == outcome.code
+    assert f"error: CONNECTOR_VIEWS_DATA: {tmp_path}/data/{TABLES} cannot be made: Not a directory" == outcome.errors[-1]

@@ -22,7 +22,7 @@ def intended(value: bytes | None) -> list[str]:
     if before := _told(entry, "before"):
         lines.append(f"how it stood before: {before}")
     spec = SPECS.get(str(entry.get("command")))
-    return [*lines, f"look at: {spec.look_at}"] if spec else lines
+    return [*lines, f"look at: {spec.look_at}"] if spec and spec.look_at else lines
 
 
 def _call(entry: Mapping[str, Any]) -> str:

@@ -12,7 +12,7 @@ OTHERS_S = 3.0
 
 
 class ReadingBack:
-    """The partitions of a worker that are being read back now."""
+    """The partitions of a worker that are being read back at this moment: those that it has yet to fence do not count."""
 
     def __init__(self, patience: float = OTHERS_S) -> None:
         self._patience = patience

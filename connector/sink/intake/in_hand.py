@@ -120,10 +120,17 @@ class InHand:
     async def _leave(self, writing: "asyncio.Task[None]") -> None:
         """Begin nothing new, and let what is under way end, for a moment: who comes next need not look for it then."""
         self._leaving = True
-        if self._tasks and not writing.done():
-            await asyncio.wait(list(self._tasks), timeout=self._parts.linger)
-        await end([*self._tasks, writing])
-        self._share.give_all()
+        try:
+            if self._tasks and not writing.done():
+                await asyncio.wait(list(self._tasks), timeout=self._parts.linger)
+        finally:  # also where it is cancelled meanwhile: by a rebalance, and then by leaving
+            await self._end(writing)
+
+    async def _end(self, writing: "asyncio.Task[None]") -> None:
+        try:
+            await end([*self._tasks, writing])
+        finally:
+            self._share.give_all()
 
     async def _work(self, reader: PartitionReader, handler: CommandHandler, writer: Outbox) -> None:
         """First what cannot be read any more, then whatever comes. Reading that fails begins anew where it stood."""
