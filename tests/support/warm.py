@@ -66,8 +66,10 @@ class Warm:
 
     def _close(self) -> None:
         assert self._server.stdin
+        assert self._server.stdout
         self._server.stdin.close()
         self._server.wait()
+        self._server.stdout.close()
 
     def _number(self) -> int:
         assert self._server.stdout
