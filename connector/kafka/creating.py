@@ -141,7 +141,8 @@ def _refusals(answers: Sequence[tuple[str, int, str]]) -> list[str]:
 def _refusal(code: int, words: str, names: list[str]) -> str:
     shown = ", ".join(names[:SHOWN]) + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
     said = words.rstrip(".") or for_code(code).__name__
-    return f"topic {shown} cannot be created: {said}" + (f": {ADVICE[code]}" if code in ADVICE else "")
+    advice = "try again when the brokers are up" if _is_put_off(code, words) else ADVICE.get(code, "")
+    return f"topic {shown} cannot be created: {said}" + (f": {advice}" if advice else "")
 
 
 async def _wait_for(admin: Admin, names: list[str]) -> None:

@@ -3,30 +3,16 @@
 Each line on stdin is {"environment", "log", "arguments"}; for each it prints the child's pid, and how it ended.
 """
 
-import json
 import os
 import sys
-from importlib import import_module
+from collections.abc import Mapping
 from typing import Any
 
-from connector.cli.main import application
 from tests.e2e.victim import become_connector
+from tests.support.warm import serve
 
 
-def serve() -> None:
-    """One child after the other, until stdin ends. The parts of every verb are loaded before."""
-    application()
-    for late in ("httpcore", "anyio._backends._asyncio"):  # httpx loads them when it is first used
-        import_module(late)
-    for line in sys.stdin:
-        pid = os.fork()
-        if not pid:
-            _become(json.loads(line))
-        print(pid, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
-
-
-def _become(asked: dict[str, Any]) -> None:
+def _become(asked: Mapping[str, Any]) -> None:
     """This process is the connector from here on."""
     os.setsid()
     log = os.open(asked["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -47,4 +33,4 @@ def _become(asked: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    serve()
+    serve(_become)

@@ -12,7 +12,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -88,15 +88,15 @@ async def run(arguments: Sequence[str], environment: Mapping[str, str]) -> tuple
         _idle.append(warm)
 
 
-def _serve() -> None:
-    """One child after the other, until stdin ends."""
+def serve(become: Callable[[Mapping[str, Any]], None]) -> None:
+    """One child after the other, until stdin ends. The parts of every verb are loaded before."""
     import_module("connector.cli.main").application()
     for late in ("httpcore", "anyio._backends._asyncio"):  # httpx loads them when it is first used
         import_module(late)
     for line in sys.stdin:
         pid = os.fork()
         if not pid:
-            _become(json.loads(line))
+            become(json.loads(line))
         print(pid, flush=True)
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
 
@@ -118,4 +118,4 @@ def _become(asked: Mapping[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    _serve()
+    serve(_become)

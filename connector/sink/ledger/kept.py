@@ -1,5 +1,7 @@
 """What a ledger keeps whole: calls whose end is not known, and the entries of late. Pure."""
 
+from collections import OrderedDict
+
 import orjson
 
 from connector.sink.ledger.facts import DONE, INTENT, Facts
@@ -24,7 +26,7 @@ class Kept:
         self.facts = Facts()
         self.size = 0
         self._now = now
-        self._ages: dict[bytes, float] = {}
+        self._ages: OrderedDict[bytes, float] = OrderedDict()  # a dict searches for its first entry past all deleted ones
 
     def __len__(self) -> int:
         return len(self.intents) + len(self.ended)
