@@ -226,6 +226,21 @@ def test_no_test_module_imports_another() -> None:
     assert [] == [str(path) for path in sorted(tests.rglob("*.py")) if imports.search(path.read_text())]
 
 
+def test_what_several_areas_of_the_tests_share_is_in_support() -> None:
+    """Aids of one area stand beside its tests; the benchmarks are tried where what they measure is."""
+    imports = re.compile(r"^ *from (tests\.[\w.]+) import", re.MULTILINE)
+    tests = PACKAGE.parent / "tests"
+
+    wrong = {
+        (path.name, other)
+        for path in tests.rglob("*.py")
+        for other in imports.findall(path.read_text())
+        if other.split(".")[1] not in {path.relative_to(tests).parts[0], "support", "bench"}
+    }
+
+    assert set() == wrong
+
+
 def test_no_import_cycles() -> None:
     """No module imports itself over others, not even within a function."""
     assert [] == [module for module in modules() if any(module in reachable(other) for other in inside(module))]

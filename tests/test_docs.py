@@ -31,8 +31,7 @@ from connector.sink.ledger.ledger import encode as encode_entry
 from connector.source.entities import ENTITIES, Entity
 from connector.views.metrics import ViewsMetrics
 from connector.wiring.topics import plan
-from tests.e2e.connectors import Connector, fleet, settings, until
-from tests.e2e.reading import read_topics
+from tests.support.connectors import Connector, fleet, settings, until
 from tests.support.docs import (
     DOCS,
     REPOSITORY,
@@ -42,6 +41,7 @@ from tests.support.docs import (
     slugs,
     table_row,
 )
+from tests.support.kafka.reading import read_topics
 
 PAGES = [REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", REPOSITORY / ".env.example", *sorted(DOCS.rglob("*.md"))]
 SAID_IN_WORDS = ("min.insync.replicas", "max.message.bytes")

@@ -30,7 +30,7 @@ from connector.sink.records import Message
 from connector.source.control import problem
 from connector.source.entities import ENTITIES
 from connector.tracing import carried, continued
-from tests.odd_records import VALUES, zoo
+from tests.support.kafka.odd_records import VALUES, zoo
 
 NOW = datetime(2026, 7, 1, tzinfo=UTC)
 ORDER = next(entity for entity in ENTITIES if entity.name == "order")

@@ -10,10 +10,10 @@ from connector.audit.walk import Shown, Walk
 from connector.errors import Retry
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.soap.writing import item_xml
-from tests.audit.holes import audited, found, kept, lasts, plant, vanish
-from tests.brokers import read_all
-from tests.source.controlling import answered, ask, final, published, told
-from tests.source.rig import configuration, eventually, headers, level, only, truth, working
+from tests.support.kafka.topics import read_all
+from tests.support.source.controlling import answered, ask, final, published, told
+from tests.support.source.holes import audited, found, kept, lasts, plant, vanish
+from tests.support.source.polling import configuration, eventually, headers, level, only, truth, working
 
 QUICK = {"audit_requests_per_second": 200, "page_size": 40}
 

@@ -18,10 +18,10 @@ from connector.cli.audit import _state
 from connector.errors import Retry
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.soap.writing import item_xml
-from tests.audit.holes import audited, found, lettered, plant, positioned
-from tests.cli.program import at, ended
-from tests.source.controlling import final
-from tests.source.rig import configuration, eventually, level, only, positions, truth, working
+from tests.support.program import at, ended
+from tests.support.source.controlling import final
+from tests.support.source.holes import audited, found, lettered, plant, positioned
+from tests.support.source.polling import configuration, eventually, level, only, positions, truth, working
 
 QUICK = {"audit_requests_per_second": 200, "page_size": 40}
 

@@ -20,8 +20,8 @@ from connector.sandbox.server import open_shop
 from connector.sandbox.soap.markup import element
 from connector.sandbox.soap.writing import item_xml
 from connector.source.entities import ENTITIES, Entity, named
-from tests.mplus.instances import TYPES, Instances, Xsd, wsdl
 from tests.support.package_modules import inside, modules
+from tests.support.pos.instances import TYPES, Instances, Xsd, wsdl
 
 SOAP = "http://schemas.xmlsoap.org/soap/envelope/"
 (ORDER,) = named(["order"])

@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from connector.sandbox import Sandbox
-from tests.audit.holes import kept, plant
-from tests.cli.program import at, ended, killed, started
-from tests.source.rig import configuration, level, only, working
+from tests.support.program import at, ended, killed, started
+from tests.support.source.holes import kept, plant
+from tests.support.source.polling import configuration, level, only, working
 
 
 async def test_an_audit_that_was_killed_goes_on_and_a_repair_ends_with_zero(bootstrap: str, prefix: str, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from connector.sandbox import Sandbox
 from connector.sandbox.options import LimitSemantics
 from connector.source.entities import named
 from tests.audit.odd_pos import OddPos, envelope, relation, serving, source_of, walked
-from tests.source.rig import only, truth
+from tests.support.source.polling import only, truth
 
 DENSE = [(str(number), number) for number in range(1, 61)]
 SPARSE = [(str(number), number * number) for number in range(1, 25)]

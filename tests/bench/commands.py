@@ -19,7 +19,7 @@ from connector.kafka.records import partition_of
 from tests.bench.measure import cpu_seconds, table
 from tests.bench.running import running
 from tests.bench.server import PageServer, serving
-from tests.brokers import create_topic
+from tests.support.kafka.topics import create_topic
 
 OURS, THEIRS, SINGLE = 4000, 150, 60
 """Commands in one go, per round; and one at a time."""
@@ -83,7 +83,7 @@ async def compare(bootstrap: str) -> None:
     if os.environ.get("MPLUS_WSDL"):
         sides["aiokafka + zeep loop, 8 partitions"] = (theirs, 8, THEIRS)
     rounds: dict[str, list[Round]] = {name: [] for name in sides}
-    async with serving("tests.bench.till") as pos:
+    async with serving("tests.bench.create_server") as pos:
         for _ in range(ROUNDS):
             for name, (side, partitions, commands) in sides.items():
                 async with side(bootstrap, pos, partitions) as target:

@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from tests.zeeping import service
+from tests.support.pos.zeep_client import service
 
 
 async def main(bootstrap: str, url: str, prefix: str) -> None:

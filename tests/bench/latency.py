@@ -16,7 +16,7 @@ from connector.sandbox.shop.shop import Shop
 from tests.bench.histories import POLLED
 from tests.bench.measure import table
 from tests.bench.running import Running, running, until
-from tests.brokers import partition_count
+from tests.support.kafka.topics import partition_count
 
 INTERVALS = (0.2, 0.05)
 """Poll intervals, seconds."""

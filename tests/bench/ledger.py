@@ -22,7 +22,7 @@ from connector.kafka.records import Place
 from connector.sink.ledger.ledger import Done, Ledger, encode
 from connector.sink.ledger.reading import read_back
 from tests.bench.measure import table
-from tests.brokers import admin, create_topic
+from tests.support.kafka.topics import admin, create_topic
 
 SIZES = (100_000, 1_000_000, 10_000_000)
 PARTITIONS = 8

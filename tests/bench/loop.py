@@ -15,8 +15,8 @@ import zeep.helpers
 from aiokafka import AIOKafkaProducer
 
 from connector.kafka.writing.transactions import BATCH_BYTES
-from tests.brokers import create_topic
-from tests.zeeping import service
+from tests.support.kafka.topics import create_topic
+from tests.support.pos.zeep_client import service
 
 PAGE = 1000
 

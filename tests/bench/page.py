@@ -19,10 +19,10 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES
 from tests.bench.histories import POLLED
 from tests.bench.measure import cpu_seconds, table
-from tests.brokers import create_topic
-from tests.dashboard.browsing import EXECUTABLE, chromium
-from tests.dashboard.viewing import configuration, served, writing
-from tests.e2e.connectors import settings
+from tests.support.connectors import settings
+from tests.support.kafka.topics import create_topic
+from tests.support.views.browsing import EXECUTABLE, chromium
+from tests.support.views.viewing import configuration, served, writing
 
 CHANGES, ITEMS = 50.0, 50
 """Changes per second in the shop, and its items of each entity."""

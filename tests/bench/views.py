@@ -7,9 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.bench.measure import cpu_seconds, rss_bytes, table
-from tests.views.filling import environment, fill, prepare
-from tests.views.histories import COMPLETE, complete
-from tests.views.processes import ViewsProcess
+from tests.support.views.filling import environment, fill, prepare
+from tests.support.views.histories import COMPLETE, complete
+from tests.support.views.processes import ViewsProcess
 
 ORDERS = 5_000
 EVENTS = ORDERS * COMPLETE

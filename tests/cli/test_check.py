@@ -6,9 +6,9 @@ from typing import NamedTuple
 from connector.admin.check.records import astray
 from connector.kafka.records import partition_of
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.cli.program import at, ended
-from tests.source.rig import configuration, eventually, working
-from tests.support.producing import PARTITIONS, produce
+from tests.support.kafka.producing import PARTITIONS, produce
+from tests.support.program import at, ended
+from tests.support.source.polling import configuration, eventually, working
 
 
 class Row(NamedTuple):

@@ -15,11 +15,11 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.latest import last_records
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring.descriptors import needed
-from tests.brokers import create_topic
-from tests.certificates import certificate
-from tests.cli.program import at, ended, environment
-from tests.source.rig import configuration
-from tests.support.producing import produce
+from tests.support.kafka.certificates import certificate
+from tests.support.kafka.producing import produce
+from tests.support.kafka.topics import create_topic
+from tests.support.program import at, ended, environment
+from tests.support.source.polling import configuration
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -16,9 +16,9 @@ from connector.local_kafka.jvm import JvmBroker
 from connector.local_kafka.start import Broker
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import chosen_entities, prepare_topics
-from tests.brokers import admin, create_topic
-from tests.cli.program import at, ended
-from tests.source.rig import configuration
+from tests.support.kafka.topics import admin, create_topic
+from tests.support.program import at, ended
+from tests.support.source.polling import configuration
 
 AUTHORIZER = (
     "authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\nallow.everyone.if.no.acl.found=true\n"

@@ -5,10 +5,10 @@ import json
 import signal
 
 from connector.sandbox import Sandbox
-from tests.brokers import read_all
-from tests.cli.program import at, ended, killed, running, started
-from tests.source.controlling import answered, ask, final, origins, published, told
-from tests.source.rig import configuration, eventually, level, only, positions, truth, working
+from tests.support.kafka.topics import read_all
+from tests.support.program import at, ended, killed, running, started
+from tests.support.source.controlling import answered, ask, final, origins, published, told
+from tests.support.source.polling import configuration, eventually, level, only, positions, truth, working
 
 ORDERS = ("order",)
 

@@ -15,9 +15,9 @@ from connector.errors import Misconfigured
 from connector.messages.command import names as commands
 from connector.messages.dead_letter import dead_letter_headers
 from connector.sink.commands.table import SPECS
-from tests.brokers import create_topic
-from tests.cli.program import Ended, at, ended
-from tests.client.desk import commands_of, letter, letters_of, make_topics, publish, sent
+from tests.support.kafka.order_topics import commands_of, letter, letters_of, make_topics, publish, sent
+from tests.support.kafka.topics import create_topic
+from tests.support.program import Ended, at, ended
 
 ODD = b"\xff\x00\x1b[31m"
 HOUR_MS = 3_600_000

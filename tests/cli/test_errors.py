@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.cli.program import SECRET, at, ended, environment
+from tests.support.program import SECRET, at, ended, environment
 
 NOWHERE = "127.0.0.1:9"
 KAFKA_VERBS = [("run",), ("status", "--json"), ("tail", "order", "--from-marker", "1", "--json")]
@@ -133,7 +133,7 @@ async def test_nothing_asked_for_is_the_help() -> None:
 
 async def test_positions_of_another_deployment_are_one_line(bootstrap: str, prefix: str) -> None:
     """`run` refuses, `check` finds it: with the way out."""
-    from tests.source.rig import configuration, level, working
+    from tests.support.source.polling import configuration, level, working
 
     async with Sandbox(SandboxOptions(items=2)) as pos:
         async with working(configuration(bootstrap, prefix, pos)) as worker:
@@ -151,7 +151,7 @@ async def test_positions_of_another_deployment_are_one_line(bootstrap: str, pref
 
 async def test_topics_that_would_lose_data_are_one_line_each(bootstrap: str, prefix: str) -> None:
     """All of them at once."""
-    from tests.brokers import create_topic
+    from tests.support.kafka.topics import create_topic
 
     await create_topic(bootstrap, f"{prefix}.orders", cleanup_policy="delete")
     await create_topic(bootstrap, f"{prefix}.stock", cleanup_policy="compact")

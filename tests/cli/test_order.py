@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.cli.program import Ended, at, ended, environment, killed, started
-from tests.client.desk import answering, make_topics, result, sent
-from tests.sandbox.ordering import create as create_at
+from tests.support.kafka.order_topics import answering, make_topics, result, sent
+from tests.support.pos.sandbox_orders import create as create_at
+from tests.support.program import Ended, at, ended, environment, killed, started
 
 POS = "http://127.0.0.1:9"
 

@@ -15,7 +15,7 @@ from connector.cli.main import application
 from connector.messages.command import Command, read
 from connector.messages.command import names as commands
 from connector.messages.result import NAMES, decoded
-from tests.client.desk import answering, make_topics
+from tests.support.kafka.order_topics import answering, make_topics
 
 REPOSITORY = Path(__file__).parents[2]
 TEXT = (REPOSITORY / "docs" / "commands.md").read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.cli.program import SECRET, ended, environment, killed, started
+from tests.support.program import SECRET, ended, environment, killed, started
 
 
 async def test_a_taken_port_is_one_line() -> None:

@@ -6,10 +6,10 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from connector.sandbox import Sandbox
-from tests.brokers import end_offsets, read_all
-from tests.cli.program import at, ended
-from tests.source.controlling import answered, ask
-from tests.source.rig import configuration, level, only, working
+from tests.support.kafka.topics import end_offsets, read_all
+from tests.support.program import at, ended
+from tests.support.source.controlling import answered, ask
+from tests.support.source.polling import configuration, level, only, working
 
 ORDERS = ("order",)
 

@@ -13,8 +13,8 @@ from rich.console import Console
 from connector.cli.tables import COLOURS, shards_report
 from connector.messages.position import State
 from connector.source.entities import ENTITIES
-from tests.cli.program import at, ended
 from tests.support.docs import SHOWN_BY_STATUS_ALONE
+from tests.support.program import at, ended
 
 UNKNOWN = {"backlog": None, "age": 75.3, "unknownSince": "2026-11-30T19:40:10.123Z", "state": "unreachable", "reason": "HTTP 503"}
 KNOWN = {"backlog": 0, "age": 0.0, "unknownSince": None, "state": "head-regressed", "reason": ""}

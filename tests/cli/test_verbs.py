@@ -10,8 +10,8 @@ from rich.console import Console
 
 from connector.cli.tables import shards_table
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.cli.program import at, ended, killed, running, started
-from tests.source.rig import configuration, events_of, level, truth, working
+from tests.support.program import at, ended, killed, running, started
+from tests.support.source.polling import configuration, events_of, level, truth, working
 
 FIELDS = {"administration", "entity", "head", "position", "backlog", "age", "rate", "state", "owner", "digest", "at"}
 
@@ -180,7 +180,7 @@ def test_reasons_are_shown_as_they_are() -> None:
 
 async def test_the_sandbox_says_where_it_listens_and_ends_well(prefix: str) -> None:
     """With the ident and secret of the environment, which it does not print."""
-    from tests.cli.program import SECRET, environment
+    from tests.support.program import SECRET, environment
 
     process = await started("sandbox", "--port", "0", "--items", "3", env=environment(MPLUS_IDENT="me", MPLUS_SECRET=SECRET))
     assert process.stdout is not None

@@ -7,8 +7,8 @@ import pytest
 from connector.client import OrderCommands
 from connector.errors import Unanswered
 from connector.local_kafka.start import Broker
-from tests.brokers import read_all
-from tests.client.desk import answering, commands_of, make_topics
+from tests.support.kafka.order_topics import answering, commands_of, make_topics
+from tests.support.kafka.topics import read_all
 
 
 async def test_a_broker_that_restarts_delays_and_loses_nothing(own_kafka: Broker, prefix: str) -> None:

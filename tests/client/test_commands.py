@@ -9,8 +9,8 @@ import pytest
 from connector.client import OrderCommands, Result
 from connector.errors import Fatal, Reject, Unanswered
 from connector.kafka.records import partition_of
-from tests.brokers import create_topic
-from tests.client.desk import answering, commands_of, make_topics, producing, publish, result, results_of, sent
+from tests.support.kafka.order_topics import answering, commands_of, make_topics, producing, publish, result, results_of, sent
+from tests.support.kafka.topics import create_topic
 
 PAY = {"command": "payOrder", "extOrderId": "web-1", "prepay": False, "paymentList": [{"method": "CASH", "amount": 1995}]}
 

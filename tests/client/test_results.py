@@ -16,8 +16,8 @@ from connector.errors import Fatal, Reject, Unanswered
 from connector.kafka.reading import topic_followers as following
 from connector.kafka.records import partition_of
 from connector.messages.result import decoded
-from tests.brokers import create_topic
-from tests.client.desk import answering, commands_of, make_topics, publish, result, results_of, sent
+from tests.support.kafka.order_topics import answering, commands_of, make_topics, publish, result, results_of, sent
+from tests.support.kafka.topics import create_topic
 
 QUICK = 200
 """Milliseconds after which these clients see that a topic has changed."""

@@ -6,7 +6,7 @@ from shutil import which
 import pytest
 from playwright.async_api import Browser
 
-from tests.dashboard.browsing import EXECUTABLE, chromium
+from tests.support.views.browsing import EXECUTABLE, chromium
 
 
 @pytest.fixture(scope="module")

@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from connector.dashboard.web.routes import PAGE
 from connector.dashboard.web.security import HEADERS
 from connector.local_kafka.start import Broker
-from tests.brokers import create_topic
-from tests.dashboard.viewing import configuration, served, status, writing
+from tests.support.kafka.topics import create_topic
+from tests.support.views.viewing import configuration, served, status, writing
 
 PATHS = ("", "api/state", "api/events", "api/journeys?order=web-1", *(f"page/{file.name}" for file in sorted(PAGE.iterdir())))
 NOT_SERVED = ("page/index.html",)

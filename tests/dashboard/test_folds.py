@@ -21,8 +21,8 @@ from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place
 from connector.messages.dead_letter import DeadLetter, dead_letter_headers
 from connector.messages.position import State
-from tests.dashboard.viewing import journey, result, stamp, status
-from tests.odd_records import zoo
+from tests.support.kafka.odd_records import zoo
+from tests.support.views.viewing import journey, result, stamp, status
 
 NOW = 1_800_000_000.0
 """On the hour."""

@@ -10,9 +10,9 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.dashboard.browsing import DESK, PHONE, Scheme, visiting
-from tests.dashboard.viewing import Writer, configuration, served, stamp, writing
-from tests.e2e.connectors import fleet, settings
+from tests.support.connectors import fleet, settings
+from tests.support.views.browsing import DESK, PHONE, Scheme, visiting
+from tests.support.views.viewing import Writer, configuration, served, stamp, writing
 
 CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
 LEAST_CONTRAST = 4.5

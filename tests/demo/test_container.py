@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 
 from connector.local_kafka.broker import answers, listens
 from connector.local_kafka.container import ContainerBroker, start_container
-from tests.brokers import create_topic, read_all
+from tests.support.kafka.topics import create_topic, read_all
 
 PARENT = """
     import time

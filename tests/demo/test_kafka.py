@@ -9,7 +9,7 @@ from aiokafka import AIOKafkaProducer
 from connector.local_kafka.broker import answers, listens
 from connector.local_kafka.jvm import start_jvm
 from connector.local_kafka.start import Broker
-from tests.brokers import create_topic, end_offsets, read_all, topic_settings
+from tests.support.kafka.topics import create_topic, end_offsets, read_all, topic_settings
 
 pytestmark = pytest.mark.kafka  # some start one without a fixture
 

@@ -11,9 +11,9 @@ from aiokafka import ConsumerRecord
 
 from connector.sandbox import Sandbox
 from connector.sandbox.order_operations.outcomes import order_by_ext_id
-from tests.brokers import admin, end_offsets
 from tests.e2e.orders import Effect, Step
-from tests.e2e.reading import read_topics
+from tests.support.kafka.reading import read_topics
+from tests.support.kafka.topics import admin, end_offsets
 
 Row = Mapping[str, Any]
 Orders = Mapping[str, Sequence[Step]]

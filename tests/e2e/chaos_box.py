@@ -12,8 +12,8 @@ from aiohttp import web
 
 from connector.sandbox import Sandbox
 from connector.sandbox.faults.result_codes import CODES
-from tests.sink.middle_answers import ANSWERS, Asked
-from tests.sink.middle_box import MiddleBox, Reply, _handed_on, _sent
+from tests.support.sink.middle_answers import ANSWERS, Asked
+from tests.support.sink.middle_box import MiddleBox, Reply, _handed_on, _sent
 
 CHANGES = frozenset(CODES)
 LOOKS = frozenset({"findOrder", "getOrder", "getPackingSlipsByOrder"})

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.sandbox.shop.wares import ware
-from tests.sink.rig import cancel, create, deliver, pay, update
+from tests.support.sink.commanding import cancel, create, deliver, pay, update
 
 Row = Mapping[str, Any]
 Mark = tuple[Any, ...]

@@ -19,7 +19,7 @@ from connector.sandbox.order_operations.outcomes import order_by_ext_id
 from tests.e2e.chaos_box import ChaosBox, Odds
 from tests.e2e.chaos_orders import PLANS, Author, Plan, Wish
 from tests.e2e.chaos_truth import Story
-from tests.e2e.reading import read_topics
+from tests.support.kafka.reading import read_topics
 
 NEWER = ("createOrderV3", "payOrderV2", "updateOrderV2")
 """What an old administration lacks."""

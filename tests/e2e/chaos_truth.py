@@ -20,7 +20,7 @@ from xml.etree import ElementTree as ET
 
 from tests.e2e.chaos_box import CHANGES, LATE, LOOKS, Passage
 from tests.e2e.chaos_orders import Mark, Row, Wish, mark_of, plain
-from tests.sandbox.ordering import plain as values
+from tests.support.pos.sandbox_orders import plain as values
 
 SUCCEEDED, REJECTED, UNKNOWN = "succeeded", "rejected", "unknown"
 TICK = 0.001

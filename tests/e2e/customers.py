@@ -13,8 +13,8 @@ from aiokafka import AIOKafkaProducer
 from connector.kafka.records import partition_of
 from connector.sandbox import Sandbox
 from connector.sandbox.order_operations.outcomes import order_by_ext_id
-from tests.e2e.connectors import until
 from tests.e2e.orders import PLANS, Names, Plan, Step
+from tests.support.connectors import until
 
 PATIENCE = 900.0
 """Seconds until an order exists that was commanded while everything dies: longer than dying lasts, on a busy machine too."""

@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from tests.e2e.connectors import REPOSITORY, Connector, run_with, show
-from tests.e2e.victim import Crash
+from tests.support.connectors import REPOSITORY, Connector, run_with, show
+from tests.support.crashing import Crash
 
 
 class Zygote:

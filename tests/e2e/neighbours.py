@@ -22,11 +22,11 @@ from aiokafka import AIOKafkaConsumer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.shop.shop import shown
 from connector.source.entities import named
-from tests.e2e.connectors import REPOSITORY, Connector, Fleet, until
 from tests.e2e.names import BACKOFF, HANGING
-from tests.e2e.truth import header, marker
-from tests.source.bad_modes import CLOSING
-from tests.source.bad_pos import BadPos, Certificate, Mode, certificate
+from tests.e2e.published import header, marker
+from tests.support.connectors import REPOSITORY, Connector, Fleet, until
+from tests.support.pos.bad_modes import CLOSING
+from tests.support.pos.bad_pos import BadPos, Certificate, Mode, certificate
 
 READ = ("relation", "order", "stock", "article", "deliveryMethod")
 CHANGED = ("relation", "order", "stock", "article")

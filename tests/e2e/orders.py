@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from connector.sandbox.shop.wares import ware
-from tests.sink.rig import cancel, create, deliver, pay, update
+from tests.support.sink.commanding import cancel, create, deliver, pay, update
 
 ARTICLES = (10, 20)
 EACH = 2

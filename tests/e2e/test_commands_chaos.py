@@ -22,9 +22,9 @@ from tests.e2e.chaos_box import CHANGES, Odds
 from tests.e2e.chaos_orders import PLANS, Plan
 from tests.e2e.chaos_shops import OF_AN_OLD_SHOP, Shop, shop, takings
 from tests.e2e.chaos_truth import REJECTED, SUCCEEDED, UNKNOWN, Story, judge
-from tests.e2e.connectors import COMMANDS, until
 from tests.e2e.forks import Nursery, nursery
-from tests.e2e.victim import SENDING
+from tests.support.connectors import COMMANDS, until
+from tests.support.crashing import SENDING
 
 PARTITIONS = 4
 SHARES, AT_LEAST = ((PLANS, 246), (OF_AN_OLD_SHOP, 77)), 2000

@@ -19,7 +19,6 @@ from pathlib import Path
 
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.e2e.carried_out import examine, unfinished
-from tests.e2e.connectors import COMMANDS, Connector, settings, until
 from tests.e2e.customers import Customers, customers
 from tests.e2e.forks import Nursery, nursery
 from tests.e2e.orders import (
@@ -37,8 +36,9 @@ from tests.e2e.orders import (
     settled,
     whole,
 )
-from tests.e2e.victim import COMPLETED, COUNTING, SENDING, STRUCK, Crash
-from tests.sandbox.ordering import ask, order
+from tests.support.connectors import COMMANDS, Connector, settings, until
+from tests.support.crashing import COMPLETED, COUNTING, SENDING, STRUCK, Crash
+from tests.support.pos.sandbox_orders import ask, order
 
 SMALL = {
     "entities": "articleGroup",

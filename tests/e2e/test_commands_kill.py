@@ -17,10 +17,10 @@ from connector.local_kafka.start import Broker
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.faults.result_codes import CODES
 from tests.e2e.carried_out import examine, open_intents, unfinished
-from tests.e2e.connectors import COMMANDS, Connector, settings, until
 from tests.e2e.customers import customers
 from tests.e2e.forks import Nursery, nursery
-from tests.e2e.victim import STRUCK, Crash
+from tests.support.connectors import COMMANDS, Connector, settings, until
+from tests.support.crashing import STRUCK, Crash
 
 PARTITIONS, ORDERS, PER_SECOND = 4, 320, 4.0
 CHANGING = tuple(CODES)

@@ -14,11 +14,11 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.faults.result_codes import CODES
 from connector.sink.executor import SENDING_S
 from tests.e2e.carried_out import examine, unfinished
-from tests.e2e.connectors import COMMANDS, Connector, Fleet, fleet, settings, until
 from tests.e2e.customers import Customers, customers
 from tests.e2e.orders import ARTICLES, EACH, PLANS, Names, Step, cancelled, changed, deposit, part
-from tests.e2e.victim import STRUCK, Crash
-from tests.sandbox.ordering import ask, order
+from tests.support.connectors import COMMANDS, Connector, Fleet, fleet, settings, until
+from tests.support.crashing import STRUCK, Crash
+from tests.support.pos.sandbox_orders import ask, order
 
 PARTITIONS, ORDERS = 8, 40
 SESSION = 10

@@ -18,10 +18,10 @@ from pathlib import Path
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions, Shop
-from tests.e2e.connectors import Connector, settings, until
 from tests.e2e.forks import Zygote, zygote
-from tests.e2e.truth import examine
-from tests.e2e.victim import COMPLETED, STRUCK, Crash
+from tests.e2e.published import examine
+from tests.support.connectors import Connector, settings, until
+from tests.support.crashing import COMPLETED, STRUCK, Crash
 
 ENTITIES = ("articleGroup", "stock", "deliveryMethod")
 FEW = {"page_size": 5, "partitions": 1, "work_partitions": 2, "command_partitions": 1}

@@ -13,13 +13,13 @@ import orjson
 from connector.sandbox import Sandbox, SandboxOptions, Shop
 from connector.sandbox.shop.shop import shown
 from tests.e2e.carried_out import Row
-from tests.e2e.connectors import Fleet, settings, until
 from tests.e2e.customers import Customers, customers
 from tests.e2e.orders import PLANS
-from tests.e2e.reading import read_topics
-from tests.views.filling import environment, fill, journeys_of, prepare, sums_of
-from tests.views.histories import COMPLETE, TOTAL, complete
-from tests.views.processes import ViewsProcess
+from tests.support.connectors import Fleet, settings, until
+from tests.support.kafka.reading import read_topics
+from tests.support.views.filling import environment, fill, journeys_of, prepare, sums_of
+from tests.support.views.histories import COMPLETE, TOTAL, complete
+from tests.support.views.processes import ViewsProcess
 
 ITEMS, COMMANDED = 2_000, 24
 HISTORIES = 500

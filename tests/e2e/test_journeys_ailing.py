@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.connectors import until
-from tests.views.ailing import DROP, FAIL, FAILED, GIVE_UP
-from tests.views.filling import environment, fill, journeys_of, prepare, sums_of
-from tests.views.histories import TOTAL, complete
-from tests.views.processes import ViewsProcess
+from tests.support.connectors import until
+from tests.support.views.ailing import DROP, FAIL, FAILED, GIVE_UP
+from tests.support.views.filling import environment, fill, journeys_of, prepare, sums_of
+from tests.support.views.histories import TOTAL, complete
+from tests.support.views.processes import ViewsProcess
 
 ORDERS = 60
 SETTLE = 120.0
@@ -19,7 +19,7 @@ async def test_what_is_dropped_is_read_again(bootstrap: str, prefix: str, tmp_pa
     told = environment(bootstrap, prefix, command_partitions=2, partitions=1)
     await prepare(told)
     await fill(told, (made for number in range(ORDERS) for made in complete(number)))
-    process = ViewsProcess({**told, DROP: "23"}, tmp_path / "log", module="tests.views.ailing")
+    process = ViewsProcess({**told, DROP: "23"}, tmp_path / "log", module="tests.support.views.ailing")
     try:
         await process.up_to_date(SETTLE)
         assert 0 == await process.stop()
@@ -37,7 +37,7 @@ async def test_a_failure_in_the_reading_thread_ends_the_worker(bootstrap: str, p
     told = environment(bootstrap, prefix, command_partitions=2, partitions=1)
     await prepare(told)
     await fill(told, (made for number in range(ORDERS) for made in complete(number)))
-    process = ViewsProcess({**told, FAIL: str(after)}, tmp_path / "log", module="tests.views.ailing")
+    process = ViewsProcess({**told, FAIL: str(after)}, tmp_path / "log", module="tests.support.views.ailing")
     try:
         await until(lambda: process.code is not None, SETTLE, lambda: f"it has ended: {process.said}")
     finally:
@@ -52,7 +52,7 @@ async def test_a_recovery_that_is_given_up_ends_the_worker(bootstrap: str, prefi
     """It would keep its partitions for ever, and do nothing."""
     told = environment(bootstrap, prefix, command_partitions=2, partitions=1, session_timeout=2)
     await prepare(told)
-    process = ViewsProcess({**told, GIVE_UP: "1"}, tmp_path / "log", module="tests.views.ailing")
+    process = ViewsProcess({**told, GIVE_UP: "1"}, tmp_path / "log", module="tests.support.views.ailing")
     try:
         await until(lambda: process.code is not None, SETTLE, lambda: f"it has ended: {process.said}")
     finally:

@@ -9,11 +9,11 @@ from pathlib import Path
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from connector.local_kafka.start import Broker
-from tests.brokers import admin, topic_settings
-from tests.e2e.connectors import until
-from tests.views.filling import environment, fill, journeys_of, prepare, sums_of
-from tests.views.histories import TOTAL, complete
-from tests.views.processes import ViewsProcess
+from tests.support.connectors import until
+from tests.support.kafka.topics import admin, topic_settings
+from tests.support.views.filling import environment, fill, journeys_of, prepare, sums_of
+from tests.support.views.histories import TOTAL, complete
+from tests.support.views.processes import ViewsProcess
 
 HISTORIES = 200
 SETTLE = 240.0

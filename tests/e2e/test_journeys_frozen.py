@@ -4,11 +4,11 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from tests.e2e.connectors import until
-from tests.views.filling import environment, fill, journeys_of, prepare, sums_of
-from tests.views.frozen import FREEZE
-from tests.views.histories import TOTAL, complete
-from tests.views.processes import ViewsProcess
+from tests.support.connectors import until
+from tests.support.views.filling import environment, fill, journeys_of, prepare, sums_of
+from tests.support.views.frozen import FREEZE
+from tests.support.views.histories import TOTAL, complete
+from tests.support.views.processes import ViewsProcess
 
 FIRST, THEN = 100, 150
 SETTLE = 120.0
@@ -19,7 +19,7 @@ async def test_a_worker_that_wakes_with_a_batch_in_hand_writes_nothing(bootstrap
     told = environment(bootstrap, prefix, command_partitions=1, partitions=1, session_timeout=2)
     await prepare(told)
     await fill(told, (made for number in range(FIRST) for made in complete(number)))
-    frozen = ViewsProcess({**told, FREEZE: "2"}, tmp_path / "frozen", module="tests.views.frozen")
+    frozen = ViewsProcess({**told, FREEZE: "2"}, tmp_path / "frozen", module="tests.support.views.frozen")
     heir = None
     try:
         await until(lambda: frozen.stopped, SETTLE, lambda: f"it is frozen: {frozen.said}")

@@ -10,12 +10,12 @@ from aiokafka.protocol.admin import CreateAclsRequest
 
 from connector.local_kafka.broker import claim_port
 from connector.local_kafka.jvm import JvmBroker
-from tests.brokers import admin
-from tests.e2e.connectors import until
+from tests.support.connectors import until
 from tests.support.docs import page
-from tests.views.filling import environment, fill, journeys_of
-from tests.views.histories import complete
-from tests.views.processes import ViewsProcess
+from tests.support.kafka.topics import admin
+from tests.support.views.filling import environment, fill, journeys_of
+from tests.support.views.histories import complete
+from tests.support.views.processes import ViewsProcess
 
 GUARD = """
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer

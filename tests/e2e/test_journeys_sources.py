@@ -6,10 +6,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from tests.e2e.connectors import until
-from tests.views.filling import environment, fill, journeys_of, prepare, sums_of
-from tests.views.histories import DEPOSIT, TOTAL, Made, command, complete, order
-from tests.views.processes import ViewsProcess
+from tests.support.connectors import until
+from tests.support.views.filling import environment, fill, journeys_of, prepare, sums_of
+from tests.support.views.histories import DEPOSIT, TOTAL, Made, command, complete, order
+from tests.support.views.processes import ViewsProcess
 
 SETTLE = 120.0
 SHOPS = """

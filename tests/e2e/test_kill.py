@@ -11,9 +11,9 @@ from pathlib import Path
 
 from connector.local_kafka.start import Broker
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.e2e.connectors import Fleet, fleet, settings, until
-from tests.e2e.truth import aborted, examine, hanging
+from tests.e2e.published import aborted, examine, hanging
 from tests.support.chaos import SETTLE, Chaos
+from tests.support.connectors import Fleet, fleet, settings, until
 
 CHANGES_PER_SECOND = 100
 ILLS = ("server_fault", "drop_before", "drop_after", "truncate", "truncate_framed", "garbage", "unavailable")

@@ -15,10 +15,10 @@ from aiokafka import ConsumerRecord
 
 from connector.sandbox import Sandbox, SandboxOptions, Shop
 from connector.source.entities import ENTITIES, Entity
-from tests.e2e.connectors import Fleet, fleet, settings, until
-from tests.e2e.reading import read_topics
-from tests.e2e.truth import deletions, events, final, header, marker, tombstones
+from tests.e2e.published import deletions, events, final, header, marker, tombstones
 from tests.support.chaos import Chaos
+from tests.support.connectors import Fleet, fleet, settings, until
+from tests.support.kafka.reading import read_topics
 
 READ = [entity for entity in ENTITIES if not entity.listed]
 CHANGES_PER_SECOND = 60

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.connectors import until
 from tests.e2e.neighbours import (
     ALONE,
     BOUND_S,
@@ -29,11 +28,12 @@ from tests.e2e.neighbours import (
     unnamed,
     watched,
 )
-from tests.e2e.reading import read_topics
-from tests.e2e.truth import events, examine, marker
-from tests.source.bad_modes import MODES
-from tests.source.bad_pos import Mode
-from tests.source.rig import events_of
+from tests.e2e.published import events, examine, marker
+from tests.support.connectors import until
+from tests.support.kafka.reading import read_topics
+from tests.support.pos.bad_modes import MODES
+from tests.support.pos.bad_pos import Mode
+from tests.support.source.polling import events_of
 
 SOAK_S = float(os.environ.get("SOAK_SECONDS", "0"))
 SEED = int(os.environ.get("SOAK_SEED", "1"))

@@ -12,14 +12,14 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from connector.kafka.records import header, header_text
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.brokers import admin, partition_count, read_all
-from tests.cli.program import Ended, at, ended, running, started
-from tests.e2e.connectors import until
-from tests.odd_records import Odd, inhabit, write, zoo
-from tests.sink.rig import Commands, create, order_of
-from tests.views.filling import environment, fill, prepare
-from tests.views.histories import complete
-from tests.views.processes import ViewsProcess
+from tests.support.connectors import until
+from tests.support.kafka.odd_records import Odd, inhabit, write, zoo
+from tests.support.kafka.topics import admin, partition_count, read_all
+from tests.support.program import Ended, at, ended, running, started
+from tests.support.sink.commanding import Commands, create, order_of
+from tests.support.views.filling import environment, fill, prepare
+from tests.support.views.histories import complete
+from tests.support.views.processes import ViewsProcess
 
 PAY = orjson.dumps({"commandId": "odd", "command": "payOrder", "extOrderId": "x", "prepay": True, "paymentList": []})
 WORKERS = ("order-commands", "order-command-results", "connector-control", "connector-control-results", "dead-letters", "orders")

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.e2e.connectors import REPOSITORY, Connector, Fleet, fleet, settings, until
-from tests.e2e.truth import aborted, examine
-from tests.e2e.victim import STRUCK, Crash
+from tests.e2e.published import aborted, examine
+from tests.support.connectors import REPOSITORY, Connector, Fleet, fleet, settings, until
+from tests.support.crashing import STRUCK, Crash
 
 WORK_PARTITIONS = 8
 SETTLE = 60.0

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from tests.e2e.victim import become_connector
+from tests.support.crashing import become_connector
 from tests.support.warm import serve
 
 

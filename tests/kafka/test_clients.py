@@ -9,7 +9,7 @@ from aiokafka.conn import AIOKafkaConnection
 from aiokafka.protocol.metadata import MetadataRequest
 
 from connector.kafka.clients import Client
-from tests.source.rig import eventually
+from tests.support.source.polling import eventually
 
 
 async def test_a_connection_that_is_being_opened_is_closed_with_its_client(bootstrap: str) -> None:

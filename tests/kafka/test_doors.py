@@ -20,8 +20,8 @@ from connector.kafka.reading.slices import slicing
 from connector.kafka.records import Place, Record
 from connector.kafka.topics import existing
 from connector.kafka.writing.transactions import Tuning, fenced_producer
-from tests.brokers import create_topic
-from tests.certificates import certificate
+from tests.support.kafka.certificates import certificate
+from tests.support.kafka.topics import create_topic
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 

@@ -20,8 +20,8 @@ from connector.kafka.clients import using
 from connector.kafka.reading import batches
 from connector.kafka.reading import consumer as fetching
 from connector.kafka.reading.consumer import Consumer, Records
-from tests.brokers import create_topic
-from tests.odd_records import CODECS, NO_UTF8, Odd, batch, write
+from tests.support.kafka.odd_records import CODECS, NO_UTF8, Odd, batch, write
+from tests.support.kafka.topics import create_topic
 
 PACKAGE = Path(connector.__file__).parent
 BAD = Odd(b"k", b"bad", [(b"\xffname", b"1"), (b"fine", b"2")])

@@ -15,7 +15,7 @@ from connector.kafka.connection import close
 from connector.kafka.reading.consumer import Consumer
 from connector.kafka.records import Record
 from connector.kafka.writing.transactions import Tuning, fenced_producer
-from tests.brokers import create_topic
+from tests.support.kafka.topics import create_topic
 
 
 class Line:

@@ -9,7 +9,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.lookups import page
 from connector.kafka.records import Place, Record
 from connector.kafka.writing.transactions import fenced_producer
-from tests.brokers import admin, create_topic
+from tests.support.kafka.topics import admin, create_topic
 
 
 @pytest.fixture

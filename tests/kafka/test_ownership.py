@@ -16,8 +16,8 @@ from connector.events.kafka import PartitionFailed, PartitionLost, Rejoining
 from connector.kafka.cluster import Cluster
 from connector.kafka.ownership import Membership, Ownership, watch
 from connector.kafka.records import Place
-from tests.brokers import create_topic
-from tests.source.rig import eventually
+from tests.support.kafka.topics import create_topic
+from tests.support.source.polling import eventually
 
 SESSION = 2.0
 

@@ -11,7 +11,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
 from connector.local_kafka.start import Broker
-from tests.brokers import create_topic
+from tests.support.kafka.topics import create_topic
 
 
 async def send(bootstrap: str, topic: str, *values: bytes) -> None:

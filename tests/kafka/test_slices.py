@@ -18,8 +18,8 @@ from connector.kafka.reading.slices import SliceReader, slicing
 from connector.kafka.records import Place, Record
 from connector.kafka.writing.transactions import fenced_producer
 from connector.local_kafka.start import Broker
-from tests.brokers import admin, create_topic, end_offsets, read_all
-from tests.odd_records import Odd, write
+from tests.support.kafka.odd_records import Odd, write
+from tests.support.kafka.topics import admin, create_topic, end_offsets, read_all
 
 
 @asynccontextmanager

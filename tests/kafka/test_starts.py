@@ -6,7 +6,7 @@ from aiokafka import AIOKafkaProducer
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.starts import since
 from connector.kafka.records import Place
-from tests.brokers import create_topic
+from tests.support.kafka.topics import create_topic
 
 MOMENT = 1_700_000_000
 

@@ -14,8 +14,8 @@ from connector.sandbox import Sandbox
 from connector.source.entities import ENTITIES
 from connector.wiring import prepare_topics
 from connector.wiring.topics import plan, sink_limits
-from tests.brokers import admin, create_topic, partition_count, topic_settings
-from tests.source.rig import configuration
+from tests.support.kafka.topics import admin, create_topic, partition_count, topic_settings
+from tests.support.source.polling import configuration
 
 COMPACTED = {
     "articles", "article-groups", "relations", "employees", "invoices", "receipts", "orders", "proposals", "purchase-orders",

@@ -11,7 +11,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import read_back
 from connector.kafka.records import Record
 from connector.kafka.writing.transactions import fenced_producer
-from tests.brokers import create_topic, read_all
+from tests.support.kafka.topics import create_topic, read_all
 
 
 @pytest.fixture

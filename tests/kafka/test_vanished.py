@@ -24,7 +24,7 @@ from connector.kafka.writing.idempotent_producer import Producing
 from connector.kafka.writing.transactions import FencedProducer, fenced_producer
 from connector.local_kafka.jvm import JvmBroker
 from connector.local_kafka.start import Broker
-from tests.brokers import admin, create_topic, partition_count
+from tests.support.kafka.topics import admin, create_topic, partition_count
 
 CARELESS = "auto.create.topics.enable=true\nnum.partitions=1\n"
 

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import Random
 
-from tests.source.scripted import SOAP
+from tests.support.pos.scripted import SOAP
 
 ITEM = (
     "<n:relation><n:relationNumber>1</n:relationNumber><n:name>a&amp;b\u20ac</n:name><n:syncMarker>1</n:syncMarker></n:relation>"

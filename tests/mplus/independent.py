@@ -5,7 +5,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from tests.mplus.instances import NS, Xsd
+from tests.support.pos.instances import NS, Xsd
 
 NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 WHOLE = {"int", "long", "short", "unsignedInt", "unsignedLong"}

@@ -24,9 +24,9 @@ from connector.mplus.responses.pages import (
 )
 from connector.source.entities import ENTITIES, Entity
 from tests.bench.pages import order_page
-from tests.mplus.instances import TYPES, Instances, Xsd, wsdl
-from tests.support.careful_pages import EMPLOYEE, _page
-from tests.support.page_samples import BOMB, ENVELOPE, EXTERNAL, FAULT, ROW, SMALL, SPEC
+from tests.support.pos.careful_pages import EMPLOYEE, _page
+from tests.support.pos.instances import TYPES, Instances, Xsd, wsdl
+from tests.support.pos.page_samples import BOMB, ENVELOPE, EXTERNAL, FAULT, ROW, SMALL, SPEC
 
 Found = list[Item | Undecodable]
 ORDER = '<n:order a="&gt; > &#34;"><n:orderId>o-{0}</n:orderId><n:syncMarker>{0}</n:syncMarker>{1}</n:order>'
@@ -492,7 +492,7 @@ MEMORY = """
 import resource, sys
 from connector.mplus.responses.careful import CarefulDecoder
 from connector.source.entities import named
-from tests.support.careful_pages import EMPLOYEE, _page
+from tests.support.pos.careful_pages import EMPLOYEE, _page
 name, megabytes = sys.argv[1:]
 spec = named(["employee"])[0].page
 before, behind = _page(EMPLOYEE.format(1, f"<n:{name}>|</n:{name}>"), EMPLOYEE.format(2, ""), name="employee").split("|")

@@ -13,7 +13,7 @@ from connector.mplus.client import Retries
 from connector.mplus.operations import OPERATIONS, Operation
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import Choices, named
-from tests.source.scripted import client, fault, found, scripted, xml, zipped
+from tests.support.pos.scripted import client, fault, found, scripted, xml, zipped
 
 ORDER = named(["order"])[0]
 ONE = [("orderId", "o-1")]

@@ -20,7 +20,7 @@ from connector.mplus.responses.pipe import DecoderDied
 from connector.mplus.responses.process import InlineDecoder
 from connector.source.entities import Choices, named
 from tests.mplus.hostile import Reply, hostile, http, right
-from tests.source.scripted import SOAP, Answer, client, fault, found, scripted, version, xml
+from tests.support.pos.scripted import SOAP, Answer, client, fault, found, scripted, version, xml
 
 ORDER = named(["order"])[0]
 FIELDS = ORDER.readings[0].fields(1, 10, Choices())

@@ -11,7 +11,7 @@ import pytest
 from connector.errors import ConnectorError, NotSent, Retry, Unanswered
 from tests.mplus.conftest import Certificate
 from tests.mplus.hostile import BAD_RECORD, FATAL_ALERT, NO_RECORD, Reply, anything, broken_tls, hostile, http, right
-from tests.support.speaking import calls, speaking
+from tests.support.pos.speaking import calls, speaking
 
 
 async def outcome(call: Callable[[], Awaitable[object]]) -> str:

@@ -10,7 +10,7 @@ from connector.mplus.client import Retries
 from connector.mplus.responses.pages import Item
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES, Choices, Entity, named
-from tests.source.scripted import SOAP, client, scripted, xml, zipped
+from tests.support.pos.scripted import SOAP, client, scripted, xml, zipped
 
 ORDER = named(["order"])[0]
 ONE = "<n:order><n:orderId>o-1</n:orderId><n:syncMarker>5</n:syncMarker></n:order>"

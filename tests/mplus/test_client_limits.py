@@ -9,7 +9,7 @@ from aiohttp import web
 
 from connector.errors import Retry
 from connector.mplus.client import Retries
-from tests.source.scripted import client, scripted, version
+from tests.support.pos.scripted import client, scripted, version
 
 
 async def silent(_: web.Request) -> web.StreamResponse:

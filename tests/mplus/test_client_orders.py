@@ -9,7 +9,7 @@ from aiohttp import web
 from connector.errors import Retry, Unanswered
 from connector.events.pos import CallMade
 from connector.mplus.request import request
-from tests.source.scripted import client, scripted
+from tests.support.pos.scripted import client, scripted
 
 ORDER = [("orderId", "o-1")]
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from connector.errors import ConnectorError
 from connector.mplus.client import Access, Retries
 from connector.ops import log
-from tests.source.scripted import SECRET, client, echo, fault, found, scripted, version, xml
+from tests.support.pos.scripted import SECRET, client, echo, fault, found, scripted, version, xml
 
 SPELLINGS = {SECRET, quote(SECRET), quote(SECRET, safe=""), quote_plus(SECRET)}
 LIBRARIES = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL, aiohttp.ClientError)

@@ -14,7 +14,7 @@ from connector.mplus.responses.elements import item_converter
 from connector.mplus.responses.pages import Item, PageDecoder, PageSpec
 from connector.source.entities import ENTITIES, Entity
 from tests.mplus.independent import decode
-from tests.mplus.instances import OLDER, TYPES, Instances, Xsd, wsdl
+from tests.support.pos.instances import OLDER, TYPES, Instances, Xsd, wsdl
 
 CASES = sorted({**TYPES, **{f"{entity}:V1": type_ for entity, type_ in OLDER.items()}}.items())
 PICTURES = frozenset({"imageData", "thumbData", "password", "rfid"})

@@ -22,7 +22,7 @@ from connector.mplus.responses.pages import (
     read_numbers,
 )
 from tests.bench.pages import order_page
-from tests.support.page_samples import BOMB, ENVELOPE, EXTERNAL, FAULT, ROW, SMALL, SPEC
+from tests.support.pos.page_samples import BOMB, ENVELOPE, EXTERNAL, FAULT, ROW, SMALL, SPEC
 
 POINTS = PageSpec(("relationPointsLst",), "relationPoints", (("relationNumber", None),), "syncMarker")
 

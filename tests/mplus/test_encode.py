@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from connector.mplus.encode import day, fields, moment
 from connector.mplus.request import Fields, request
 from connector.mplus.responses.elements import item_converter
-from tests.mplus.filled import Filled
-from tests.mplus.instances import Xsd
-from tests.xsd import call_in, schema_in
+from tests.support.pos.filled import Filled
+from tests.support.pos.instances import Xsd
+from tests.support.pos.xsd import call_in, schema_in
 
 CHANCES = [1.0, 0.5, 0.0]
 NAMESPACE = "{urn:mplusqapi}"

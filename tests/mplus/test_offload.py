@@ -39,7 +39,7 @@ from connector.mplus.responses.process import (
     InlineDecoder,
 )
 from tests.bench.pages import order_page
-from tests.support.page_samples import FAULT, SMALL
+from tests.support.pos.page_samples import FAULT, SMALL
 
 SPEC = PageSpec(("orderList", "order"), "order", (("orderId", None),), "syncMarker", omit=frozenset({"rfid", "password"}))
 PAGE = order_page(120)

@@ -14,9 +14,9 @@ from connector.mplus.responses.process import InlineDecoder
 from connector.mplus.transport import READING
 from tests.mplus.conftest import Certificate
 from tests.mplus.hostile import Reply, hostile, http, right
-from tests.source.scripted import client, scripted, version
-from tests.support.silent import silent
-from tests.support.speaking import calls, speaking
+from tests.support.pos.scripted import client, scripted, version
+from tests.support.pos.silent import silent
+from tests.support.pos.speaking import calls, speaking
 
 ONCE = Retries(attempts=1)
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")

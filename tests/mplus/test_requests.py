@@ -11,8 +11,8 @@ from connector.mplus.operations import OPERATIONS, Operation
 from connector.mplus.request import Fields, request
 from connector.source.entities import ENTITIES, Choices, Entity, Reading
 from connector.source.heads import Heads
-from tests.source.scripted import client, fault, scripted, version, xml
-from tests.xsd import call_in, schema_in
+from tests.support.pos.scripted import client, fault, scripted, version, xml
+from tests.support.pos.xsd import call_in, schema_in
 
 READINGS = [(entity, reading) for entity in ENTITIES for reading in entity.readings]
 CHOICES = [Choices(), Choices(("ORDER-TYPE-TABLE-ORDER", "ORDER-TYPE-SALES-ORDER"))]

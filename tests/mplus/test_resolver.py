@@ -13,8 +13,8 @@ from connector.errors import NotSent
 from connector.mplus.client import Retries
 from connector.mplus.resolver import LOOKUPS_MAX, Resolver
 from tests.mplus.hostile import Reply, hostile, http, right
-from tests.source.rig import eventually
-from tests.source.scripted import client, scripted, version
+from tests.support.pos.scripted import client, scripted, version
+from tests.support.source.polling import eventually
 
 ONCE = Retries(attempts=1)
 SYSTEM = socket.getaddrinfo

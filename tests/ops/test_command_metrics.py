@@ -20,10 +20,10 @@ from connector.ops.log import log_event
 from connector.ops.status import WorkerStatus
 from connector.ops.waiting import EVERY_S, REASONS_MAX, WaitingLog
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.sink.rig import QUICK, Commands, create, deliver
-from tests.source.rig import configuration, working
 from tests.support.http_get import get, until
 from tests.support.ops_events import Ops, ended, lines
+from tests.support.sink.commanding import QUICK, Commands, create, deliver
+from tests.support.source.polling import configuration, working
 
 PAY, CREATE = CommandTaken("shop", "payOrder"), CommandTaken("shop", "createOrder")
 

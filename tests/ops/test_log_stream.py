@@ -31,8 +31,8 @@ from connector.ops.series import SERIES
 from connector.ops.status import WorkerStatus
 from connector.ops.stream import log_stream
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.cli.program import Running, at, killed
 from tests.support.ops_events import lines
+from tests.support.program import Running, at, killed
 
 
 def free_port() -> int:

@@ -21,8 +21,8 @@ from connector.ops.calls import HANGS_S
 from connector.ops.metrics import Metrics
 from connector.ops.status import RECENT_S, WorkerStatus
 from connector.wiring import not_ready
-from tests.provisioning.expressions import rules
-from tests.support.silent import silent
+from tests.support.expressions import rules
+from tests.support.pos.silent import silent
 
 SCRAPE_S = 15
 HOUR_S = 3600

@@ -19,9 +19,9 @@ from connector.ops.metrics import Metrics
 from connector.ops.status import RECENT_S, WorkerStatus
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import ROLES, Worker, digest, share
-from tests.source.rig import configuration, eventually, level, owned, working
 from tests.support.http_get import get, until
-from tests.support.spoiled import markers, spoil
+from tests.support.source.polling import configuration, eventually, level, owned, working
+from tests.support.source.spoiled import markers, spoil
 
 Samples = dict[tuple[str, str], float]
 PER_SHARD = {

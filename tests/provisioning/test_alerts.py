@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.provisioning.expressions import OPS, REPOSITORY, read_yaml, rules
 from tests.support.docs import page, slugs, table_row
+from tests.support.expressions import OPS, REPOSITORY, read_yaml, rules
 
 CASES = Path(__file__).parent / "alerts.test.yml"
 PROMTOOL = shutil.which("promtool")

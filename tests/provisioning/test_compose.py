@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from connector.cli.main import VERBS
-from tests.provisioning.expressions import OPS, REPOSITORY, read_yaml
 from tests.support.docs import page, setting_rows
+from tests.support.expressions import OPS, REPOSITORY, read_yaml
 
 SERVICES = {"kafka", "sandbox", "connector", "views", "prometheus", "grafana"}
 OURS = "mplus-connector"

@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from connector.events.views import ViewsBatchDone, ViewsLooked, ViewsRecordRefused
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.views.metrics import ViewsMetrics
-from tests.provisioning.expressions import OPS, Expression, grouped, of_alerts, of_dashboard, panels, read_yaml, rules, selectors
-from tests.sink.rig import QUICK, Commands, create, deliver
-from tests.source.rig import configuration, level, working
+from tests.support.expressions import OPS, Expression, grouped, of_alerts, of_dashboard, panels, read_yaml, rules, selectors
 from tests.support.http_get import get
+from tests.support.sink.commanding import QUICK, Commands, create, deliver
+from tests.support.source.polling import configuration, level, working
 
 ADDED = {"job", "instance"}
 """Labels that Prometheus gives everything that it scrapes."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.xsd import schema_in
+from tests.support.pos.xsd import schema_in
 
 
 @pytest.fixture

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from connector.sandbox import Sandbox
-from tests.sandbox.calls import answer, control
-from tests.sandbox.ordering import BREAD, BUN, ask, create, effects, inner, look, payment, payments
+from tests.support.pos.sandbox_calls import answer, control
+from tests.support.pos.sandbox_orders import BREAD, BUN, ask, create, effects, inner, look, payment, payments
 
 TILL = {"workplace": {"branchNumber": 1, "workplaceNumber": 1}, "employee": {"employeeNumber": 1}}
 

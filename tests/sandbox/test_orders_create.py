@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.sandbox.calls import call, control, fault
-from tests.sandbox.ordering import TOTAL, ask, create, effects, inner, look, order, payment, payments
+from tests.support.pos.sandbox_calls import call, control, fault
+from tests.support.pos.sandbox_orders import TOTAL, ask, create, effects, inner, look, order, payment, payments
 
 
 async def test_a_created_order_is_found_and_complete(pos: Sandbox) -> None:

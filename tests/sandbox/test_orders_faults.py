@@ -7,8 +7,8 @@ import pytest
 
 from connector.sandbox import Faults, Sandbox
 from connector.sandbox.faults.result_codes import CODES
-from tests.sandbox.calls import call, control, fault
-from tests.sandbox.ordering import TOTAL, Value, ask, create, effects, inner, look, order, payment, payments
+from tests.support.pos.sandbox_calls import call, control, fault
+from tests.support.pos.sandbox_orders import TOTAL, Value, ask, create, effects, inner, look, order, payment, payments
 
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)
 

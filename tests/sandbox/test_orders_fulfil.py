@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.sandbox.calls import answer, page, page_request
-from tests.sandbox.ordering import TOTAL, Value, ask, create, effects, look, order, payment, payments, plain
+from tests.support.pos.sandbox_calls import answer, page, page_request
+from tests.support.pos.sandbox_orders import TOTAL, Value, ask, create, effects, look, order, payment, payments, plain
 
 PAY = ("payOrder", "payOrderV2")
 

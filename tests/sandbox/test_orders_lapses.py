@@ -10,8 +10,8 @@ from lxml import etree
 from connector.sandbox import Sandbox
 from connector.sandbox.faults.lapses import left_out
 from connector.sandbox.faults.switches import KINDS
-from tests.sandbox.calls import call
-from tests.sandbox.ordering import TOTAL, Value, ask, create, effects, inner, look, payment, payments
+from tests.support.pos.sandbox_calls import call
+from tests.support.pos.sandbox_orders import TOTAL, Value, ask, create, effects, inner, look, payment, payments
 
 PAGE = Path(__file__).parents[2] / "docs" / "development.md"
 

@@ -12,9 +12,9 @@ from lxml import etree
 from connector.sandbox import Sandbox
 from connector.sandbox.faults.result_codes import CODES
 from connector.sandbox.operations import OPERATIONS
-from tests.sandbox.calls import PLUS, WAYS, call, page_request
-from tests.sandbox.ordering import BREAD, BUN, ORDER_OPERATIONS, TOTAL, Value, inner, order, payment, payments
-from tests.zeeping import service
+from tests.support.pos.sandbox_calls import PLUS, WAYS, call, page_request
+from tests.support.pos.sandbox_orders import BREAD, BUN, ORDER_OPERATIONS, TOTAL, Value, inner, order, payment, payments
+from tests.support.pos.zeep_client import service
 
 TILL = {"workplace": {"branchNumber": 1, "workplaceNumber": 1}, "employee": {"employeeNumber": 1}}
 Walk = list[tuple[str, dict[str, Value]]]

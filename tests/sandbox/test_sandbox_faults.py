@@ -11,7 +11,7 @@ import pytest
 
 from connector.sandbox import Faults, Sandbox, SandboxOptions
 from connector.sandbox.faults.switches import KINDS
-from tests.sandbox.calls import WAYS, call, control, envelope, fault, heads, page, page_request
+from tests.support.pos.sandbox_calls import WAYS, call, control, envelope, fault, heads, page, page_request
 
 CUT = (httpx.RemoteProtocolError, httpx.ReadError)
 

@@ -10,8 +10,8 @@ from lxml import etree
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.shop.entities import ENTITIES
-from tests.sandbox.calls import NS, PLUS, WAYS, answer, call, control, heads, page, page_request
-from tests.support.sandbox_requests import REQUESTS
+from tests.support.pos.sandbox_calls import NS, PLUS, WAYS, answer, call, control, heads, page, page_request
+from tests.support.pos.sandbox_requests import REQUESTS
 
 PLAIN = [name for name in ENTITIES if name != "stock"]
 

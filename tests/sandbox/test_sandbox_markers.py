@@ -8,7 +8,7 @@ import pytest
 from connector.sandbox import Sandbox, SandboxOptions, Shop
 from connector.sandbox.options import LimitSemantics
 from connector.sandbox.shop.entities import ENTITIES
-from tests.sandbox.calls import NS, WAYS, answer, call, fault, heads, items, marker_of, page, page_request
+from tests.support.pos.sandbox_calls import NS, WAYS, answer, call, fault, heads, items, marker_of, page, page_request
 
 LIMITS: tuple[LimitSemantics, ...] = ("records", "records-before-filter", "window")
 

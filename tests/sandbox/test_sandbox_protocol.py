@@ -3,7 +3,7 @@
 import pytest
 
 from connector.sandbox import Sandbox
-from tests.sandbox.calls import PLUS, SOAP, call, envelope, fault, page_request, post
+from tests.support.pos.sandbox_calls import PLUS, SOAP, call, envelope, fault, page_request, post
 
 
 @pytest.mark.parametrize("query", [{"secret": "wrong"}, {"ident": "wrong"}, {"secret": ""}, {"secret": "sandbox\u00e9"}])

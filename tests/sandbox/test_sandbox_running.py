@@ -15,7 +15,7 @@ import pytest
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.shop.activity import SCENARIOS, Activity
 from connector.sandbox.shop.entities import ENTITIES
-from tests.sandbox.calls import call, control, envelope, page_request
+from tests.support.pos.sandbox_calls import call, control, envelope, page_request
 
 PROGRAM = "import asyncio; from connector.sandbox import *; asyncio.run(serve(SandboxOptions(items=5, secret='hush-hush')))"
 

@@ -10,10 +10,10 @@ from lxml import etree
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.operations import OPERATIONS
 from connector.sandbox.soap import order_fields
-from tests.sandbox.calls import PLUS, WAYS, call, page_request
-from tests.sandbox.ordering import ORDER_OPERATIONS
-from tests.support.sandbox_requests import REQUESTS, V1, WITHOUT_REQUEST
-from tests.zeeping import service
+from tests.support.pos.sandbox_calls import PLUS, WAYS, call, page_request
+from tests.support.pos.sandbox_orders import ORDER_OPERATIONS
+from tests.support.pos.sandbox_requests import REQUESTS, V1, WITHOUT_REQUEST
+from tests.support.pos.zeep_client import service
 
 ALL_TYPES = ("SALES-ORDER", "REPEAT-SALES-ORDER", "EXTERNAL-SALES-ORDER", "TABLE-ORDER", "CAFETERIA-ORDER")
 TYPES = "".join(f"<orderType>ORDER-TYPE-{name}</orderType>" for name in ALL_TYPES)

@@ -13,7 +13,7 @@ from connector import schemas as schema
 from schemas.generate import ENTITIES, generate
 from schemas.orders import COMMANDS, LOOKED_FOR
 from schemas.xsd import UnsupportedXsdError
-from tests.mplus.instances import TYPES, Xsd, wsdl
+from tests.support.pos.instances import TYPES, Xsd, wsdl
 
 FOLDER = Path(__file__).parents[2] / "schemas"
 SMALL = """<definitions xmlns="http://schemas.xmlsoap.org/wsdl/" xmlns:tns="urn:mplusqapi"

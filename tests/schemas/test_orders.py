@@ -8,7 +8,7 @@ import pytest
 
 from connector import schemas as schema
 from schemas.orders import COMMANDS
-from tests.mplus.instances import Xsd, wsdl
+from tests.support.pos.instances import Xsd, wsdl
 
 NAMES = ["orderId", "extOrderId"]
 FIELDS = {

@@ -27,8 +27,8 @@ from connector.sink.context import Deadlines, MissingOperations
 from connector.sink.pos.calls import Calls, Pos
 from connector.sink.task import SinkTask, SinkTaskContext
 from connector.wiring.topics import plan
-from tests.sink.rig import Commands, create, pay
-from tests.source.rig import configuration, eventually
+from tests.support.sink.commanding import Commands, create, pay
+from tests.support.source.polling import configuration, eventually
 
 REAL = Clock()
 SETTINGS: dict[str, Any] = {

@@ -8,7 +8,7 @@ import pytest
 from connector.events.commands import MessageRefused
 from connector.sandbox import Sandbox, SandboxOptions
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import create
+from tests.support.sink.commanding import create
 
 WHOLE = orjson.dumps(create("c-1", "web-1"))
 

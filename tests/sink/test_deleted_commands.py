@@ -15,10 +15,10 @@ from connector.sink.intake.feeding import Post, lost_between
 from connector.sink.intake.offsets import Finished
 from connector.sink.intake.vanished import Vanished, unknown
 from connector.sink.ledger.ledger import Done, Intent, Ledger
-from tests.brokers import admin, create_topic, end_offsets, topic_settings
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import cancel, create, deliver, large, outcomes, pay, valid
-from tests.source.rig import eventually
+from tests.support.kafka.topics import admin, create_topic, end_offsets, topic_settings
+from tests.support.sink.commanding import cancel, create, deliver, large, outcomes, pay, valid
+from tests.support.source.polling import eventually
 
 OK = ("succeeded", "CREATE-ORDER-RESULT-OK")
 WINDOW = 20

@@ -1,7 +1,7 @@
 """Each command, from the topic to the POS and back as a result."""
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.sink.rig import cancel, commanding, create, deliver, outcomes, pay, update
+from tests.support.sink.commanding import cancel, commanding, create, deliver, outcomes, pay, update
 
 
 async def test_an_order_is_created_paid_delivered_and_invoiced(bootstrap: str, prefix: str) -> None:

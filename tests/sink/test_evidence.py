@@ -9,11 +9,11 @@ from connector.mplus.request import Fields
 from connector.mplus.responses.answers import OrderAnswer, read_answer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.pos.calls import Pos
-from tests.sink.bench import benching
-from tests.sink.rig import cancel, create, deliver, pay, update
-from tests.support.evidence import UNKNOWN, Change, Showing, Shown, payments, references, without
-from tests.support.foreign_orders import ONLY_V1
-from tests.support.lost_answers import TOTAL, first_line, other_line, told
+from tests.support.sink.commanding import cancel, create, deliver, pay, update
+from tests.support.sink.evidence import UNKNOWN, Change, Showing, Shown, payments, references, without
+from tests.support.sink.foreign_orders import ONLY_V1
+from tests.support.sink.lone_executor import lone_executor
+from tests.support.sink.lost_answers import TOTAL, first_line, other_line, told
 
 INVOICE = "DELIVER-ORDER-TURNOVER-TYPE-INVOICE"
 
@@ -39,7 +39,7 @@ OWN = {"short": "c-1", "long": "order-service/2026-07-31/payments/web-1/attempt-
 @pytest.mark.parametrize("loss", LOSSES)
 async def test_a_payment_that_cannot_be_recognised_is_not_made_twice(loss: str, reference: str, missing: frozenset[str]) -> None:
     """Its answer is lost, and the order shows it otherwise than it was sent, or not: told as made, or as unknown."""
-    async with benching(through=lambda pos, _: Showing(pos, LOSSES[loss])) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, LOSSES[loss])) as bench:
         bench.pos.faults.missing_operations = missing
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrder", "payOrderV2"])
@@ -56,7 +56,7 @@ async def test_a_payment_that_cannot_be_recognised_is_not_made_twice(loss: str, 
 async def test_our_own_references_survive_any_pos(command_id: str, missing: frozenset[str]) -> None:
     """Short ASCII without blanks: whether it stores 20 characters or only latin1, the payment is recognised."""
     stored = references(lambda text: text.encode("latin1", "replace").decode("latin1")[:20].strip())
-    async with benching(through=lambda pos, _: Showing(pos, stored)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, stored)) as bench:
         bench.pos.faults.missing_operations = missing
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrder", "payOrderV2"])
@@ -67,7 +67,7 @@ async def test_our_own_references_survive_any_pos(command_id: str, missing: froz
 
 async def test_an_empty_reference_is_none() -> None:
     """What a serializer sends for an unset field: a cashier's payment without one is not taken for ours."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order_id = bench.order("web-1")["orderId"]
         bench.pos.faults.switch("drop_before", count=1, operations=["payOrderV2"])
@@ -91,7 +91,7 @@ async def test_a_payment_that_was_split_or_booked_in_part_is_not_made_twice(part
             shown["paymentList"] = [{**row, "amount": part, "externalReference": ""} for part in parts]
             shown["prepaidAmount"] = sum(parts)
 
-    async with benching(through=lambda pos, _: Showing(pos, split)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, split)) as bench:
         bench.pos.faults.missing_operations = missing
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrder", "payOrderV2"])
@@ -102,7 +102,7 @@ async def test_a_payment_that_was_split_or_booked_in_part_is_not_made_twice(part
 async def test_a_reference_of_the_same_name_under_another_amount_is_not_the_payment() -> None:
     """Half of what was asked is not all of it: 60 of 100 with our reference is unknown."""
     half = payments(lambda row: row.update(amount=60) if row["amount"] == 100 else None)
-    async with benching(through=lambda pos, _: Showing(pos, half)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, half)) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrderV2"])
         assert UNKNOWN == told(await bench.run(pay("c-1", "web-1", 100)))[:2]
@@ -144,7 +144,7 @@ SLIPS: Mapping[str, tuple[Change, Change]] = {
 async def test_a_delivery_whose_slip_does_not_tell_is_not_made_twice(loss: str) -> None:
     """Its answer is lost: told as made, or as unknown."""
     order, slip = SLIPS[loss]
-    async with benching(through=lambda pos, _: Showing(pos, order, slip)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, order, slip)) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["deliverOrderV2"])
         asked = deliver("c-1", "web-1", {"lineId": first_line(bench), "quantity": 1})
@@ -158,7 +158,7 @@ async def test_a_delivery_whose_slip_does_not_tell_is_not_made_twice(loss: str) 
 
 async def test_a_slip_over_a_part_of_it_may_be_ours() -> None:
     """Two were asked for, the answer is lost, and a slip over one is there: nobody can tell whose."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         line, order_id = first_line(bench), bench.order("web-1")["orderId"]
         bench.pos.faults.switch("drop_before", count=1, operations=["deliverOrderV2"])
@@ -169,7 +169,7 @@ async def test_a_slip_over_a_part_of_it_may_be_ours() -> None:
 
 async def test_slips_that_explain_all_that_moved_prove_it_not_done() -> None:
     """A cashier's slips over other lines, and over more than was asked, are not ours."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         line, order_id, other = first_line(bench), bench.order("web-1")["orderId"], other_line(bench)
         bench.pos.faults.switch("drop_before", count=1, operations=["deliverOrderV2"])
@@ -184,7 +184,7 @@ async def test_slips_that_explain_all_that_moved_prove_it_not_done() -> None:
 async def test_an_order_id_that_became_anothers(name: str) -> None:
     """The POS was restored while a call was unanswered, and gives the id to a new order: nothing is done to that one."""
     operations = {"pay": "payOrderV2", "deliver": "deliverOrder", "cancel": "cancelOrder", "part": "deliverOrderV2"}
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order, shop = bench.order("web-1"), bench.pos.shop
         make = {
@@ -216,9 +216,9 @@ FROM_ELSEWHERE = {"FAILED": ["CREATE-ORDER-RESULT-FAILED"], "lost": []}
 async def test_a_creation_that_failed_beside_an_order_from_elsewhere(how: str, missing: frozenset[str]) -> None:
     """Another's order of this name, with other lines, is never told as this command's success."""
     async with Sandbox(SandboxOptions(items=3)) as pos:
-        async with benching(pos) as other:
+        async with lone_executor(pos) as other:
             await other.run(create("x-1", "web-1", 10))
-        async with benching(pos) as bench:
+        async with lone_executor(pos) as bench:
             pos.faults.missing_operations = missing
             pos.faults.results.tell("createOrderV3", FROM_ELSEWHERE[how])
             pos.faults.switch("drop_before", count=not FROM_ELSEWHERE[how], operations=["createOrder", "createOrderV3"])
@@ -230,7 +230,7 @@ async def test_a_creation_that_failed_beside_an_order_from_elsewhere(how: str, m
 async def test_a_reference_of_the_psp_in_anothers_order_is_no_payment_of_ours() -> None:
     """The same reference under a second creation of that name: rejected, for another command made it."""
     paid = [{"method": "IDEAL", "amount": 100, "externalReference": "psp-77"}]
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-1", "web-1", 10, prepay=True, paymentList=paid))
         result = await bench.run(create("c-2", "web-1", 20, 30, prepay=True, paymentList=[{**paid[0], "amount": 5000}]))
         assert ("rejected", "CREATE-ORDER-RESULT-EXT-ORDER-ID-ALREADY-EXISTS") == told(result)[:2]
@@ -239,7 +239,7 @@ async def test_a_reference_of_the_psp_in_anothers_order_is_no_payment_of_ours() 
 
 async def test_an_order_made_anew_after_a_restore_is_not_the_old_commands() -> None:
     """The ledger knows who made web-1, and which order that was; the one that is there now is another."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-1", "web-1", 10))
         shop = bench.pos.shop
         shop.sequences["order"].by_identity.pop(shop.memory.order_ids.pop("web-1"))
@@ -263,7 +263,7 @@ async def test_a_payment_without_its_invoice_is_not_done() -> None:
             super().__init__(pos, booked)
             del self.change  # the class's own
 
-    async with benching(through=lambda pos, _: Half(pos)) as bench:
+    async with lone_executor(through=lambda pos, _: Half(pos)) as bench:
         await bench.run(create("c-0", "web-1"))
         result = await bench.run(pay("c-1", "web-1", TOTAL, prepay=False))
         assert UNKNOWN == told(result)[:2]
@@ -275,7 +275,7 @@ async def test_a_line_that_a_cashier_cancelled_is_no_cancelled_order() -> None:
     state: list[str] = []
     partly = lambda shown: shown.update(cancelState=state[0]) if state and bench_open(shown) else None  # noqa: E731
 
-    async with benching(through=lambda pos, _: Showing(pos, partly)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, partly)) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_before", count=1, operations=["cancelOrder"])
         bench.wire.before(lambda _, it: (lambda: state.append("ORDER-CANCEL-STATE-PARTIAL")) if it == "cancelOrder" else None)
@@ -291,7 +291,7 @@ def bench_open(shown: Shown) -> bool:
 
 async def test_a_delivery_without_the_invoice_that_was_asked_for() -> None:
     """Our call never came, and a cashier delivers all without an invoice: that is not what was asked."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order_id = bench.order("web-1")["orderId"]
         bench.pos.faults.switch("drop_before", count=1, operations=["deliverOrder"])
@@ -305,7 +305,7 @@ async def test_a_delivery_without_the_invoice_that_was_asked_for() -> None:
 @pytest.mark.parametrize("field", ["changeCounter", "reference", "syncMarker"])
 async def test_an_update_whose_fields_are_not_shown(field: str) -> None:
     """Made once where its lock protects it; without one, told as unknown rather than made again beside the first."""
-    async with benching(through=lambda pos, _: Showing(pos, without(field, "syncMarker"))) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, without(field, "syncMarker"))) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["updateOrderV2"])
         result = await bench.run(update("c-1", "web-1", reference="red paper"))
@@ -322,7 +322,7 @@ async def test_an_answer_without_an_order_is_not_no_order(code: str) -> None:
         async def order(self, operation: str, fields: Fields) -> OrderAnswer:
             return OrderAnswer(bad.pop()) if bad else await super().order(operation, fields)
 
-    async with benching(through=lambda pos, _: Empty(pos)) as bench:
+    async with lone_executor(through=lambda pos, _: Empty(pos)) as bench:
         await bench.run(create("c-0", "web-1"))
         result = await bench.run(cancel("c-1", "web-1"))
         assert ("succeeded", [], ["created", "cancelled"]) == (result["outcome"], bad, bench.effects("web-1"))
@@ -340,6 +340,6 @@ async def test_a_creation_whose_answer_has_no_marker_looks() -> None:
             answer = await self._pos.change(operation, fields)
             return replace(answer, order={k: v for k, v in dict(answer.order or {}).items() if k != "syncMarker"} or None)
 
-    async with benching(through=lambda pos, _: Unmarked(pos)) as bench:
+    async with lone_executor(through=lambda pos, _: Unmarked(pos)) as bench:
         result = await bench.run(create("c-1", "web-1"))
         assert bench.order("web-1")["syncMarker"] == result["syncMarker"]

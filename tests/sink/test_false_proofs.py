@@ -11,11 +11,11 @@ from connector.mplus.responses.answers import OrderAnswer, read_answer
 from connector.sink.pos.calls import Pos
 from connector.sink.pos.orders import asked_lines
 from connector.sink.pos.replies import Kind, Reply
-from tests.sink.bench import Bench, benching
-from tests.sink.rig import create, deliver, pay, update
-from tests.support.evidence import UNKNOWN, Change, Showing, Shown, references
-from tests.support.foreign_orders import ONLY_V1
-from tests.support.lost_answers import TOTAL, first_line, other_line, told
+from tests.support.sink.commanding import create, deliver, pay, update
+from tests.support.sink.evidence import UNKNOWN, Change, Showing, Shown, references
+from tests.support.sink.foreign_orders import ONLY_V1
+from tests.support.sink.lone_executor import LoneExecutor, lone_executor
+from tests.support.sink.lost_answers import TOTAL, first_line, other_line, told
 
 
 def booked_as(cents: int) -> Change:
@@ -69,7 +69,7 @@ UNLIKE: Mapping[str, Change] = {
 @pytest.mark.parametrize("unlike", UNLIKE)
 async def test_a_payment_that_is_booked_otherwise_is_not_made_twice(unlike: str, reference: str, missing: frozenset[str]) -> None:
     """Its answer is lost; the order shows it under another amount, a longer reference, or its old marker."""
-    async with benching(through=lambda pos, _: Showing(pos, UNLIKE[unlike])) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, UNLIKE[unlike])) as bench:
         bench.pos.faults.missing_operations = missing
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrder", "payOrderV2"])
@@ -84,7 +84,7 @@ async def test_a_payment_that_is_booked_otherwise_is_not_made_twice(unlike: str,
 async def test_a_settlement_with_change_may_be_ours(missing: frozenset[str]) -> None:
     """More cash is given than is due, its answer is lost, and the POS books what is due, without a reference: not rejected."""
     due = both(lambda shown: booked_as(TOTAL)(shown) if shown.get("invoiceIds") else None, references(lambda text: ""))
-    async with benching(through=lambda pos, _: Showing(pos, due)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, due)) as bench:
         bench.pos.faults.missing_operations = missing
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrder", "payOrderV2"])
@@ -95,7 +95,7 @@ async def test_a_settlement_with_change_may_be_ours(missing: frozenset[str]) -> 
 
 async def test_a_reference_that_is_anothers_command_id_is_still_ours() -> None:
     """The producer pays with the id of its own createOrder as reference: that does not make the payment another's."""
-    async with benching(through=lambda pos, _: Showing(pos, rounded)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, rounded)) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrderV2"])
         asked = pay("c-1", "web-1", 98)
@@ -108,7 +108,7 @@ async def test_a_reference_that_is_anothers_command_id_is_still_ours() -> None:
 async def test_payments_that_are_no_longer_listed_prove_nothing() -> None:
     """A deposit's answer is lost, a cashier settles, and the POS lists the payments on the invoice only: not rejected."""
     moved: Change = lambda shown: shown.update(paymentList=[], prepaidAmount=None) if shown.get("invoiceIds") else None  # noqa: E731
-    async with benching(through=lambda pos, _: Showing(pos, moved)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, moved)) as bench:
         await bench.run(create("c-0", "web-1"))
         order_id = bench.order("web-1")["orderId"]
         await bench.run(pay("c-1", "web-1", 50))
@@ -122,7 +122,7 @@ async def test_payments_that_are_no_longer_listed_prove_nothing() -> None:
 async def test_a_delivery_under_an_old_marker_is_not_made_twice(*, slips: bool) -> None:
     """Its answer is lost, the order's marker stands, and its lines or packing slips show it."""
     hidden: Change = bool if slips else lambda shown: shown.pop("packingSlipIds", None)
-    async with benching(through=lambda pos, _: Showing(pos, stands(hidden))) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, stands(hidden))) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["deliverOrderV2"])
         result = await bench.run(deliver("c-1", "web-1", {"lineId": first_line(bench), "quantity": 1}))
@@ -134,7 +134,7 @@ async def test_a_delivery_under_an_old_marker_is_not_made_twice(*, slips: bool) 
 @pytest.mark.parametrize("missing", [frozenset(), ONLY_V1])
 async def test_the_last_writer_wins_also_on_the_same_field(times: int, missing: frozenset[str]) -> None:
     """A cashier writes the very field between looking and the call, which is refused by its lock: that call did nothing."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.missing_operations = missing
         await bench.run(create("c-0", "web-1"))
         order_id = bench.order("web-1")["orderId"]
@@ -152,7 +152,7 @@ async def test_the_last_writer_wins_also_on_the_same_field(times: int, missing: 
 
 async def test_a_lock_that_holds_is_a_rejection() -> None:
     """The producer named the changeCounter, and a cashier writes the same field just before the call."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order = bench.order("web-1")
         acted = lambda: bench.pos.shop.cashier_changes(order["orderId"], "call first")  # noqa: E731
@@ -164,7 +164,7 @@ async def test_a_lock_that_holds_is_a_rejection() -> None:
 @pytest.mark.parametrize("code", ["ORDER-ALREADY-INVOICED", "ORDER-HAS-CHANGED"])
 async def test_a_payment_that_is_refused_because_a_cashier_was_quicker(code: str) -> None:
     """He takes the same amount just before the only call, which the POS refuses: rejected, for looking cannot show it ours."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order_id, settles = bench.order("web-1")["orderId"], code == "ORDER-ALREADY-INVOICED"
         acted = lambda: bench.pos.shop.cashier_pays(order_id, TOTAL, prepay=not settles)  # noqa: E731
@@ -192,7 +192,7 @@ class Halfway(Showing):
         return OrderAnswer(self._code, message="the printer is out of paper")
 
 
-HALVES: Mapping[str, tuple[str, Callable[[Bench], dict[str, Any]]]] = {
+HALVES: Mapping[str, tuple[str, Callable[[LoneExecutor], dict[str, Any]]]] = {
     "PAY-ORDER-RESULT-FAILED": ("payOrderV2", lambda _: pay("c-1", "web-1", TOTAL, prepay=False)),
     "DELIVER-ORDER-RESULT-FAILED": ("deliverOrder", lambda _: deliver("c-1", "web-1")),
 }
@@ -208,7 +208,7 @@ async def test_what_failed_halfway_is_not_rejected(code: str) -> None:
         found.append(Halfway(pos, operation, code))
         return found[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         await bench.run(create("c-0", "web-1"))
         order_id, line = bench.order("web-1")["orderId"], other_line(bench)
         found[0].half = lambda: bench.pos.shop.cashier_delivers(order_id, {line: 1})
@@ -219,7 +219,7 @@ async def test_what_failed_halfway_is_not_rejected(code: str) -> None:
 async def test_what_failed_and_did_nothing_is_rejected(code: str) -> None:
     """FAILED, and the order is as it was."""
     operation, make = HALVES[code]
-    async with benching(through=lambda pos, _: Halfway(pos, operation, code)) as bench:
+    async with lone_executor(through=lambda pos, _: Halfway(pos, operation, code)) as bench:
         await bench.run(create("c-0", "web-1"))
         assert ("rejected", code, 1, True) == told(await bench.run(make(bench)))
 
@@ -237,7 +237,7 @@ async def test_an_order_that_is_made_and_not_paid_is_no_success() -> None:
             answer = await self._pos.change(operation, without)
             return replace(answer, payment_code="PAY-ORDER-RESULT-FAILED")
 
-    async with benching(through=lambda pos, _: Unpaid(pos)) as bench:
+    async with lone_executor(through=lambda pos, _: Unpaid(pos)) as bench:
         asked = create("c-1", "web-1", prepay=True, paymentList=[{"method": "IDEAL", "amount": 100}])
         result = await bench.run(asked)
         assert UNKNOWN == told(result)[:2]
@@ -246,7 +246,7 @@ async def test_an_order_that_is_made_and_not_paid_is_no_success() -> None:
 
 async def test_an_update_that_asks_for_new_prices_only() -> None:
     """Its fields are as asked before; the call is lost and a cashier changes something: that is not the new prices."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         await bench.run(update("c-1", "web-1", reference="red"))
         order_id = bench.order("web-1")["orderId"]
@@ -259,7 +259,7 @@ async def test_an_update_that_asks_for_new_prices_only() -> None:
 
 async def test_of_two_slips_that_are_alike_none_is_named() -> None:
     """A cashier delivers the same while the answer is lost: which slip is the command's cannot be told."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         line, order_id = first_line(bench), bench.order("web-1")["orderId"]
         bench.pos.faults.switch("drop_after", count=1, operations=["deliverOrderV2"])
@@ -272,7 +272,7 @@ async def test_of_two_slips_that_are_alike_none_is_named() -> None:
 
 async def test_a_cashiers_invoice_is_not_the_deliverys() -> None:
     """None was asked for: the result names none."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order_id = bench.order("web-1")["orderId"]
         bench.pos.faults.switch("drop_after", count=1, operations=["deliverOrder"])
@@ -292,7 +292,7 @@ def test_quantities_that_nobody_can_deliver(places: int) -> None:
 
 async def test_a_payment_that_the_ledger_forgot_under_another_amount() -> None:
     """Our own reference is in the order before the first call: something of it was done, so nothing is sent."""
-    async with benching(through=lambda pos, _: Showing(pos, rounded)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, rounded)) as bench:
         await bench.run(create("c-0", "web-1"))
         await bench.run(pay("c-1", "web-1", 98))
         bench.forget()
@@ -321,7 +321,7 @@ TURNOVER = "DELIVER-ORDER-TURNOVER-TYPE-INVOICE"
 @pytest.mark.parametrize("invoiced", [False, True])
 async def test_an_order_that_was_delivered_without_the_invoice_that_is_asked_for(*, part: bool, invoiced: bool) -> None:
     """ALREADY-DELIVERED is as asked only if there is an invoice: else nothing was done, and nothing will be."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         line = {"lineId": first_line(bench), "quantity": 1}
         await bench.run({**deliver("c-1", "web-1"), **({"turnoverType": TURNOVER} if invoiced else {})})
@@ -333,7 +333,7 @@ async def test_an_order_that_was_delivered_without_the_invoice_that_is_asked_for
 @pytest.mark.parametrize("done", [True, False])
 async def test_an_intent_of_an_older_version(*, done: bool) -> None:
     """It knows no payments before, only how often its reference was there; another deposit is in the order, and is not ours."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order_id = bench.order("web-1")["orderId"]
         bench.pos.shop.cashier_pays(order_id, 700)

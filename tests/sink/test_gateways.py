@@ -15,18 +15,18 @@ from connector.mplus.request import Fields
 from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.pos.calls import Pos
-from tests.sink.bench import Bench, Time, benching
-from tests.sink.middle_answers import ANSWERS
-from tests.sink.middle_box import MiddleBox
-from tests.sink.rig import cancel, create, deliver, pay, update
-from tests.support.lost_answers import COMMANDS, NOTHING_ROWS, TOTAL, Late, readied, told
+from tests.support.sink.commanding import cancel, create, deliver, pay, update
+from tests.support.sink.lone_executor import LoneExecutor, Time, lone_executor
+from tests.support.sink.lost_answers import COMMANDS, NOTHING_ROWS, TOTAL, Late, readied, told
+from tests.support.sink.middle_answers import ANSWERS
+from tests.support.sink.middle_box import MiddleBox
 
 
 @asynccontextmanager
-async def behind_a_box(name: str, **options: Any) -> AsyncIterator[tuple[Bench, MiddleBox, dict[str, Any]]]:
+async def behind_a_box(name: str, **options: Any) -> AsyncIterator[tuple[LoneExecutor, MiddleBox, dict[str, Any]]]:
     """A bench whose POS stands behind a middle box and forgets every idempotency key; and a command that can be sent."""
     options_of_pos = SandboxOptions(items=3, forget_keys=0)
-    async with Sandbox(options_of_pos) as pos, MiddleBox(pos) as box, benching(box.as_pos, **options) as bench:
+    async with Sandbox(options_of_pos) as pos, MiddleBox(pos) as box, lone_executor(box.as_pos, **options) as bench:
         yield bench, box, await readied(bench, name)
 
 
@@ -114,7 +114,7 @@ async def test_a_no_while_an_earlier_call_is_at_work(name: str, after: float) ->
         late.append(Twice(pos, time, operation, error))
         return late[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         if name != "create":
             await bench.run(create("c-0", "web-1"))
             bench.pos.effects.clear()
@@ -128,7 +128,7 @@ async def test_a_no_while_an_earlier_call_is_at_work(name: str, after: float) ->
         assert effects == bench.effects("web-1")
 
 
-async def _arrive(bench: Bench, late: Twice) -> None:
+async def _arrive(bench: LoneExecutor, late: Twice) -> None:
     """The POS has refused the second call by then, or never got one."""
     bench.pos.faults.results.clear()
     await late.arrive()
@@ -142,7 +142,7 @@ async def test_the_older_operation_waits_for_the_newer_ones_call() -> None:
         late.append(Twice(pos, time, "payOrderV2", UnknownOperation("payOrderV2 is not known", "Client")))
         return late[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         await bench.run(create("c-0", "web-1"))
         await bench.run(pay("c-9", "web-1", 1))  # makes the key safe: nothing of it is a payment of c-1
         late[0].begin()
@@ -155,7 +155,7 @@ async def test_the_older_operation_waits_for_the_newer_ones_call() -> None:
 async def test_an_unanswered_call_is_remembered_by_the_ledger() -> None:
     """Its time stands in the INTENT of the next call, through any number of replies, until it cannot be at work any more."""
     async with Sandbox(SandboxOptions(items=3, forget_keys=0)) as pos, MiddleBox(pos) as box:
-        async with benching(box.as_pos) as bench:
+        async with lone_executor(box.as_pos) as bench:
             await bench.run(create("c-0", "web-1"))
             box.answer("502", operations=["cancelOrder"], forward="never")
             bench.pos.faults.switch("server_fault", count=2, operations=["cancelOrder"])
@@ -189,7 +189,7 @@ async def test_what_a_command_holds_turns_no_operation_off(text: str, *, missing
                 raise Refused(f"{operation} is refused: {text}", "Client")
             return await self._pos.change(operation, fields)
 
-    async with benching(through=lambda pos, _: Faulty(pos)) as bench:
+    async with lone_executor(through=lambda pos, _: Faulty(pos)) as bench:
         await bench.run(create("c-0", "web-1"))
         bad = pay("c-1", "web-1", 100)
         bad["paymentList"][0]["method"] = "BITCOIN"
@@ -201,7 +201,7 @@ async def test_what_a_command_holds_turns_no_operation_off(text: str, *, missing
 
 async def test_a_missing_operation_is_tried_again_in_time() -> None:
     """A POS is brought up to date: after an hour the newer operation is asked for again."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.missing_operations = frozenset({"payOrderV2"})
         await bench.run(create("c-0", "web-1"))
         for number, later in ((1, 0), (2, 3500), (3, 200)):
@@ -227,7 +227,7 @@ async def test_no_answer_whatever_a_library_throws() -> None:
         late.append(Broken(pos, time, "payOrderV2", 0.0))
         return late[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.time.at(bench.time.passed + 500, late[0].arrive)
         result = await bench.run(pay("c-1", "web-1", 100))

@@ -13,8 +13,8 @@ from connector.events.kafka import PartitionLost
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.intake.feeding import HELD_BACK_AFTER_S, HeldBack, Post
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import create
-from tests.source.rig import eventually
+from tests.support.sink.commanding import create
+from tests.support.source.polling import eventually
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.outbox import Limits
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import create, deliver
+from tests.support.sink.commanding import create, deliver
 
 
 @pytest.fixture

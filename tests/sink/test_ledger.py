@@ -20,8 +20,8 @@ from connector.sink.ledger import index as ledger_index
 from connector.sink.ledger import ledger as ledgers
 from connector.sink.ledger.ledger import Done, Entry, Intent, Ledger
 from connector.sink.ledger.reading import read_back
-from tests.brokers import admin, create_topic, read_all
-from tests.support.result_sample import RESULT
+from tests.support.kafka.topics import admin, create_topic, read_all
+from tests.support.sink.result_sample import RESULT
 
 QUEUED = 4
 """Of what `said` lists."""

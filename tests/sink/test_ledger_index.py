@@ -13,7 +13,7 @@ from connector.sink.ledger import index as ledger_index
 from connector.sink.ledger.facts import NOTHING, Facts, Told, told
 from connector.sink.ledger.index import BUCKET_BITS, BUCKETS_A_TIME, Index
 from connector.sink.ledger.ledger import Done, Intent, encode
-from tests.support.result_sample import RESULT
+from tests.support.sink.result_sample import RESULT
 
 TRICKY = st.one_of(
     st.text(max_size=8),

@@ -8,7 +8,7 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.ledger import ledger
 from connector.sink.ledger import reading as ledger_reading
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import cancel, create, outcomes
+from tests.support.sink.commanding import cancel, create, outcomes
 
 OK = ("succeeded", "CREATE-ORDER-RESULT-OK")
 

@@ -11,13 +11,13 @@ from connector.mplus.request import Fields
 from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.pos.calls import Pos
-from tests.sink.bench import Bench, benching
-from tests.sink.rig import cancel, create, deliver, pay, update
-from tests.support.foreign_orders import ONLY_V1, TAKEN, Foreign
-from tests.support.lost_answers import TOTAL, first_line, told
+from tests.support.sink.commanding import cancel, create, deliver, pay, update
+from tests.support.sink.foreign_orders import ONLY_V1, TAKEN, Foreign
+from tests.support.sink.lone_executor import LoneExecutor, lone_executor
+from tests.support.sink.lost_answers import TOTAL, first_line, told
 
 
-async def invoiced(bench: Bench) -> dict[str, Any]:
+async def invoiced(bench: LoneExecutor) -> dict[str, Any]:
     """A paid order, and the command that makes nothing but its invoice."""
     await bench.run(create("c-0", "web-1"))
     await bench.run(pay("c-1", "web-1", TOTAL))
@@ -27,7 +27,7 @@ async def invoiced(bench: Bench) -> dict[str, Any]:
 
 async def test_an_invoice_alone_is_told_by_the_key() -> None:
     """payOrderV2 without payments, its answer lost: the replay tells that it was this command."""
-    async with benching(forget_keys=None) as bench:
+    async with lone_executor(forget_keys=None) as bench:
         asked = await invoiced(bench)
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrderV2"])
         result = await bench.run(asked)
@@ -39,7 +39,7 @@ async def test_an_invoice_alone_is_told_by_the_key() -> None:
 @pytest.mark.parametrize("missing", [frozenset(), ONLY_V1])
 async def test_whose_an_invoice_is_may_be_unknown(missing: frozenset[str]) -> None:
     """Where no key is remembered, or none exists, a new invoice may be a cashier's: unknown, never rejected."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         asked = await invoiced(bench)
         bench.pos.faults.missing_operations = missing
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrder", "payOrderV2"])
@@ -50,7 +50,7 @@ async def test_whose_an_invoice_is_may_be_unknown(missing: frozenset[str]) -> No
 
 async def test_an_invoice_made_after_a_deposit_is_not_the_deposits() -> None:
     """A cashier settles the order while the deposit's answer is lost: the result names no document."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order_id = bench.order("web-1")["orderId"]
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrderV2"])
@@ -66,7 +66,7 @@ async def test_an_invoice_made_after_a_deposit_is_not_the_deposits() -> None:
 @pytest.mark.parametrize("lost", [False, True])
 async def test_an_order_of_another_command_is_not_ours(*, lost: bool, missing: frozenset[str]) -> None:
     """The ledger knows who created it: the second creation is rejected, also after a lost answer, however alike they are."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-1", "web-1"))
         bench.pos.faults.missing_operations = missing
         bench.pos.faults.switch("drop_before", count=int(lost), operations=["createOrder", "createOrderV3"])
@@ -81,9 +81,9 @@ async def test_an_order_of_another_command_is_not_ours(*, lost: bool, missing: f
 async def test_an_order_from_elsewhere_is_not_ours(articles: tuple[int, ...], *, lost: bool) -> None:
     """Without a lost answer the POS's word counts; after one, an order unlike ours leaves the outcome unknown."""
     async with Sandbox(SandboxOptions(items=3)) as pos:
-        async with benching(pos) as other:
+        async with lone_executor(pos) as other:
             await other.run(create("x-1", "web-1", *articles))
-        async with benching(pos) as bench:
+        async with lone_executor(pos) as bench:
             pos.faults.switch("drop_before", count=int(lost), operations=["createOrderV3"])
             result = await bench.run(create("c-1", "web-1", 20))
     expected = ("unknown", "OUTCOME-UNKNOWN") if lost else ("rejected", TAKEN)
@@ -93,7 +93,7 @@ async def test_an_order_from_elsewhere_is_not_ours(articles: tuple[int, ...], *,
 
 async def test_a_name_that_is_taken_between_looking_and_creating_is_not_ours() -> None:
     """createOrder V1: the order was absent when it was looked for, and the POS refuses the first call: somebody was quicker."""
-    async with Sandbox(SandboxOptions(items=3)) as pos, benching(pos) as other, benching(pos) as bench:
+    async with Sandbox(SandboxOptions(items=3)) as pos, lone_executor(pos) as other, lone_executor(pos) as bench:
         pos.faults.missing_operations = ONLY_V1
         bench.wire.before(
             lambda _, operation: (lambda: other.run(create("x-1", "web-1"))) if operation == "createOrder" else None
@@ -104,7 +104,7 @@ async def test_a_name_that_is_taken_between_looking_and_creating_is_not_ours() -
 
 async def test_a_queued_order_whose_answer_was_lost_is_not_rejected() -> None:
     """The POS says that the name is taken and shows no such order: what it has accepted it will book."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.switch("queue_order", count=1, seconds=0)
         bench.pos.faults.switch("drop_after", count=1, operations=["createOrderV3"])
         result = await bench.run(create("c-1", "web-1"))
@@ -119,7 +119,7 @@ async def test_a_queued_order_whose_answer_was_lost_is_not_rejected() -> None:
 
 async def test_a_payment_waits_until_its_order_is_booked() -> None:
     """The POS queued the order: there is no marker yet, and what follows waits."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.switch("queue_order", count=1, seconds=0)
         created = await bench.run(create("c-1", "web-1"))
         assert ("succeeded", None) == (created["outcome"], created["syncMarker"])
@@ -133,7 +133,7 @@ async def test_a_payment_waits_until_its_order_is_booked() -> None:
 
 async def test_a_queued_order_that_is_never_booked_is_not_found() -> None:
     """As long as an unknown outcome would be waited for; and a command that expires meanwhile has expired."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.switch("queue_order", count=1, seconds=0)
         await bench.run(create("c-1", "web-1"))
         paid = await bench.run(pay("c-2", "web-1", 100))
@@ -146,7 +146,7 @@ async def test_a_queued_order_that_is_never_booked_is_not_found() -> None:
 
 async def test_an_unsent_command_expires_while_its_order_is_awaited() -> None:
     """Waiting for the booking does not outlast expiresAt."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.switch("queue_order", count=1, seconds=0)
         await bench.run(create("c-1", "web-1"))
         paid = await bench.run(pay("c-2", "web-1", 100, expiresAt="2026-07-01T12:01:00Z"))
@@ -158,7 +158,7 @@ async def test_an_unsent_command_expires_while_its_order_is_awaited() -> None:
 async def test_what_needs_an_order_is_rejected_without(name: str) -> None:
     """There is no such order: nothing is sent."""
     make = {"pay": pay("c-1", "web-9", 1), "cancel": cancel("c-1", "web-9"), "deliver": deliver("c-1", "web-9")}
-    async with benching() as bench:
+    async with lone_executor() as bench:
         result = await bench.run(make.get(name) or update("c-1", "web-9", reference="red"))
         assert ("rejected", "GET-ORDER-RESULT-NOT-FOUND", 0, False) == told(result)
         assert [] == bench.wire.changes
@@ -166,7 +166,7 @@ async def test_what_needs_an_order_is_rejected_without(name: str) -> None:
 
 async def test_a_command_under_another_key_than_its_orders_is_rejected() -> None:
     """An order that is named by its orderId alone, and has an extOrderId: its commands have that key."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order_id = bench.order("web-1")["orderId"]
         by_id = {"commandId": "c-1", "command": "cancelOrder", "orderId": order_id}
@@ -180,7 +180,7 @@ async def test_a_command_under_another_key_than_its_orders_is_rejected() -> None
 
 async def test_an_order_without_a_name_of_its_own_has_its_order_id_for_a_key() -> None:
     """An order of the till."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         pos = bench.pos
         order_id = next(item.identity for item in pos.shop.sequences["order"] if not pos.shop.document(item)["extOrderId"])
         payments = [{"method": "CASH", "amount": 5}]
@@ -193,7 +193,7 @@ async def test_an_order_without_a_name_of_its_own_has_its_order_id_for_a_key() -
 @pytest.mark.parametrize("looks", ["findOrder", "getOrder"])
 async def test_where_looking_is_refused(looks: str) -> None:
     """Before anything is sent the command is rejected; after a lost answer the outcome is unknown."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         if looks == "getOrder":
             bench.pos.faults.switch("drop_after", count=1, operations=["cancelOrder"])
@@ -205,7 +205,7 @@ async def test_where_looking_is_refused(looks: str) -> None:
 
 async def test_a_refused_payment_says_what_it_needs() -> None:
     """payOrder may be used only under an agreement: the message says so."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.unlicensed_operations = frozenset({"payOrderV2"})
         result = await bench.run(pay("c-1", "web-1", 100))
@@ -216,7 +216,7 @@ async def test_a_refused_payment_says_what_it_needs() -> None:
 @pytest.mark.parametrize(("delivered", "expected"), [(1, "succeeded"), (2, "unknown")])
 async def test_where_packing_slips_do_not_show_the_lines_tell(delivered: int, expected: str) -> None:
     """Exactly what was asked is delivered, by one slip: done. Anything else may be a cashier's."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.unlicensed_operations = frozenset({"getPackingSlipsByOrder"})
         bench.pos.faults.switch("drop_after", count=1, operations=["deliverOrderV2"])
@@ -231,7 +231,7 @@ async def test_where_packing_slips_do_not_show_the_lines_tell(delivered: int, ex
 
 async def test_who_is_always_quicker_wins_in_the_end() -> None:
     """ORDER-HAS-CHANGED again and again: after ten calls it is rejected, and not tried for ever."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.results.tell("updateOrderV2", ["UPDATE-ORDER-RESULT-ORDER-HAS-CHANGED"] * 20)
         result = await bench.run(update("c-1", "web-1", reference="red"))
@@ -243,7 +243,7 @@ async def test_a_replay_that_names_another_order_is_no_success(code: str) -> Non
     """It is the answer to something else: the outcome is unknown, so that a redrive takes another key."""
     other = {"orderId": "o-7", "extOrderId": "web-7", "syncMarker": 7}
     answer = OrderAnswer(code, other, "o-7", replayed=True)
-    async with benching(through=lambda pos, _: Foreign(pos, answer)) as bench:
+    async with lone_executor(through=lambda pos, _: Foreign(pos, answer)) as bench:
         result = await bench.run(create("c-1", "web-1"))
         assert ("unknown", "OUTCOME-UNKNOWN", 1, True) == told(result)
         assert None is not bench.endings[-1].intent
@@ -274,7 +274,7 @@ class Failing:
 async def test_what_alone_always_fails_is_given_up(operation: str, attempts: int | None) -> None:
     """Looking as well as doing: unknown, once the POS has carried out others all the while for as long as that is waited for."""
     error = Retry("the POS failed: internal error")
-    async with benching(through=lambda pos, _: Failing(pos, operation, error)) as bench:
+    async with lone_executor(through=lambda pos, _: Failing(pos, operation, error)) as bench:
         for number in range(120):
             bench.time.at(500 + 10 * number, partial(bench.run, create(f"x-{number}", f"other-{number}")))
         bad = cancel("c-1", "web-bad") if operation == "findOrder" else create("c-1", "web-bad")
@@ -293,7 +293,7 @@ async def test_where_the_pos_answers_nobody_everything_waits() -> None:
         bad.append(Failing(pos, "createOrderV3", Retry("the POS failed: internal error")))
         return bad[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         bench.time.at(5000, lambda: setattr(bad[0], "failing", False))
         result = await bench.run(create("c-1", "web-bad"))
         assert "succeeded" == result["outcome"]
@@ -308,7 +308,7 @@ async def test_a_pos_that_cannot_be_reached_delays_and_does_not_count() -> None:
         bad.append(Failing(pos, "createOrderV3", NotSent("the POS cannot be reached")))
         return bad[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         bench.time.at(4990, lambda: bench.run(create("c-0", "web-1")))
         bench.time.at(4991, lambda: setattr(bad[0], "failing", False))
         bench.time.at(4991, lambda: bench.pos.faults.switch("server_fault", count=2, operations=["createOrderV3"]))
@@ -327,7 +327,7 @@ async def test_trouble_with_looking_does_not_count_against_a_call() -> None:
         bad.append(Failing(pos, "findOrder", Retry("the POS failed: internal error")))
         return bad[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         await bench.run(create("c-1", "web-bad"))
         bench.time.at(3600, lambda: setattr(bad[0], "failing", False))
         bench.pos.faults.switch("server_fault", count=1, operations=["cancelOrder"])
@@ -345,7 +345,7 @@ async def test_trouble_with_looking_does_not_count_against_a_call() -> None:
 
 async def test_a_command_expires_only_unsent() -> None:
     """Before the first call it is rejected as EXPIRED; once sent it is seen through."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         late = await bench.run(create("c-1", "web-1", expiresAt="2026-07-01T12:00:00Z"))
         assert ("rejected", "EXPIRED", 0, False) == told(late)
         assert [] == bench.wire.asked
@@ -358,7 +358,7 @@ async def test_a_command_expires_only_unsent() -> None:
 
 async def test_a_command_expires_while_the_pos_cannot_be_reached() -> None:
     """What was intended and never sent has not been sent."""
-    async with benching(through=lambda pos, _: Failing(pos, "createOrderV3", NotSent("not there"))) as bench:
+    async with lone_executor(through=lambda pos, _: Failing(pos, "createOrderV3", NotSent("not there"))) as bench:
         result = await bench.run(create("c-1", "web-bad", expiresAt="2026-07-01T12:01:00Z"))
         assert ("rejected", "EXPIRED", 0, False) == told(result)
         assert 60 <= bench.time.passed < 60 + 16
@@ -367,7 +367,7 @@ async def test_a_command_expires_while_the_pos_cannot_be_reached() -> None:
 
 async def test_the_marker_is_the_orders_after_the_command() -> None:
     """Of every command, also those whose answer does not tell the order."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         commands = [
             create("c-1", "web-1"),
             update("c-2", "web-1", reference="red"),

@@ -13,9 +13,9 @@ from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.ledger.ledger import Intent, decode, encode
 from connector.sink.pos.calls import Pos
-from tests.sink.bench import Act, Bench, Time, benching
-from tests.sink.rig import create
-from tests.support.lost_answers import (
+from tests.support.sink.commanding import create
+from tests.support.sink.lone_executor import Act, LoneExecutor, Time, lone_executor
+from tests.support.sink.lost_answers import (
     COMMANDS,
     NOTHING_ROWS,
     OLD,
@@ -38,7 +38,7 @@ SILENT = ["drop_before", "drop_after", "truncate", "delay_after_seconds", "garba
 ALREADY_THERE = "CREATE-ORDER-RESULT-EXT-ORDER-ID-ALREADY-EXISTS"
 
 
-def strike(bench: Bench, kind: str, operation: str, count: int = 1) -> None:
+def strike(bench: LoneExecutor, kind: str, operation: str, count: int = 1) -> None:
     """The next calls of this operation lose their answers."""
     seconds = 3 * SLOW if kind == "delay_after_seconds" else 0.0
     bench.pos.faults.switch(kind, count=count, operations=[operation], seconds=seconds)
@@ -53,7 +53,7 @@ def timeout_for(kind: str) -> float:
 async def test_what_was_not_done_is_done_once(name: str, kind: str, count: int) -> None:
     """A call that did nothing and whose answer was lost is repeated until one is answered."""
     _, operation, effects, good = COMMANDS[name]
-    async with benching() as bench:
+    async with lone_executor() as bench:
         asked = await readied(bench, name)
         strike(bench, kind, operation, count)
 
@@ -67,7 +67,7 @@ async def test_what_was_not_done_is_done_once(name: str, kind: str, count: int) 
 async def test_what_was_done_is_not_done_again(name: str, kind: str) -> None:
     """A call that was carried out and whose answer was lost is recognised by looking; the POS has forgotten its key."""
     _, operation, effects, good = COMMANDS[name]
-    async with benching(timeout=timeout_for(kind)) as bench:
+    async with lone_executor(timeout=timeout_for(kind)) as bench:
         asked = await readied(bench, name)
         strike(bench, kind, operation)
 
@@ -86,7 +86,7 @@ async def test_what_was_done_is_not_done_again(name: str, kind: str) -> None:
 @pytest.mark.parametrize("kind", ["drop_after", "server_fault_after", "truncate"])
 async def test_a_key_that_the_pos_remembers_is_answered_again(kind: str) -> None:
     """createOrderV3 once more with the same idempotency key: the first answer, and one order."""
-    async with benching(forget_keys=None) as bench:
+    async with lone_executor(forget_keys=None) as bench:
         strike(bench, kind, "createOrderV3")
         result = await bench.run(create("c-1", "web-1"))
         assert ("succeeded", "CREATE-ORDER-RESULT-OK", 2, False) == told(result)
@@ -98,7 +98,7 @@ async def test_a_key_that_the_pos_remembers_is_answered_again(kind: str) -> None
 async def test_whichever_call_loses_its_answer(name: str, kind: str, number: int) -> None:
     """Looking as well as doing: the n-th call of the command's course is struck, and all is done once."""
     _, _, effects, _ = COMMANDS[name]
-    async with benching() as bench:
+    async with lone_executor() as bench:
         asked = await readied(bench, name)
         before = len(bench.wire.asked)
         bench.wire.before(lambda at, _: (lambda: bench.pos.faults.switch(kind, count=1)) if at == before + number else None)
@@ -113,7 +113,7 @@ async def test_whichever_call_loses_its_answer(name: str, kind: str, number: int
 async def test_when_a_call_that_nothing_protects_is_repeated(name: str, kind: str) -> None:
     """After a fault of the POS at once, for that is an answer; after all else not before the POS must have ended it."""
     _, operation, _, _ = COMMANDS[name]
-    async with benching() as bench:
+    async with lone_executor() as bench:
         asked = await readied(bench, name)
         strike(bench, kind, operation)
         begun = bench.time.passed
@@ -129,7 +129,7 @@ async def test_when_a_call_that_nothing_protects_is_repeated(name: str, kind: st
 async def test_a_call_that_is_safe_to_repeat_is_repeated_soon(name: str) -> None:
     """It does not wait until the POS must have ended the first one."""
     _, operation, _, _ = COMMANDS[name]
-    async with benching() as bench:
+    async with lone_executor() as bench:
         asked = await readied(bench, name)
         strike(bench, "drop_before", operation)
         begun = bench.time.passed
@@ -140,7 +140,7 @@ async def test_a_call_that_is_safe_to_repeat_is_repeated_soon(name: str) -> None
 
 
 @asynccontextmanager
-async def arriving_late(name: str, after: float, slow: float = 0.0) -> AsyncIterator[tuple[Bench, dict[str, Any]]]:
+async def arriving_late(name: str, after: float, slow: float = 0.0) -> AsyncIterator[tuple[LoneExecutor, dict[str, Any]]]:
     """A bench, and a command whose first call the POS carries out so many seconds later."""
     late: list[Late] = []
 
@@ -148,7 +148,7 @@ async def arriving_late(name: str, after: float, slow: float = 0.0) -> AsyncIter
         late.append(Late(pos, time, COMMANDS[name][1], slow))
         return late[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         asked = await readied(bench, name)
         bench.time.at(bench.time.passed + after, late[0].arrive)
         yield bench, asked
@@ -211,7 +211,7 @@ async def left_behind(pos: Sandbox, name: str, *, done: bool) -> tuple[dict[str,
         hanging.append(Hanging(client, done=done))
         return hanging[0]
 
-    async with benching(pos, through=through) as gone:
+    async with lone_executor(pos, through=through) as gone:
         asked = await readied(gone, name)
         hanging[0].sent = COMMANDS[name][1]
         working = asyncio.create_task(gone.run({**asked, "expiresAt": "2026-07-01T12:00:01Z"}))
@@ -232,7 +232,7 @@ async def test_a_command_is_taken_up_by_a_successor(name: str, *, done: bool) ->
     _, operation, effects, good = COMMANDS[name]
     async with Sandbox(SandboxOptions(items=3, forget_keys=0)) as pos:
         asked, intent = await left_behind(pos, name, done=done)
-        async with benching(pos) as bench:
+        async with lone_executor(pos) as bench:
             for older in OLD - {operation}:
                 bench.context.missing.add(older, bench.time.now)
             bench.time.now += 5
@@ -252,7 +252,7 @@ def decode_intent(value: bytes) -> Intent:
     return entry
 
 
-def meanwhile(bench: Bench, kind: str, act: Act) -> None:
+def meanwhile(bench: LoneExecutor, kind: str, act: Act) -> None:
     """The command's call is lost, and a cashier acts before anybody looks."""
     begun = len(bench.wire.asked)
     changing = {operation for _, operation, _, _ in COMMANDS.values()}
@@ -276,7 +276,7 @@ def shop(pos: Sandbox) -> Any:
 PAYS = "pays"
 DELIVERS_SAME, DELIVERS_OTHER, DELIVERS_MORE = "delivers the same", "delivers another line", "delivers more of it"
 CHANGES, CHANGES_SAME, CANCELS, DELIVERS_ALL = "changes something", "writes the same", "cancels", "delivers all"
-CASHIERS: Mapping[str, Callable[[Bench, str], object]] = {
+CASHIERS: Mapping[str, Callable[[LoneExecutor, str], object]] = {
     PAYS: lambda bench, order: shop(bench.pos).cashier_pays(order, 100),
     DELIVERS_SAME: lambda bench, order: shop(bench.pos).cashier_delivers(order, {first_line(bench): 1}),
     DELIVERS_OTHER: lambda bench, order: shop(bench.pos).cashier_delivers(order, {other_line(bench): 1}),
@@ -326,7 +326,7 @@ async def test_a_cashier_acts_before_anybody_looks(
     name: str, cashier: str, *, done: bool, expected: tuple[Any, ...], effects: list[str]
 ) -> None:
     """What he did is told from what the command did, or the outcome is unknown; and nothing is done twice."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         asked = await readied(bench, name)
         order_id = bench.order("web-1")["orderId"]
         strike(bench, "drop_after" if done else "drop_before", COMMANDS[name][1])

@@ -14,7 +14,7 @@ from connector.kafka.records import Place
 from connector.sink.ledger.ledger import Done, Ledger
 from connector.views.tables import PlainTable
 from tests.bench.ledger import resident
-from tests.support.result_sample import RESULT
+from tests.support.sink.result_sample import RESULT
 
 ENTRIES = 20_000
 BYTES_MAX = 3000

@@ -9,10 +9,10 @@ import pytest
 
 from connector.mplus.request import request
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.sink.bench import benching
-from tests.sink.middle_answers import ANSWERS
-from tests.sink.middle_box import MiddleBox, Seen
-from tests.sink.rig import cancel, create
+from tests.support.sink.commanding import cancel, create
+from tests.support.sink.lone_executor import lone_executor
+from tests.support.sink.middle_answers import ANSWERS
+from tests.support.sink.middle_box import MiddleBox, Seen
 
 
 @asynccontextmanager
@@ -37,7 +37,7 @@ async def asked(box: MiddleBox, operation: str = "getOrder", order: str = "none"
 
 async def ordered(box: MiddleBox) -> str:
     """The orderId of a new order."""
-    async with benching(box.as_pos) as bench:
+    async with lone_executor(box.as_pos) as bench:
         await bench.run(create("c-0", "web-1"))
         return str(bench.order("web-1")["orderId"])
 
@@ -50,7 +50,7 @@ def done(box: MiddleBox) -> list[str]:
 async def test_it_hands_on_what_nobody_asked_it_to_spoil() -> None:
     """A command through the box ends as it does without, and the POS's own refusals come through."""
     async with boxed() as box:
-        async with benching(box.as_pos) as bench:
+        async with lone_executor(box.as_pos) as bench:
             await bench.run(create("c-1", "web-1"))
             result = await bench.run(cancel("c-2", "web-1"))
         status, _, body = await asked(box, "noSuchOperation")

@@ -15,10 +15,10 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.intake.claims import Claim
 from connector.sink.ledger.ledger import Ledger
 from connector.wiring import run
-from tests.brokers import admin, read_all
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import Commands, create, deliver
-from tests.source.rig import configuration, eventually, level, working
+from tests.support.kafka.topics import admin, read_all
+from tests.support.sink.commanding import Commands, create, deliver
+from tests.support.source.polling import configuration, eventually, level, working
 
 BOTH = ("source", "commands")
 

@@ -14,10 +14,10 @@ from connector.mplus.responses.answers import OrderAnswer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
 from connector.sink.pos.calls import Pos
-from tests.sink.bench import Time, benching
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import create, pay
-from tests.support.lost_answers import told
+from tests.support.sink.commanding import create, pay
+from tests.support.sink.lone_executor import Time, lone_executor
+from tests.support.sink.lost_answers import told
 
 ORDERS = 1000
 UNKNOWN_AFTER_S = 2.0
@@ -76,13 +76,13 @@ async def test_an_outage_of_all_fails_nobody(shop: Lanes, kind: str) -> None:
 
 async def test_a_pos_that_asks_to_wait_is_not_asked_meanwhile() -> None:
     """Retry-After of 503 and 429, for changing and for looking; what a POS may ask for is bounded."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.switch("unavailable", count=3, operations=["createOrderV3"], seconds=120)
         result = await bench.run(create("c-1", "web-1"))
         assert ("succeeded", 4) == (result["outcome"], result["attempts"])
         changes = [at for at, _ in bench.wire.changes]
         assert all(later - earlier >= 120 for earlier, later in pairwise(changes))
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.switch("unavailable", count=1, operations=["createOrderV3"], seconds=86_400)
         await bench.run(create("c-1", "web-1"))
         assert 300 <= bench.time.passed < 400
@@ -111,7 +111,7 @@ class Firewall:
 async def test_what_a_firewall_refuses_for_one_order_only(error: Exception, *, looks: bool) -> None:
     """Others are carried out once an hour: it is given up, after so many failures that chance does not explain them."""
     through = lambda pos, _: Firewall(pos, "web-bad", error, looks=looks)  # noqa: E731
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         for hour in range(1, 48):
             bench.time.at(3600.0 * hour, lambda hour=hour: bench.run(create(f"o-{hour}", f"web-{hour}")))  # type: ignore[misc]
         result = await bench.run(create("c-1", "web-bad"))
@@ -145,7 +145,7 @@ async def test_one_failure_after_an_outage_is_not_its_own(command: dict[str, Any
                 left.pop()
                 raise Retry("HTTP 503")
 
-    async with benching(through=Outage) as bench:
+    async with lone_executor(through=Outage) as bench:
         bench.time.at(1200.5, lambda: bench.run(create("b-1", "web-b")))
         result = await bench.run(command)
         assert "unknown" != result["outcome"]

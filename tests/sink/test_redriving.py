@@ -12,11 +12,11 @@ from connector.kafka.cluster import Cluster
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
 from connector.sink.redrive import NEVER_SENT, RedrivenLetter
-from tests.brokers import admin, end_offsets
-from tests.sink.bench import Time, benching
 from tests.sink.lanes import UNSEEN, Lanes, laning, unknown
-from tests.sink.rig import cancel, create, deliver, pay, update
-from tests.support.lost_answers import first_line, told
+from tests.support.kafka.topics import admin, end_offsets
+from tests.support.sink.commanding import cancel, create, deliver, pay, update
+from tests.support.sink.lone_executor import Time, lone_executor
+from tests.support.sink.lost_answers import first_line, told
 
 DAY_S = 86_400.0
 RETENTION_S = 30 * DAY_S
@@ -113,7 +113,7 @@ async def test_a_payment_is_recognised_where_the_ledger_is_lost(timed: tuple[Lan
 
 async def redriven(command: dict[str, Any], operation: str, later: dict[str, Any] | None = None, days: float = 1.0) -> Any:
     """A command that is unknown and was not done, perhaps a later one of its key, and the first redriven after some days."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         for row in command.get("lineList", ()), (later or {}).get("lineList", ()):
             for line in row:

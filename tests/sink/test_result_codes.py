@@ -8,8 +8,8 @@ import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sandbox.faults.result_codes import CODES
-from tests.sink.bench import Bench, benching
-from tests.sink.rig import cancel, commanding, create, deliver, outcomes, pay, update
+from tests.support.sink.commanding import cancel, commanding, create, deliver, outcomes, pay, update
+from tests.support.sink.lone_executor import LoneExecutor, lone_executor
 
 TOTAL = 2 * 195 + 2 * 425
 """Of an order over two of the articles 10 and 20, in cents."""
@@ -107,12 +107,12 @@ REMEMBERED = {"invoiceId": "invoiced", "packingSlipId": "delivered"}
 """The document of a result, and the effect that makes it."""
 
 
-def line_of(bench: Bench, name: str) -> str:
+def line_of(bench: LoneExecutor, name: str) -> str:
     """The lineId of an order's first line."""
     return str(bench.order(name)["lineList"]["line"][0]["lineId"])
 
 
-MAKERS: Mapping[str, Callable[[Bench, str], dict[str, Any]]] = {
+MAKERS: Mapping[str, Callable[[LoneExecutor, str], dict[str, Any]]] = {
     "create": lambda bench, name: create("c-1", name),
     "create, paid": lambda bench, name: create("c-1", name, prepay=True, paymentList=[{"method": "IDEAL", "amount": 100}]),
     "update": lambda bench, name: update("c-1", name, reference="red paper"),
@@ -141,7 +141,7 @@ def cases() -> Iterator[Any]:
             yield pytest.param(*case, id=f"{command}-{operation}-{code}-{really}")
 
 
-async def readied(bench: Bench, command: str, name: str) -> dict[str, Any]:
+async def readied(bench: LoneExecutor, command: str, name: str) -> dict[str, Any]:
     """The command, and before it an order for it where it needs one."""
     if not command.startswith("create"):
         assert ("succeeded", "CREATE-ORDER-RESULT-OK") == outcomes([await bench.run(create("c-0", name))])[0]
@@ -154,7 +154,7 @@ async def test_what_a_result_code_makes_of_a_command(
     command: str, operation: str, code: str, *, effect: bool, outcome: str, reconciled: bool, effects: list[str]
 ) -> None:
     """Whether the POS did what it says or not: the outcome is the truth as far as looking can tell, after one call."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         asked = await readied(bench, command, "web-1")
         reason = prefix_of(operation) + code
         bench.pos.faults.missing_operations = frozenset(V1_ONLY - {operation})
@@ -175,7 +175,7 @@ async def test_what_a_result_code_makes_of_a_command(
 @pytest.mark.parametrize("operation", ["updateOrderV2", "updateOrder"])
 async def test_the_last_writer_wins_without_a_change_counter(operation: str) -> None:
     """ORDER-HAS-CHANGED for an updateOrder that names no changeCounter: looked at and tried again with the new one."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         asked = await readied(bench, "update", "web-1")
         bench.pos.faults.missing_operations = frozenset(V1_ONLY - {operation})
         bench.pos.faults.results.tell(operation, ["UPDATE-ORDER-RESULT-ORDER-HAS-CHANGED"] * 2)
@@ -196,7 +196,7 @@ def test_the_table_is_whole() -> None:
 
 async def test_a_refused_payment_names_the_order_that_exists_nevertheless() -> None:
     """PAYMENT-FAILED is rejected, with the orderId; of V3 from its answer."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.results.tell("createOrderV3", ["CREATE-ORDER-RESULT-PAYMENT-FAILED"])
         result = await bench.run(create("c-1", "web-1", paymentList=[{"method": "CASH", "amount": TOTAL}]))
     assert ("rejected", "CREATE-ORDER-RESULT-PAYMENT-FAILED") == (result["outcome"], result["reason"])
@@ -205,7 +205,7 @@ async def test_a_refused_payment_names_the_order_that_exists_nevertheless() -> N
 
 async def test_payments_never_fall_back_to_the_old_creation() -> None:
     """An administration without createOrderV3 cannot create and pay in one call: rejected, and nothing is done."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         bench.pos.faults.missing_operations = frozenset({"createOrderV3"})
         result = await bench.run(create("c-1", "web-1", paymentList=[{"method": "CASH", "amount": TOTAL}]))
         assert ("rejected", "CLIENT-FAULT", 0) == (result["outcome"], result["reason"], result["attempts"])

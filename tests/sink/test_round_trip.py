@@ -6,9 +6,9 @@ from typing import Any
 from aiokafka import TopicPartition
 
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.brokers import admin, end_offsets, read_all
-from tests.sink.rig import PARTITIONS, QUICK, Commands, cancel, create, deliver, pay, update
-from tests.source.rig import configuration, eventually, headers, working
+from tests.support.kafka.topics import admin, end_offsets, read_all
+from tests.support.sink.commanding import PARTITIONS, QUICK, Commands, cancel, create, deliver, pay, update
+from tests.support.source.polling import configuration, eventually, headers, working
 
 
 async def group_offsets(bootstrap: str, group: str, topic: str) -> dict[int, int]:

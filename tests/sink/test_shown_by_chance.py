@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from tests.sink.bench import Bench, benching
-from tests.sink.rig import create, deliver, pay, update
-from tests.support.evidence import Change, Showing, payments, without
-from tests.support.foreign_orders import ONLY_V1
-from tests.support.lost_answers import TOTAL, first_line, told
+from tests.support.sink.commanding import create, deliver, pay, update
+from tests.support.sink.evidence import Change, Showing, payments, without
+from tests.support.sink.foreign_orders import ONLY_V1
+from tests.support.sink.lone_executor import LoneExecutor, lone_executor
+from tests.support.sink.lost_answers import TOTAL, first_line, told
 
 
 @asynccontextmanager
-async def hiding(hidden: Change) -> AsyncIterator[tuple[Bench, list[int]]]:
+async def hiding(hidden: Change) -> AsyncIterator[tuple[LoneExecutor, list[int]]]:
     """A POS that leaves something out at so many of the next looks as the list says that comes with it."""
     left: list[int] = []
 
@@ -23,7 +23,7 @@ async def hiding(hidden: Change) -> AsyncIterator[tuple[Bench, list[int]]]:
             left[0] -= 1
             hidden(order)
 
-    async with benching(through=lambda pos, _: Showing(pos, shown)) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, shown)) as bench:
         yield bench, left
 
 
@@ -156,7 +156,7 @@ async def test_a_reference_is_recognised_however_its_blanks_are_kept() -> None:
     def trimmed(row: dict[str, Any]) -> None:
         row["externalReference"] = " ".join(row.get("externalReference", "").split())
 
-    async with benching(through=lambda pos, _: Showing(pos, payments(trimmed))) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, payments(trimmed))) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.switch("drop_after", count=1, operations=["payOrderV2"])
         asked = pay("c-1", "web-1", 100)

@@ -14,11 +14,11 @@ from connector.events.commands import CommandsLost
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
 from connector.sink.execution import Execution
-from tests.brokers import admin, end_offsets
-from tests.sink.bench import Time
 from tests.sink.lanes import UNSEEN, Lanes, laning, unknown
-from tests.sink.rig import cancel, commanding, create, outcomes, pay, update
-from tests.source.rig import eventually
+from tests.support.kafka.topics import admin, end_offsets
+from tests.support.sink.commanding import cancel, commanding, create, outcomes, pay, update
+from tests.support.sink.lone_executor import Time
+from tests.support.source.polling import eventually
 
 OK = ("succeeded", "CREATE-ORDER-RESULT-OK")
 

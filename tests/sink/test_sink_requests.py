@@ -14,10 +14,10 @@ from connector.mplus.request import Fields, request
 from connector.sink.commands.spec import CommandSpec, Variant
 from connector.sink.commands.table import SPECS
 from connector.sink.ledger.ledger import Intent
-from tests.mplus.filled import Filled
-from tests.sink.bench import benching
-from tests.sink.rig import cancel, create, deliver, key_of, pay, update
-from tests.xsd import call_in, schema_in
+from tests.support.pos.filled import Filled
+from tests.support.pos.xsd import call_in, schema_in
+from tests.support.sink.commanding import cancel, create, deliver, key_of, pay, update
+from tests.support.sink.lone_executor import lone_executor
 
 WAYS = [pytest.param(name, row, way, id=f"{name}-{way.operation}") for name, row in SPECS.items() for way in row.variants]
 SENT = {
@@ -92,7 +92,7 @@ def test_every_request_is_valid(xsd: Any, name: str, row: CommandSpec, way: Vari
 
 async def test_looking_is_valid_too(xsd: Any) -> None:
     """Everything that a sandbox was asked in the course of all commands, as it was sent."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         commands = [
             create("c-1", "web-1"),
             update("c-2", "web-1", reference="red"),

@@ -11,7 +11,7 @@ from connector.kafka.cluster import Cluster
 from connector.kafka.reading.readers import PartitionReader, reading_from
 from connector.kafka.records import Place
 from connector.sandbox import Sandbox, SandboxOptions
-from tests.sink.rig import commanding, create, pay
+from tests.support.sink.commanding import commanding, create, pay
 
 
 async def test_a_lane_whose_client_stands_still_starts_anew(bootstrap: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:

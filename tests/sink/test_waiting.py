@@ -2,15 +2,15 @@
 
 import pytest
 
-from tests.sink.bench import benching
-from tests.sink.rig import create, deliver, pay
-from tests.support.lost_answers import first_line
+from tests.support.sink.commanding import create, deliver, pay
+from tests.support.sink.lone_executor import lone_executor
+from tests.support.sink.lost_answers import first_line
 
 
 @pytest.mark.parametrize("kind", ["pay", "deliver"])
 async def test_what_is_proven_not_done_is_done_soon(kind: str) -> None:
     """Its call never came; right after the answer deadline of 600 s it is made again, however often was looked meanwhile."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         part = deliver("c-1", "web-1", {"lineId": first_line(bench), "quantity": 1})
         bench.pos.faults.switch("drop_before", count=1, operations=["payOrderV2", "deliverOrderV2"])

@@ -17,8 +17,8 @@ from connector.sink.handler import CommandHandler
 from connector.sink.outbox import Limits
 from connector.sink.records import Message
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import Commands, create, outcomes, pay
-from tests.source.rig import configuration, eventually, level, working
+from tests.support.sink.commanding import Commands, create, outcomes, pay
+from tests.support.source.polling import configuration, eventually, level, working
 
 OK = ("succeeded", "CREATE-ORDER-RESULT-OK")
 

@@ -18,11 +18,11 @@ from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.ledger.ledger import Intent
 from connector.sink.pos.calls import Pos
-from tests.sink.bench import Bench, Time, benching
-from tests.sink.rig import create, deliver, key_of, pay, update
-from tests.support.evidence import UNKNOWN, Showing, references
-from tests.support.foreign_orders import ONLY_V1, TAKEN, Foreign
-from tests.support.lost_answers import TOTAL, told
+from tests.support.sink.commanding import create, deliver, key_of, pay, update
+from tests.support.sink.evidence import UNKNOWN, Showing, references
+from tests.support.sink.foreign_orders import ONLY_V1, TAKEN, Foreign
+from tests.support.sink.lone_executor import LoneExecutor, Time, lone_executor
+from tests.support.sink.lost_answers import TOTAL, told
 
 INVOICE = "DELIVER-ORDER-TURNOVER-TYPE-INVOICE"
 
@@ -41,7 +41,7 @@ async def test_a_name_that_is_taken_in_other_letters() -> None:
         async def change(self, operation: str, fields: Fields) -> OrderAnswer:
             return OrderAnswer(TAKEN) if "Web-1" in str(fields) else await self._pos.change(operation, fields)
 
-    async with benching(through=lambda pos, _: Alike(pos)) as bench:
+    async with lone_executor(through=lambda pos, _: Alike(pos)) as bench:
         await bench.run(create("c-0", "web-1"))
         result = await bench.run(create("c-1", "Web-1"))
         assert ("rejected", TAKEN, 1, True) == told(result)
@@ -50,7 +50,7 @@ async def test_a_name_that_is_taken_in_other_letters() -> None:
 
 async def test_an_order_of_the_till_under_the_name_of_another() -> None:
     """It has no extOrderId, so its key is its orderId: under any other its commands would run beside each other."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         pos = bench.pos
         till = next(item for item in pos.shop.sequences["order"] if not pos.shop.document(item)["extOrderId"])
         await bench.run(create("c-0", "web-1"))
@@ -63,7 +63,7 @@ async def test_an_answer_about_another_order_id_is_no_success() -> None:
     """Also where the command names its order by orderId alone."""
     other = {"orderId": "o-7", "syncMarker": 7}
     answer = OrderAnswer("UPDATE-ORDER-RESULT-OK", other)
-    async with benching(through=lambda pos, _: Foreign(pos, answer)) as bench:
+    async with lone_executor(through=lambda pos, _: Foreign(pos, answer)) as bench:
         pos = bench.pos
         till = next(item for item in pos.shop.sequences["order"] if not pos.shop.document(item)["extOrderId"])
         body = {"commandId": "c-1", "command": "updateOrder", "order": {"orderId": till.identity, "reference": "red"}}
@@ -76,7 +76,7 @@ async def test_an_answer_about_another_order_id_is_no_success() -> None:
 async def test_a_result_names_nothing_of_anothers_order(code: str) -> None:
     """The POS answers for another order: neither its orderId nor its documents are this command's."""
     answer = OrderAnswer(code, {"orderId": "o-7", "extOrderId": "web-7", "syncMarker": 7}, "o-7", "i-7", "p-7")
-    async with benching(through=lambda pos, _: Foreign(pos, answer)) as bench:
+    async with lone_executor(through=lambda pos, _: Foreign(pos, answer)) as bench:
         result = await bench.run(create("c-1", "web-1"))
         assert [None] * 4 == [result[name] for name in ("orderId", "invoiceId", "packingSlipId", "syncMarker")]
 
@@ -95,7 +95,7 @@ async def test_a_redriven_creation_of_a_name_that_is_taken() -> None:
             asked.append(f"{operation} {named[0]!r}" if named else operation)
             return await self._pos.change(operation, fields)
 
-    async with benching(through=lambda pos, _: Reading(pos)) as bench:
+    async with lone_executor(through=lambda pos, _: Reading(pos)) as bench:
         bench.pos.faults.missing_operations = ONLY_V1
         bench.pos.faults.switch("drop_before", count=1, operations=["createOrder"])
         bench.wire.before(
@@ -111,14 +111,14 @@ async def test_a_redriven_creation_of_a_name_that_is_taken() -> None:
         assert {"''"} == {row.split(" ")[1] for row in asked if row.startswith("createOrder ")}
 
 
-async def judged(bench: Bench, command: Mapping[str, Any], intent: Intent | None) -> CommandEnd:
+async def judged(bench: LoneExecutor, command: Mapping[str, Any], intent: Intent | None) -> CommandEnd:
     """A redriven command that the ledger has forgotten."""
     taken = read(key_of(command).encode(), orjson.dumps(command))
     assert isinstance(taken, Command)
     return await Executor(bench.context).judge(Execution(taken, 99, "0:1", intent, redriven=intent is not None))
 
 
-async def sent_and_forgotten(bench: Bench, command: dict[str, Any], operation: str) -> Intent:
+async def sent_and_forgotten(bench: LoneExecutor, command: dict[str, Any], operation: str) -> Intent:
     """A command that was not done, of which only the INTENT in its letter is left."""
     bench.pos.faults.switch("drop_before", count=1, operations=[operation])
     bench.wire.before(
@@ -139,7 +139,7 @@ async def sent_and_forgotten(bench: Bench, command: dict[str, Any], operation: s
 @pytest.mark.parametrize("lettered", [True, False])
 async def test_a_forgotten_creation_is_not_anothers(*, lettered: bool) -> None:
     """The producer sent it again under another id, which made the order: it is not told as made by the first one."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         intent = await sent_and_forgotten(bench, create("c-1", "web-1"), "createOrderV3")
         await bench.run(create("c-2", "web-1"))
         end = await judged(bench, create("c-1", "web-1"), intent if lettered else None)
@@ -149,7 +149,7 @@ async def test_a_forgotten_creation_is_not_anothers(*, lettered: bool) -> None:
 
 async def test_a_forgotten_delivery_is_judged_by_its_intent() -> None:
     """It was to make an invoice; there was one before, and a cashier delivers: the order alone would look as asked."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         order_id, asked = bench.order("web-1")["orderId"], {**deliver("c-1", "web-1"), "turnoverType": INVOICE}
         intent = await sent_and_forgotten(bench, asked, "deliverOrder")
@@ -161,7 +161,7 @@ async def test_a_forgotten_delivery_is_judged_by_its_intent() -> None:
 
 async def test_a_forgotten_command_that_has_expired_is_still_looked_for() -> None:
     """It cannot expire, for it will not be sent: looking that fails once is tried again."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         asked = pay("c-1", "web-1", 100)
         await bench.run(asked)
@@ -173,7 +173,7 @@ async def test_a_forgotten_command_that_has_expired_is_still_looked_for() -> Non
 
 async def test_a_forgotten_command_tells_each_time_what_was_sent() -> None:
     """Its attempts are those of its INTENT."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         intent = await sent_and_forgotten(bench, pay("c-1", "web-1", 100), "payOrderV2")
         assert 1 == (await judged(bench, pay("c-1", "web-1", 100), intent)).attempts
@@ -196,7 +196,7 @@ class LeftBehind:
         raise await self.calls[-1]
 
 
-async def left(bench: Bench, pos: LeftBehind, command: dict[str, Any], intent: Intent | None = None) -> Intent:
+async def left(bench: LoneExecutor, pos: LeftBehind, command: dict[str, Any], intent: Intent | None = None) -> Intent:
     """The worker's session ends while its call is under way; the INTENT that it left."""
     pos.holding = True
     pos.reached.clear()
@@ -216,7 +216,7 @@ async def test_what_never_left_expires_also_when_the_partition_comes_back() -> N
         held.append(LeftBehind(pos))
         return held[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         asked = create("c-1", "web-1", expiresAt="2026-07-01T12:00:01Z")
         intent = await left(bench, held[0], asked)
         held[0].calls[0].set_result(NotSent("the POS cannot be reached"))
@@ -234,7 +234,7 @@ async def test_another_workers_clock_ends_no_waiting(skew_h: int) -> None:
         held.append(LeftBehind(pos))
         return held[0]
 
-    async with benching(through=through) as bench:
+    async with lone_executor(through=through) as bench:
         await bench.run(create("c-0", "web-1"))
         asked = update("c-1", "web-1", reference="red", changeCounter=bench.order("web-1")["changeCounter"])
         first = await left(bench, held[0], asked)
@@ -252,7 +252,7 @@ def _shifted(at: str, hours: int) -> str:
 @pytest.mark.parametrize("code", ["PAY-ORDER-RESULT-OK", "PAY-ORDER-RESULT-PAYMENT-INSUFFICIENT"])
 async def test_an_answer_outlives_the_tenure_that_got_it(code: str) -> None:
     """The partition is left between the answer and its result, and comes back: the answer counts, whatever the order shows."""
-    async with benching(through=lambda pos, _: Showing(pos, references(lambda text: ""))) as bench:
+    async with lone_executor(through=lambda pos, _: Showing(pos, references(lambda text: ""))) as bench:
         await bench.run(create("c-0", "web-1"))
         bench.pos.faults.results.tell("payOrderV2", [code], effect=code.endswith("OK"))
         asked = pay("c-1", "web-1", 100)
@@ -277,7 +277,7 @@ async def test_an_answer_outlives_the_tenure_that_got_it(code: str) -> None:
 
 async def test_what_failed_before_it_was_sent_can_be_redriven() -> None:
     """Its INTENT was made, and by a mistake of ours not sent: it has no time, and is carried out."""
-    async with benching() as bench:
+    async with lone_executor() as bench:
         await bench.run(create("c-0", "web-1"))
         intent = await sent_and_forgotten(bench, pay("c-1", "web-1", 100), "payOrderV2")
         unsent = replace(intent, id="", at="", attempt=0)

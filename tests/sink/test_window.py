@@ -9,8 +9,8 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.sink.context import Deadlines
 from connector.sink.intake.window import OVERHEAD_BYTES, Share, Window
 from tests.sink.lanes import Lanes, laning
-from tests.sink.rig import large
-from tests.source.rig import eventually
+from tests.support.sink.commanding import large
+from tests.support.source.polling import eventually
 
 
 @pytest.fixture

@@ -23,12 +23,12 @@ from connector.source.entities import named
 from connector.source.position_writer import Shard, WriterContext
 from connector.source.reading.portion import Portion
 from connector.source.shard import ShardRunner
-from tests.source import model_pos
-from tests.source.controlling import ask
-from tests.source.model_pos import HERE, Limit, ModelPos, Reading
-from tests.source.rig import configuration, eventually, level, working
-from tests.support.dead_items import named as dead
-from tests.support.read_shop import a_read_shop, one_round, states
+from tests.support.pos import model_pos
+from tests.support.pos.model_pos import HERE, Limit, ModelPos, Reading
+from tests.support.source.controlling import ask
+from tests.support.source.dead_items import named as dead
+from tests.support.source.polling import configuration, eventually, level, working
+from tests.support.source.read_shop import a_read_shop, one_round, states
 
 
 class SilentPos:

@@ -13,8 +13,8 @@ from connector.mplus.responses.process import DecoderProcess
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import Choices, Entity, named
 from connector.source.reading.reader import Reader
-from tests.source.bad_modes import MODES
-from tests.source.bad_pos import BadPos, Certificate, certificate
+from tests.support.pos.bad_modes import MODES
+from tests.support.pos.bad_pos import BadPos, Certificate, certificate
 
 ITEMS = 8
 READ = ("relation", "stock", "deliveryMethod")

@@ -12,10 +12,10 @@ from connector.mplus.responses.pages import Item, Undecodable
 from connector.sandbox import Sandbox
 from connector.source.doubt import Confirmation, Doubt, contradiction, highest_of
 from connector.source.reading.paging import LIMIT_MAX
-from tests.source import rig
-from tests.source.model_pos import RELATION, Limit, ModelPos, ModelReader, Reading
-from tests.source.rig import eventually, only
-from tests.support.read_shop import WINDOW, a_read_shop, one_round, states
+from tests.support.pos.model_pos import RELATION, Limit, ModelPos, ModelReader, Reading
+from tests.support.source import polling
+from tests.support.source.polling import eventually, only
+from tests.support.source.read_shop import WINDOW, a_read_shop, one_round, states
 
 
 def reason(reading: Reading) -> str:
@@ -236,7 +236,7 @@ async def test_a_head_is_unknown_since_the_look_that_failed_began() -> None:
 
 async def test_a_head_of_before_the_outage_is_not_told_again() -> None:
     """A POS that does not tell its head any more is not shown as running without a backlog, between one failure and the next."""
-    async with Sandbox(only("relation", 5)) as pos, rig.reading(pos, "relation") as read:
+    async with Sandbox(only("relation", 5)) as pos, polling.reading(pos, "relation") as read:
         await read.caught_up()
         await eventually(lambda: any(isinstance(told, HeadSeen) and told.position == told.head for told in read.told))
         pos.faults.switch("server_fault", probability=1, operations=["getCurrentSyncMarkersV2"])

@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.budget import PAGE_BYTES_MIN, MemoryBudget, Reservation
 from tests.source.interposed import interpose
-from tests.source.rig import eventually, only, reading, truth
+from tests.support.source.polling import eventually, only, reading, truth
 
 LIMIT = 100
 SOME = st.integers(0, 10**6)

@@ -8,8 +8,8 @@ import pytest
 
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import Worker
-from tests.source.controlling import answered, ask, final, origins, published, told, write
-from tests.source.rig import configuration, eventually, level, only, owned, positions, truth, working
+from tests.support.source.controlling import answered, ask, final, origins, published, told, write
+from tests.support.source.polling import configuration, eventually, level, only, owned, positions, truth, working
 
 ORDERS = ("order",)
 BOTH = ("order", "receipt")

@@ -5,10 +5,10 @@ from typing import Any
 
 from connector.messages.control import GONE_MAX, ITEMS_MAX
 from connector.sandbox import Sandbox
-from tests.audit.holes import vanish
-from tests.cli.program import at, running
-from tests.source.controlling import answered, ask, final, origins, published, told
-from tests.source.rig import configuration, level, only, positions, truth, working
+from tests.support.program import at, running
+from tests.support.source.controlling import answered, ask, final, origins, published, told
+from tests.support.source.holes import vanish
+from tests.support.source.polling import configuration, level, only, positions, truth, working
 
 ORDERS = ("order",)
 

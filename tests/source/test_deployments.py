@@ -8,7 +8,7 @@ from connector.config.load import Config
 from connector.errors import Fatal
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.wiring import run
-from tests.source.rig import configuration, events_of, eventually, level, only, positions, truth, working
+from tests.support.source.polling import configuration, events_of, eventually, level, only, positions, truth, working
 
 ORDERS = ("order",)
 

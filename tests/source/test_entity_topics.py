@@ -17,10 +17,10 @@ from connector.source.position_writer import Shard, WriterContext
 from connector.source.shard import ShardRunner
 from connector.source.topic_facts import lost, passed_over, written
 from connector.wiring import Worker
-from tests.brokers import admin, create_topic, topic_settings
-from tests.source.controlling import answered, ask
-from tests.source.rig import configuration, events_of, eventually, level, truth, working
-from tests.support.resized import resize
+from tests.support.kafka.topics import admin, create_topic, topic_settings
+from tests.support.source.controlling import answered, ask
+from tests.support.source.polling import configuration, events_of, eventually, level, truth, working
+from tests.support.source.resized import resize
 
 NAMES = ("order", "relation")
 FACTS = TopicFacts(4, 100)

@@ -14,9 +14,9 @@ from connector.source.entities import ENTITIES, named
 from connector.source.heads import NEWER, OLDER, Heads
 from connector.source.reading.reader import NEWER_AGAIN_S
 from connector.source.schedule import Head
-from tests.source.controlling import answered, ask
 from tests.source.interposed import Time, client_of, interpose, refusal, xml
-from tests.source.rig import REAL, configuration, eventually, level, reading, working
+from tests.support.source.controlling import answered, ask
+from tests.support.source.polling import REAL, configuration, eventually, level, reading, working
 
 (RELATION,) = named(["relation"])
 (PURCHASE,) = named(["purchaseOrder"])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from connector.events.source import GapsCounted, LateFound
 from connector.messages.gaps import Window
-from tests.source.model_pos import INTERVAL, Limit, ModelPos, Reading
+from tests.support.pos.model_pos import INTERVAL, Limit, ModelPos, Reading
 
 WINDOW = Window(markers=40, seconds=60.0)
 

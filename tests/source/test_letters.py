@@ -10,8 +10,8 @@ from connector.sandbox import Sandbox
 from connector.sandbox.soap.writing import item_xml
 from connector.source.entities import Entity
 from connector.wiring import kept
-from tests.source.rig import Reading, eventually, headers, only, reading, truth
-from tests.support.spoiled import markers, spoil
+from tests.support.source.polling import Reading, eventually, headers, only, reading, truth
+from tests.support.source.spoiled import markers, spoil
 
 LARGEST = 64 << 10
 

@@ -23,7 +23,7 @@ from connector.source.position_writer import PositionWriter, Shard, WriterContex
 from connector.source.reading.moving import Items
 from connector.source.reading.portion import Portion
 from connector.source.state import ShardState
-from tests.source.model_pos import HERE, RELATION, Crash, Limit, ModelHeads, ModelPos, ModelReader, Reading
+from tests.support.pos.model_pos import HERE, RELATION, Crash, Limit, ModelHeads, ModelPos, ModelReader, Reading
 
 WINDOW = Window(markers=40, seconds=60.0)
 EXAMPLES = int(os.environ.get("LIFE_EXAMPLES", "60"))

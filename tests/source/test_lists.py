@@ -18,7 +18,7 @@ from connector.sandbox.soap import markup
 from connector.source import list_poller as lists
 from connector.source.list_poller import changes
 from tests.source.interposed import interpose, quick_clock, xml
-from tests.source.rig import Reading, eventually, headers, only, reading
+from tests.support.source.polling import Reading, eventually, headers, only, reading
 
 LISTS = ["deliveryMethod", "orderCategory"]
 NOTHING = SandboxOptions(items=0)

@@ -7,8 +7,8 @@ import pytest
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES
 from connector.source.reading.paging import LIMIT_MAX
-from tests.source.rig import eventually, only, reading, truth
-from tests.support.limit_semantics import SEMANTICS, Semantics
+from tests.support.source.limit_semantics import SEMANTICS, Semantics
+from tests.support.source.polling import eventually, only, reading, truth
 
 MARKED = [entity.name for entity in ENTITIES if entity.head]
 

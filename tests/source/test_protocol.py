@@ -13,9 +13,20 @@ from connector.kafka.writing.transactions import fenced_producer
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import named
 from connector.wiring import Worker
-from tests.brokers import end_offsets, read_all
-from tests.source.rig import configuration, events_of, eventually, headers, level, only, owned, positions, truth, working
-from tests.support.resized import resize
+from tests.support.kafka.topics import end_offsets, read_all
+from tests.support.source.polling import (
+    configuration,
+    events_of,
+    eventually,
+    headers,
+    level,
+    only,
+    owned,
+    positions,
+    truth,
+    working,
+)
+from tests.support.source.resized import resize
 
 ORDERS = ("order",)
 
@@ -179,7 +190,7 @@ async def test_small_events_leave_in_batches_that_their_topic_takes(bootstrap: s
 
 async def test_a_dead_letter_is_committed_with_its_page(bootstrap: str, prefix: str) -> None:
     """Once, under the entity's name, and it stays when the worker is started again."""
-    from tests.support.spoiled import markers, spoil
+    from tests.support.source.spoiled import markers, spoil
 
     async with Sandbox(only("relation", 12)) as pos:
         bad = markers(pos, "relation")[4]

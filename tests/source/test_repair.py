@@ -18,9 +18,9 @@ from connector.source.heads import Heads
 from connector.source.list_poller import content_hash
 from connector.source.reading.reader import Reader
 from connector.source.repair import Repair, RepairContext, joined
-from tests.audit.holes import vanish
 from tests.source.interposed import Time, client_of, cut, empty, interpose
-from tests.source.rig import only, truth
+from tests.support.source.holes import vanish
+from tests.support.source.polling import only, truth
 
 AROUND = {"relation": ("getRelations", "relationList"), "deliveryMethod": ("getDeliveryMethods", "deliveryMethodList")}
 Between = Callable[[], None]

@@ -4,7 +4,7 @@ import pytest
 
 from connector.messages.position import State
 from connector.sandbox import Sandbox
-from tests.source.rig import eventually, only, reading, truth
+from tests.support.source.polling import eventually, only, reading, truth
 
 
 @pytest.mark.parametrize("entity", ["stock", "relation", "article", "relationPoints"])

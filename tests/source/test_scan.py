@@ -17,8 +17,8 @@ from connector.source.entities import Choices, Entity, named
 from connector.source.reading.reader import Reader
 from connector.source.reading.scan import BAD_PLACES_MAX, Scan
 from tests.source.interposed import client_of, cut, interpose
-from tests.source.rig import only, truth
-from tests.support.limit_semantics import SEMANTICS, Semantics
+from tests.support.source.limit_semantics import SEMANTICS, Semantics
+from tests.support.source.polling import only, truth
 
 (RELATION,) = named(["relation"])
 (STOCK,) = named(["stock"])

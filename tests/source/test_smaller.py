@@ -12,8 +12,8 @@ from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.bundles import portions
 from connector.source.reading.page_size import STEADY, PageSize
 from connector.source.reading.portion import TRIES, Portion
-from tests.source.model_pos import Limit, ModelPos, Reading
-from tests.support.dead_items import letters, named
+from tests.support.pos.model_pos import Limit, ModelPos, Reading
+from tests.support.source.dead_items import letters, named
 
 LIMITS: tuple[Limit, ...] = ("records", "window")
 WINDOW = Window(markers=0)

@@ -15,7 +15,7 @@ from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.reading import silence
 from connector.source.schedule import REFUSED_AGAIN_S
 from connector.source.state import ShardState
-from tests.source.rig import eventually, only, reading, truth
+from tests.support.source.polling import eventually, only, reading, truth
 
 
 @dataclass
@@ -229,7 +229,7 @@ async def test_a_stopped_entity_stays_stopped_over_a_restart_and_shows_its_head(
 
 async def test_a_pos_that_tells_no_marker_of_an_entity_leaves_it_unavailable() -> None:
     """Instead of guessing a head."""
-    from tests.source.scripted import scripted, xml
+    from tests.support.pos.scripted import scripted, xml
 
     name = "GetCurrentSyncMarkersV2Response"
     heads = f'<n:{name} xmlns:n="urn:mplusqapi"><n:orderSyncMarker>7</n:orderSyncMarker></n:{name}>'

@@ -9,8 +9,8 @@ import orjson
 from connector.kafka.records import shard_partition
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.source.entities import ENTITIES
-from tests.brokers import read_all
-from tests.source.rig import configuration, events_of, eventually, headers, level, positions, truth, working
+from tests.support.kafka.topics import read_all
+from tests.support.source.polling import configuration, events_of, eventually, headers, level, positions, truth, working
 
 MARKED = [entity.name for entity in ENTITIES if entity.head]
 TOPICS = {entity.name: entity.topic for entity in ENTITIES}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from connector.local_kafka.start import Broker
 from connector.sandbox import Sandbox
-from tests.e2e.connectors import Connector, Fleet, until
-from tests.e2e.victim import STRUCK, Crash
+from tests.support.connectors import Connector, Fleet, until
+from tests.support.crashing import STRUCK, Crash
 
 SETTLE = 90.0
 """Seconds to read what is left, on a busy machine."""

@@ -16,10 +16,10 @@ from connector.ops import otel_setup as tracing
 from connector.ops.otel import Delivery, Spans, exported
 from connector.sandbox import Sandbox, SandboxOptions
 from connector.tracing import Headers, carried, continued, outgoing, request_id, span, traced_by
-from tests.brokers import read_all
-from tests.sink.rig import QUICK, Commands, commanding, create, deliver
-from tests.source.rig import configuration, eventually, headers, level, working
+from tests.support.kafka.topics import read_all
 from tests.support.ops_events import lines
+from tests.support.sink.commanding import QUICK, Commands, commanding, create, deliver
+from tests.support.source.polling import configuration, eventually, headers, level, working
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 PARENT = f"00-{TRACE}-{SPAN}-01"

@@ -9,7 +9,7 @@ from connector.messages.topics import Topics
 from connector.views.batches import carried, figures
 from connector.views.records import InputRecord
 from connector.views.stages import Stage, entity_topics, stages
-from tests.views.histories import Made
+from tests.support.views.histories import Made
 
 NOW = 1_795_255_200.0
 PARTITIONS = 3

@@ -5,7 +5,7 @@ from faust.transport.drivers.aiokafka import credentials_to_aiokafka_auth
 
 from connector.kafka.configured import cluster_of
 from connector.views.app import credentials
-from tests.views.filling import config_of, environment
+from tests.support.views.filling import config_of, environment
 
 LOGIN = {"KAFKA_SASL_USERNAME": "shop", "KAFKA_SASL_PASSWORD": "kafka-s3cret"}
 

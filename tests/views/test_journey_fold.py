@@ -13,7 +13,7 @@ from connector.views.facts import command_fact, invoice_facts, order_fact, resul
 from connector.views.fold import folded
 from connector.views.projection import journey
 from connector.views.records import InputRecord, milliseconds
-from tests.views.histories import DEPOSIT, TOTAL, Made, at, command, complete, invoice, order, result, slip
+from tests.support.views.histories import DEPOSIT, TOTAL, Made, at, command, complete, invoice, order, result, slip
 
 FACTS: Mapping[str, Callable[[InputRecord], list[Any]]] = {
     "orders": lambda record: [order_fact(record)],

@@ -8,8 +8,8 @@ from connector.errors import Fatal
 from connector.kafka.configured import cluster_of
 from connector.kafka.topics import existing
 from connector.wiring.views import app_settings, forget
-from tests.cli.program import at, ended
-from tests.views.filling import config_of, environment, prepare
+from tests.support.program import at, ended
+from tests.support.views.filling import config_of, environment, prepare
 
 INVOICES, TABLES = "invoices-2026.pdf", "mplus-connector-views"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from connector.messages.window import Window
 from connector.views.stages import journeys as fold
-from tests.odd_records import VALUES
-from tests.views.histories import COMPLETE, TOTAL, Made, at, command, complete, invoice, order, result, slip
+from tests.support.kafka.odd_records import VALUES
+from tests.support.views.histories import COMPLETE, TOTAL, Made, at, command, complete, invoice, order, result, slip
 from tests.views.machine import ENTITIES, NOW, TOPICS, Machine
 
 MOMENT = int(NOW * 1000)

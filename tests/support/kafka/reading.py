@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord
 
-from tests.brokers import MAX_FETCH
+from tests.support.kafka.topics import MAX_FETCH
 
 Topics = dict[str, list[ConsumerRecord]]
 

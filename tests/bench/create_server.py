@@ -1,4 +1,4 @@
-"""A POS that answers createOrderV3 after 10 ms, in a process of its own: `python -m tests.bench.till`.
+"""A POS that answers createOrderV3 after 10 ms, in a process of its own: `python -m tests.bench.create_server`.
 
 Its answers are one of the sandbox's, with the caller's extOrderId, an orderId and a marker of their own: the sandbox itself
 would take as much of the machine as what is measured.

@@ -28,7 +28,7 @@ from connector.source.reading.reader import Reader
 from connector.source.state import ShardState
 from connector.wiring import Worker, run
 from connector.wiring import source as wired
-from tests.brokers import partition_count, read_all
+from tests.support.kafka.topics import partition_count, read_all
 
 INTERVAL = 0.05
 QUICK = Confirmation(looks=3, over=0.2, pause=0.1)

@@ -6,7 +6,7 @@ from typing import Any
 
 from lxml import etree
 
-from tests.zeeping import ENCODING
+from tests.support.pos.zeep_client import ENCODING
 
 XSD = "{http://www.w3.org/2001/XMLSchema}"
 SOAP = "{http://schemas.xmlsoap.org/soap/envelope/}"

@@ -27,7 +27,7 @@ from connector.sink.execution import Execution
 from connector.sink.executor import Executor
 from connector.sink.ledger.ledger import Done, Intent, Ledger
 from connector.sink.pos.calls import Calls, Pos
-from tests.sink.rig import key_of, order_of, valid
+from tests.support.sink.commanding import key_of, order_of, valid
 
 Act = Callable[[], Awaitable[object] | object]
 Before = Callable[[int, str], Act | None]
@@ -109,7 +109,7 @@ class Wire:
 
 
 @dataclass
-class Bench:
+class LoneExecutor:
     """`run` carries one command out and returns its result, which the results' schema has accepted."""
 
     pos: Sandbox
@@ -152,14 +152,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def benching(
+async def lone_executor(
     pos: Sandbox | None = None,
     *,
     timeout: float = 20.0,
     deadlines: Deadlines = DEADLINES,
     through: Callable[[Pos, Time], Pos] = lambda pos, time: pos,
     **options: Any,
-) -> AsyncIterator[Bench]:
+) -> AsyncIterator[LoneExecutor]:
     """On a sandbox of one's own, or on `pos`. `through` puts something between the executor and the client."""
     async with Sandbox(SandboxOptions(**{"items": 3, "forget_keys": 0, **options})) as own:
         shop = pos or own
@@ -168,7 +168,7 @@ async def benching(
         client = PosClient(access, InlineDecoder(), told.append, retries=Retries(first=0.001, most=0.01))
         wire = Wire(through(client, time), time)
         try:
-            yield Bench(shop, time, wire, _context(wire, time, told, intents, deadlines), intents, told)
+            yield LoneExecutor(shop, time, wire, _context(wire, time, told, intents, deadlines), intents, told)
         finally:
             await client.close()
 

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from connector.sandbox import Sandbox
-from tests.e2e.victim import Crash
+from tests.support.crashing import Crash
 
 REPOSITORY = Path(__file__).parents[2]
 START = 60.0
@@ -156,7 +156,7 @@ class Fleet:
     def start(self, crash: Crash | None = None) -> Connector:
         """One more; with a Crash it is its own murderer."""
         log = self._directory / f"connector-{len(self.all)}.log"
-        program = "tests.e2e.victim" if crash else "connector"
+        program = "tests.support.crashing" if crash else "connector"
         told = crash.environment() if crash else {}
         with log.open("wb") as out:
             process = subprocess.Popen(

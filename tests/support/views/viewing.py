@@ -14,7 +14,7 @@ from connector.clock import Clock
 from connector.config.load import Administration, Config, Connector, Kafka
 from connector.dashboard.service import Doubts, dashboard
 from connector.messages.dead_letter import dead_letter_headers
-from tests.brokers import create_topic
+from tests.support.kafka.topics import create_topic
 
 TOPICS = ("connector-status", "order-command-results", "dead-letters", "order-journeys", "views-windows")
 

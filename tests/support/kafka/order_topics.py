@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord
 
 from connector.messages.dead_letter import dead_letter_headers
-from tests.brokers import create_topic, read_all
+from tests.support.kafka.topics import create_topic, read_all
 
 Answer = Callable[[dict[str, Any]], Sequence[Mapping[str, Any]]]
 

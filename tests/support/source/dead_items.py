@@ -1,7 +1,7 @@
 """Dead letters by what they are of."""
 
 from connector.events.source import DeadLettered
-from tests.source.model_pos import Reading
+from tests.support.pos.model_pos import Reading
 
 
 def letters(reading: Reading) -> list[DeadLettered]:

@@ -4,7 +4,7 @@ import asyncio
 
 from connector.events.source import StateChanged
 from connector.messages.gaps import Window
-from tests.source.model_pos import ModelPos, Reading
+from tests.support.pos.model_pos import ModelPos, Reading
 
 WINDOW = Window(markers=0)
 

@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaProducer
 
-from tests.brokers import read_all
-from tests.source.rig import headers
+from tests.support.kafka.topics import read_all
+from tests.support.source.polling import headers
 
 Row = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from functools import partial
 from aiohttp import web
 
 from connector.sandbox.operations import OPERATIONS
-from tests.source.bad_pos import HEADS, PAGES, Act, BadPos, Byte, Call, Mode
+from tests.support.pos.bad_pos import HEADS, PAGES, Act, BadPos, Byte, Call, Mode
 
 MEGABYTE = b"A" * (1 << 20)
 XML = {"Content-Type": "text/xml; charset=utf-8"}

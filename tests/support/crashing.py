@@ -1,4 +1,4 @@
-"""`python -m tests.e2e.victim run`: the connector, with a signal for itself at a chosen call of the POS or of Kafka.
+"""`python -m tests.support.crashing run`: the connector, with a signal for itself at a chosen call of the POS or of Kafka.
 
 It is the product's own program; only the calls that leave the process are counted, and at the chosen one the
 process gets its signal by construction, not by luck. `E2E_CRASH` holds a Crash as JSON. `E2E_SENDING` shortens the

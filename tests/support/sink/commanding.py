@@ -14,8 +14,8 @@ from connector import schemas as schema
 from connector.kafka.records import partition_of
 from connector.sandbox import Sandbox
 from connector.sandbox.order_operations.outcomes import order_by_ext_id
-from tests.brokers import read_all
-from tests.source.rig import configuration, headers, working
+from tests.support.kafka.topics import read_all
+from tests.support.source.polling import configuration, headers, working
 
 PARTITIONS = 2
 QUICK: dict[str, Any] = {"command_partitions": PARTITIONS, "answer_deadline": 0.5, "unknown_after": 0.5}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.sandbox.calls import WAYS, page_request
+from tests.support.pos.sandbox_calls import WAYS, page_request
 
 WITHOUT_REQUEST = ("getApiVersion", "getCurrentSyncMarkers", "getDeliveryMethods", "getOrderCategories")
 

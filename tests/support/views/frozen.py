@@ -1,4 +1,4 @@
-"""`python -m tests.views.frozen views`: a worker that freezes when a batch's figures are about to be written to their table.
+"""`python -m tests.support.views.frozen views`: a worker that freezes before a batch's figures are written to their table.
 
 It is the product's own program: it has read its table, and its records have not left.
 """

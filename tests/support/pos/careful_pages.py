@@ -1,6 +1,6 @@
 """Pages that are read item by item."""
 
-from tests.support.page_samples import ENVELOPE
+from tests.support.pos.page_samples import ENVELOPE
 
 EMPLOYEE = "<n:employee><n:employeeNumber>{0}</n:employeeNumber>{1}<n:syncMarker>{0}</n:syncMarker></n:employee>"
 

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from connector.sandbox import Sandbox
 from connector.sandbox.faults.result_codes import CODES
-from tests.sandbox.calls import NS, answer
+from tests.support.pos.sandbox_calls import NS, answer
 
 READS = ("findOrder", "getOrder", "getOrdersByExtOrderIds", "getPackingSlipsByOrder")
 ORDER_OPERATIONS = frozenset({*READS, *CODES})

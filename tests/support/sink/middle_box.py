@@ -14,7 +14,7 @@ import aiohttp
 from aiohttp import web
 
 from connector.sandbox import Sandbox
-from tests.sink.middle_answers import ANSWERS, Answer, Asked
+from tests.support.sink.middle_answers import ANSWERS, Answer, Asked
 
 Forward = Literal["before", "later", "never"]
 """Whether the POS does what was asked before the answer goes out, after it, or not at all."""

@@ -7,27 +7,27 @@ from connector.errors import Unanswered
 from connector.mplus.request import Fields
 from connector.mplus.responses.answers import OrderAnswer
 from connector.sink.pos.calls import Pos
-from tests.sink.bench import Bench, Time
-from tests.sink.rig import cancel, create, deliver, pay, update
+from tests.support.sink.commanding import cancel, create, deliver, pay, update
+from tests.support.sink.lone_executor import LoneExecutor, Time
 
 TOTAL = 2 * 195 + 2 * 425
 """Of an order over two of the articles 10 and 20, in cents."""
 
 
-Make = Callable[[Bench], dict[str, Any]]
+Make = Callable[[LoneExecutor], dict[str, Any]]
 
 
-def first_line(bench: Bench) -> str:
+def first_line(bench: LoneExecutor) -> str:
     """The lineId of the order's first line."""
     return str(bench.order("web-1")["lineList"]["line"][0]["lineId"])
 
 
-def locked(bench: Bench) -> dict[str, Any]:
+def locked(bench: LoneExecutor) -> dict[str, Any]:
     """An update that names the changeCounter itself."""
     return update("c-1", "web-1", reference="red paper", changeCounter=bench.order("web-1")["changeCounter"])
 
 
-def part(bench: Bench) -> dict[str, Any]:
+def part(bench: LoneExecutor) -> dict[str, Any]:
     """One of the two of the first line."""
     return deliver("c-1", "web-1", {"lineId": first_line(bench), "quantity": 1})
 
@@ -71,7 +71,7 @@ NOTHING_ROWS = ["create, paid", "deposit", "deposit V1", "settle", "settle V1", 
 """Commands whose repetition nothing makes safe: a payment not even with an idempotency key."""
 
 
-async def readied(bench: Bench, name: str) -> dict[str, Any]:
+async def readied(bench: LoneExecutor, name: str) -> dict[str, Any]:
     """The command; its order is there, and the POS has the operations that it shall use."""
     make, operation, _, _ = COMMANDS[name]
     if not name.startswith("create"):
@@ -113,6 +113,6 @@ class Late:
         return await self._pos.change(*self._late)
 
 
-def other_line(bench: Bench) -> str:
+def other_line(bench: LoneExecutor) -> str:
     """The lineId of the order's second line."""
     return str(bench.order("web-1")["lineList"]["line"][1]["lineId"])

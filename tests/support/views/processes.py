@@ -13,7 +13,7 @@ from pathlib import Path
 
 import aiohttp
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 
 
 class ViewsProcess:

@@ -16,8 +16,8 @@ from connector.kafka.topics import ensure
 from connector.messages.window import Window
 from connector.source.entities import ENTITIES
 from connector.wiring.topics import plan
-from tests.e2e.reading import read_topics
-from tests.views.histories import BEGIN, Made
+from tests.support.kafka.reading import read_topics
+from tests.support.views.histories import BEGIN, Made
 
 AT_ONCE = 800
 

@@ -10,8 +10,8 @@ from aiokafka import ConsumerRecord
 
 from connector.sandbox import Shop
 from connector.source.entities import ENTITIES, Entity, named
-from tests.brokers import end_offsets
-from tests.e2e.reading import read_topics
+from tests.support.kafka.reading import read_topics
+from tests.support.kafka.topics import end_offsets
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
-from tests.brokers import admin
+from tests.support.kafka.topics import admin
 
 
 async def resize(bootstrap: str, topic: str, largest: int, policy: str = "compact") -> None:

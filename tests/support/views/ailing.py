@@ -1,4 +1,4 @@
-"""`python -m tests.views.ailing views`: a worker whose Faust drops records it has fetched, or whose reading fails.
+"""`python -m tests.support.views.ailing views`: a worker whose Faust drops records it has fetched, or whose reading fails.
 
 It is the product's own program. A seek from another thread than the one that reads ends it at once.
 """

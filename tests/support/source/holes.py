@@ -20,7 +20,7 @@ from connector.mplus.responses.process import InlineDecoder
 from connector.sandbox import Sandbox
 from connector.source.entities import named
 from connector.wiring import access
-from tests.brokers import read_all
+from tests.support.kafka.topics import read_all
 
 
 async def plant(bootstrap: str, topic: str, key: str, value: bytes | None, marker: int | None = None) -> None:

@@ -1,0 +1,1 @@
+"""Kafka as tests see it: topics, what is in them, odd records."""
