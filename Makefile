@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+unexport PYTHONDONTWRITEBYTECODE    # tests whose assertions are rewritten are kept: collecting them again takes half as long
+
 .PHONY: demo test unit lint bench soak sandbox up lock schemas
 demo: .venv/.ready
 	@$(BIN)/python -m connector.demo
@@ -9,8 +11,8 @@ demo: .venv/.ready
 test: lint
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder    # brokers and sessions are waited for: three files at once on two cores
 
-unit: .venv/.ready    # what takes neither a broker nor a browser
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not kafka and not browser"
+unit: .venv/.ready    # what takes neither a broker nor a browser nor long (tests/slow.txt)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not kafka and not browser and not slow"
 
 lint: .venv/.ready
 	$(BIN)/ruff check .

@@ -15,8 +15,8 @@ import pytest
 
 from connector.local_kafka.jvm import fetched_jars, java
 from connector.local_kafka.start import Broker, KafkaUnavailable, start_kafka
+from tests.support.slow import slow_tests
 
-pytest.register_assert_rewrite("tests.support")
 hypothesis.settings.register_profile("busy machine", deadline=None)  # how long an example takes proves nothing
 hypothesis.settings.load_profile("busy machine")
 
@@ -36,8 +36,11 @@ HANGS_S = 600.0
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what takes a broker or a browser: `make unit` leaves these out. And no test waits for ever."""
+    """Mark what takes a broker, a browser or long: `make unit` leaves these out. And no test waits for ever."""
+    slow = slow_tests()
     for item in items:
+        if item.nodeid.partition("[")[0] in slow:
+            item.add_marker("slow")
         if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj) and "SOAK_SECONDS" not in os.environ:
             item.obj = _bounded(item.obj)
         for mark, fixtures in NEEDS.items():

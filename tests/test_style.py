@@ -3,8 +3,10 @@
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.support.package_modules import modules
+from tests.support.slow import slow_tests
 
 UNITS = {
     "Seconds": "S",
@@ -20,6 +22,13 @@ UNITS = {
 
 WITHOUT_UNIT = re.compile(r"_SHARE$|^CHANCE_MAX$|PER_SECOND$")
 """Fractions that have none."""
+
+
+def test_what_is_called_slow_is_a_test() -> None:
+    """`make unit` leaves out what is named there, and nothing else."""
+    places = [name.removesuffix("::runTest").split("::") for name in sorted(slow_tests())]
+
+    assert [] == [name for path, *_, name in places if not re.search(rf"(def |^){name}\b", Path(path).read_text(), re.MULTILINE)]
 
 
 def test_the_name_of_a_constant_says_its_unit() -> None:

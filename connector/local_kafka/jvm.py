@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,8 +43,10 @@ class JvmBroker(Broker):
 
     origin = f"jars {VERSION}"
 
-    def __init__(self, jars: Path, directory: Path, *, keep: bool) -> None:
+    def __init__(self, jars: Path, directory: Path, *, keep: bool, sharing: Sequence[str] = ()) -> None:
+        """`sharing`: options of the JVM, for its archive of classes."""
         self._classpath, self._directory, self._keep = f"{jars}/*", directory, keep
+        self._sharing = sharing
         self._log, self._settings = directory / "broker.log", directory / "server.properties"
         self._claims = [claim_port() for _ in range(3)]
         self._program: Program | None = None
@@ -55,7 +57,7 @@ class JvmBroker(Broker):
     def restart(self) -> None:
         self._log.write_bytes(b"")
         self._format()
-        self._program = leashed(java("-cp", self._classpath, "kafka.Kafka", str(self._settings)), self._log)
+        self._program = leashed(java(*self._sharing, "-cp", self._classpath, "kafka.Kafka", str(self._settings)), self._log)
         await_answer(self, self._log_text)
 
     def _format(self) -> None:
@@ -63,7 +65,7 @@ class JvmBroker(Broker):
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
         tool = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(self._settings)]
-        if reap(leashed(java("-cp", self._classpath, *tool), self._log), START_TIMEOUT_S) != 0:
+        if reap(leashed(java(*self._sharing, "-cp", self._classpath, *tool), self._log), START_TIMEOUT_S) != 0:
             raise KafkaUnavailable(f"Kafka's storage could not be prepared: {essence(self._log_text())}")
 
     def _log_text(self) -> str:
@@ -94,8 +96,9 @@ def start_jvm(directory: Path | None, say: Say) -> JvmBroker:
     jars = fetched_jars(say)
     if directory:
         directory.mkdir(parents=True, exist_ok=True)
+    sharing = shared_classes(jars)
     home = directory or Path(tempfile.mkdtemp(prefix="mplus-kafka-"))
-    broker = JvmBroker(jars, home, keep=directory is not None)
+    broker = JvmBroker(jars, home, keep=directory is not None, sharing=sharing)
     try:
         broker.restart()
     except BaseException:
@@ -115,6 +118,36 @@ def fetched_jars(say: Say) -> Path:
         if not jars.is_dir():  # another process may have fetched them while we waited
             _fetch(jars, say)
     return jars
+
+
+def shared_classes(jars: Path) -> Sequence[str]:
+    """Options with which a JVM maps Kafka's classes as they were loaded once: it starts in half the time.
+
+    The first start makes the archive, in about six seconds. A JVM that makes none, or cannot use it, loads its classes.
+    """
+    archive = jars.parent / f"{jars.name}.jsa"
+    if not archive.exists():
+        with _locked(jars.parent):
+            if not archive.exists():
+                _archive(jars, archive)
+    if not archive.stat().st_size:
+        return []
+    return [f"-XX:SharedArchiveFile={archive}", "-Xlog:cds=off", "-Xlog:cds+dynamic=off"]
+
+
+def _archive(jars: Path, archive: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="archiving-", dir=jars.parent) as name:
+        partial = Path(name) / "classes.jsa"
+        broker = JvmBroker(jars, Path(name), keep=True, sharing=[f"-XX:ArchiveClassesAtExit={partial}"])
+        try:
+            broker.restart()
+        except KafkaUnavailable:  # the start that follows says what is wrong
+            pass
+        finally:
+            broker.stop()
+        if not partial.exists():
+            partial.touch()
+        partial.rename(archive)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import pytest
 
 from connector.local_kafka.broker import SETTINGS, claim_port, essence, listens
 from connector.local_kafka.container import environment
-from connector.local_kafka.jvm import JvmBroker, fetched_jars
+from connector.local_kafka.jvm import JvmBroker, fetched_jars, shared_classes, start_jvm
 from connector.local_kafka.start import Broker, KafkaUnavailable, start_kafka
 
 GOOD_MAVEN = 'echo run >>"$RUNS"; mkdir -p "$out"; sleep 0.2; touch "$out/a.jar" "$out/b.jar"'
@@ -202,3 +202,13 @@ def test_the_image_gets_the_same_settings() -> None:
 def test_the_essence_of_a_log(log: str, line: str) -> None:
     """Of a long log one line is reported: the one that says what went wrong."""
     assert essence(log) == line
+
+
+def test_a_broker_maps_the_classes_that_were_loaded_once(jars: Path) -> None:
+    """The first start writes them down; all others begin with them."""
+    (archive, *_) = [option.partition("=")[2] for option in shared_classes(jars)]
+
+    with start_jvm(None, lambda _: None) as broker:
+        assert isinstance(broker, JvmBroker)
+        assert broker._program is not None
+        assert archive in Path(f"/proc/{broker._program.pid}/maps").read_text()
