@@ -26,7 +26,7 @@ sandbox: .venv/.ready
 	@$(BIN)/mplus-connector sandbox
 
 soak: .venv/.ready    # a crash before and after every call, then the kill tests, each for an hour: make soak SOAK_SECONDS=3600
-	SOAK_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/python -m pytest -s tests/e2e/test_*every_step.py tests/e2e/test_kill.py tests/e2e/test_late.py tests/e2e/test_neighbours.py tests/e2e/test_commands_kill.py tests/e2e/test_commands_chaos.py
+	SOAK_SECONDS=$(or $(SOAK_SECONDS),3600) $(BIN)/python -m pytest -s tests/e2e/test_*every_step.py tests/e2e/test_kill.py tests/e2e/test_late.py tests/e2e/test_neighbours.py tests/e2e/test_commands_kill.py tests/e2e/test_commands_chaos.py tests/views/test_lives.py
 
 up:    # Kafka, the simulated POS, the connector, its views, Prometheus and Grafana in containers, with either generation of the compose command
 	@if docker compose version >/dev/null 2>&1; then docker compose up --build; else docker-compose up --build; fi

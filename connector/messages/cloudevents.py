@@ -3,7 +3,11 @@
 CE_SPEC_VERSION, CE_SOURCE, CE_ID, CE_TYPE = "ce_specversion", "ce_source", "ce_id", "ce_type"
 CE_SUBJECT, CE_TIME, CE_DATA_SCHEMA = "ce_subject", "ce_time", "ce_dataschema"
 CE_SYNC_MARKER, CE_ORIGIN, CE_INFERRED = "ce_syncmarker", "ce_origin", "ce_inferred"
-"""Extensions: the source offset; why it was published (`poll`, `late`, `resync`, `repair`); nobody said that it was deleted."""
+"""Extensions: the source offset; why it was published (one of the four below); nobody said that it was deleted."""
+
+POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
+REPUBLISHED = frozenset({RESYNC.encode(), REPAIR.encode()})
+"""Origins of what was asked for again: no news of the shop."""
 
 
 class CloudEvents:

@@ -75,16 +75,30 @@ class Control:
         return {"changed": self._shop.change(sent["entity"], _count(sent.get("count", 1)))}
 
     def _cashier(self, sent: Mapping[str, Any]) -> object:
-        """`does`: pays, delivers, cancels or changes, with the arguments of that act; or books what is queued."""
+        """`does`: what the cashier does, with the arguments of that act; or `books` what is queued.
+
+        pays, delivers, cancels, changes and refunds answer the order's new marker; invoices, credits and takes_back the id of
+        what they make.
+        """
         if sent["does"] == "books":
             return {"booked": self._shop.book_queued()}
+        named = {name: value for name, value in sent.items() if name != "does"}
+        makes: Mapping[str, Callable[..., str | None]] = {
+            "invoices": self._shop.cashier_invoices,
+            "credits": self._shop.cashier_credits,
+            "settles": self._shop.cashier_settles,
+            "takes_back": self._shop.cashier_takes_back,
+        }
+        if (make := makes.get(sent["does"])) is not None:
+            return {"id": make(**named)}
         acts: Mapping[str, Callable[..., int]] = {
             "pays": self._shop.cashier_pays,
             "delivers": self._shop.cashier_delivers,
             "cancels": self._shop.cashier_cancels,
             "changes": self._shop.cashier_changes,
+            "refunds": self._shop.cashier_refunds,
         }
-        return {"syncMarker": acts[sent["does"]](**{name: value for name, value in sent.items() if name != "does"})}
+        return {"syncMarker": acts[sent["does"]](**named)}
 
 
 def _count(value: object) -> int:

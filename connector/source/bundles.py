@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from connector.kafka.records import OVERHEAD_BYTES, Record
-from connector.messages.cloudevents import CE_SUBJECT, CE_SYNC_MARKER, CloudEvents
+from connector.messages.cloudevents import CE_SUBJECT, CE_SYNC_MARKER, LATE, POLL, REPAIR, RESYNC, CloudEvents
 from connector.messages.dead_letter import EPOCH, FIRST_MARKER, dead_letter_headers
 from connector.messages.position import Position
 from connector.messages.topics import Topics
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.entities import Entity
 
-POLL, LATE, RESYNC, REPAIR = "poll", "late", "resync", "repair"
 REASON_CHARS_MAX = 1000
 """Characters of a dead letter's reason: it quotes the POS, and a letter that the broker refuses would stop the task."""
 

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field, replace
 from connector.cancellation import cancel_wins
 from connector.clock import Clock
 from connector.errors import NotSent, Reject, Retry, TransactionLost
+from connector.messages.cloudevents import LATE
 from connector.messages.gaps import Window
 from connector.messages.position import Position, State
 from connector.mplus.client import Page
 from connector.source.budget import MemoryBudget, Reservation
-from connector.source.bundles import LATE, Bundle, Publisher, origin, portions, publishable
+from connector.source.bundles import Bundle, Publisher, origin, portions, publishable
 from connector.source.doubt import Confirmation
 from connector.source.head_watch import HeadWatch, Restored, WatchParts
 from connector.source.heads import Heads

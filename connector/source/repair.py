@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 from connector.clock import Clock
 from connector.errors import Reject, Unanswered
 from connector.kafka.records import Record
+from connector.messages.cloudevents import REPAIR
 from connector.messages.control import Named, Wanted
 from connector.messages.position import NEVER_READ, Position
 from connector.mplus.client import Page
 from connector.mplus.responses.pages import Item, Undecodable
 from connector.source.budget import MemoryBudget
-from connector.source.bundles import REPAIR, Bundle, Publisher
+from connector.source.bundles import Bundle, Publisher
 from connector.source.heads import Heads
 from connector.source.list_poller import CONFIRMED_AFTER_S, content_hash, fitting
 from connector.source.reading.reader import Reader

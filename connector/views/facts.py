@@ -13,11 +13,13 @@ from connector.messages.cloudevents import CE_ID, CE_SYNC_MARKER
 from connector.views.records import InputRecord, Json, milliseconds
 
 CANCELLED_SLIP = "PACKING-SLIP-STATE-CANCELLED"
-CANCELLED_ORDER = "ORDER-CANCEL-STATE-COMPLETE"
+CANCELLED_ORDER, PARTLY_CANCELLED_ORDER = "ORDER-CANCEL-STATE-COMPLETE", "ORDER-CANCEL-STATE-PARTIAL"
 DELIVERED_ORDER = "ORDER-DELIVERY-STATE-COMPLETE"
 NONE = -1
 NAME_CHARS_MAX, MESSAGE_CHARS_MAX = 255, 1000
 """Characters: of ids, names and reasons by the contract, and of what a result explains."""
+DOCUMENTS_MAX = 200
+"""Packing slips of an order, and invoices, that are kept: those of the highest rank."""
 
 WORD = re.compile("[A-Za-z]{1,40}")
 """What commands and outcomes are called."""
@@ -36,7 +38,7 @@ def rank(record: InputRecord) -> list[int]:
 def order_fact(record: InputRecord) -> Json:
     """The order's own record: as it is at this marker."""
     order = record.document()
-    payments = list(_payments(order))
+    payments, total = list(_payments(order)), _cents(order.get("totalInclAmount"))
     return {
         "fact": "order",
         "rank": rank(record),
@@ -44,12 +46,15 @@ def order_fact(record: InputRecord) -> Json:
         "orderId": _text(order["orderId"]),
         "extOrderId": order.get("extOrderId") or None,
         "entered": _moment(order),
-        "total": _cents(order.get("totalInclAmount")),
-        "paid": max(sum(payment["amount"] for payment in payments), _cents(order.get("prepaidAmount")) or 0),
+        "total": total,
+        "paid": _paid(total, sum(payment["amount"] for payment in payments), _cents(order.get("prepaidAmount")) or 0),
         "payments": payments,
         "fullyPaid": order.get("fullyPaid") is True,
         "delivered": order.get("deliveryState") == DELIVERED_ORDER,
         "cancelled": order.get("cancelState") == CANCELLED_ORDER,
+        "partlyCancelled": order.get("cancelState") == PARTLY_CANCELLED_ORDER,
+        "slips": _names(order.get("packingSlipIds")),
+        "invoices": _names(order.get("invoiceIds")),
         "relationNumber": order.get("relationNumber"),
         "relationName": order.get("relationName") or None,
     }
@@ -60,7 +65,7 @@ def slip_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
     slip = record.document()
     fact = {**_document(record, "slip", slip, "packingSlip"), "void": slip.get("state") == CANCELLED_SLIP}
     if order_id := slip.get("orderId"):
-        yield _text(order_id), fact
+        yield _text(order_id), {**fact, "orderId": order_id}
 
 
 def invoice_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
@@ -73,7 +78,8 @@ def invoice_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
         "paidAmount": _cents(invoice.get("paidAmount")),
         "paidAt": max((row["at"] for row in _payments(invoice) if row["at"]), key=lambda at: milliseconds(at) or 0, default=None),
     }
-    return ((_text(order_id), fact) for order_id in dict.fromkeys(invoice.get("orderIds") or ()) if order_id)
+    orders = [_text(order_id) for order_id in dict.fromkeys(invoice.get("orderIds") or ()) if order_id]
+    return ((order_id, {**fact, "orderId": order_id, "orders": len(orders)}) for order_id in orders)
 
 
 def revenue_fact(record: InputRecord) -> Json:
@@ -97,6 +103,8 @@ def command_fact(record: InputRecord) -> Json | None:
         "command": command["command"],
         "at": record.written,  # a producer may say any time
         "relationNumber": relation if isinstance(relation, int) else None,
+        "prepay": command.get("prepay") is True,
+        "partly": bool(command.get("lineList")),
     }
 
 
@@ -145,6 +153,16 @@ def _payments(document: Mapping[str, Any]) -> Iterator[Json]:
     rows: Iterable[Any] = document.get("paymentList") or ()
     for row in rows:
         yield {"id": row.get("paymentId") or None, "at": _moment(row), "amount": _cents(row.get("amount")) or 0}
+
+
+def _paid(total: int | None, payments: int, prepaid: int) -> int:
+    """Cents, of which the POS tells two figures: the one that has come further. What a return order pays is negative."""
+    return min(payments, prepaid) if (total or 0) < 0 else max(payments, prepaid)
+
+
+def _names(ids: object) -> list[str] | None:
+    """The last documents of an order; None where it does not tell."""
+    return [each for each in ids if isinstance(each, str)][-DOCUMENTS_MAX:] if isinstance(ids, list) else None
 
 
 def _moment(document: Mapping[str, Any]) -> str | None:

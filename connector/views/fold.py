@@ -11,19 +11,19 @@ from typing import Any
 
 import orjson
 
+from connector.views.facts import DOCUMENTS_MAX
+from connector.views.order_state import CREATE
 from connector.views.records import Json, milliseconds
-
-CREATE = "createOrder"
 
 Kept = dict[str, Any]
 """`order`: its last record; `seen`: by step, the lowest rank that showed it, and when; `slips`, `invoices` by id;
-`commands`, `results` by commandId; `latest`: when the last of them happened; `left`: by these names, what was left out."""
+`commands`, `results` by commandId; `left`: by these names, what was left out; `version`: of all this."""
+
+VERSION = 2
+"""The version of what is kept. What an earlier one kept is completed when it is read: see `upgraded`."""
 
 COMMANDS_MAX = 50
 """Commands of an order, and results: the newest, and the createOrder."""
-
-DOCUMENTS_MAX = 200
-"""Packing slips of an order, and invoices: those of the highest rank."""
 
 BEFORE = -1
 """The place of what an earlier version kept."""
@@ -31,9 +31,32 @@ BEFORE = -1
 
 def folded(kept: Kept | None, fact: Json) -> Kept:
     """What is kept after one more fact."""
-    before = kept or {}
-    after = FOLDS[fact["fact"]](before, fact)
-    return {**after, "latest": _later(before.get("latest"), fact["at"])}
+    return {**FOLDS[fact["fact"]](upgraded(kept or {}), _completed(fact)), "version": VERSION}
+
+
+def upgraded(kept: Kept) -> Kept:
+    """What is kept, as this version keeps it: an earlier one did not know what documents an order names, and so on."""
+    if not kept or kept.get("version", 1) >= VERSION:
+        return kept
+    found: Kept = {name: value for name, value in kept.items() if name != "latest"}
+    if "order" in found:
+        order = found["order"] = _completed(found["order"])
+        found["seen"] = {step: [*order["rank"], order["at"]] for step in shown(order)} | found["seen"]
+    for name in {"slips", "invoices"} & found.keys():
+        found[name] = {each: _completed(row) for each, row in found[name].items()}
+    return found
+
+
+SINCE_2: Mapping[str, Json] = {
+    "order": {"slips": None, "invoices": None, "partlyCancelled": False},
+    "slip": {"orderId": None},
+    "invoice": {"orderId": None, "orders": 1},
+}
+"""What facts of version 1 did not tell, in tables and in the inner topics."""
+
+
+def _completed(fact: Json) -> Json:
+    return {**SINCE_2.get(fact["fact"], {}), **fact}
 
 
 def _order(kept: Kept, fact: Json) -> Kept:
@@ -47,7 +70,7 @@ def _order(kept: Kept, fact: Json) -> Kept:
 def shown(order: Json) -> list[str]:
     """The steps that an order's record shows by itself."""
     payments = [f"payment {row['id'] or place}" for place, row in enumerate(order["payments"])]
-    states = [name for name in ("fullyPaid", "cancelled") if order[name]]
+    states = [name for name in ("fullyPaid", "delivered", "cancelled", "partlyCancelled") if order[name]]
     return ["created", *payments, *states, *(["prepaid"] if order["paid"] else [])]
 
 
@@ -123,16 +146,13 @@ FOLDS = {"order": _order, "slip": _slip, "invoice": _invoice, "command": _comman
 def _higher(known: Json | None, fact: Json) -> Json:
     if known is None:
         return fact
-    return max(known, fact, key=lambda row: (row["rank"], _instant(row["at"]), _canonical(row)))
+    # Told again, by a resync say, it is no news: it happened when it was told first.
+    return max(known, fact, key=lambda row: (row["rank"], -_instant(row["at"]), _canonical(row)))
 
 
 def _canonical(fact: Mapping[str, Any]) -> bytes:
     """Decides between facts that are otherwise equal, so that it does not matter which came first."""
     return orjson.dumps(fact, option=orjson.OPT_SORT_KEYS)
-
-
-def _later(one: str | None, other: str) -> str:
-    return other if one is None else max(one, other, key=lambda moment: (_instant(moment), moment))
 
 
 def _instant(moment: object) -> int:

@@ -1,24 +1,39 @@
 """What a journey shows: its steps with their times and documents, its state, its commands. Pure."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from connector.views.fold import CREATE, Kept
+from connector.views.fold import Kept
+from connector.views.order_state import (
+    CREATE,
+    STATES,
+    counting,
+    ending,
+    is_paid,
+    is_shared,
+    latest_first,
+    received,
+    state,
+    step_of,
+    unread,
+)
 from connector.views.records import Json, milliseconds
 
-STATES = ("commanded", "rejected", "unknown", "created", "deposit", "delivered", "invoiced", "paid", "cancelled")
-"""Steps of a journey: the last in this row that was reached is the journey's state."""
+REFUNDED = "refunded"
+"""A step that is no state: what was paid is given back."""
+BY_TIME = (*STATES, REFUNDED)
 
 
 def journey(key: str, kept: Kept) -> Json:
     """The journey as it is published, with what it was folded from in `facts`."""
-    order, steps = kept.get("order"), sorted(_steps(kept), key=_sorting)
-    results = _latest_first(kept.get("results", {}).values())
+    order, steps, reached = kept.get("order"), sorted(_steps(kept), key=_sorting), state(kept)
+    results = latest_first(kept.get("results", {}).values())
     return {
         "key": key,
         "orderId": order["orderId"] if order else _first(results, "orderId"),
         "extOrderId": order["extOrderId"] if order else _first(results, "extOrderId"),
-        "state": _state(steps),
+        "state": reached.name,
+        "partly": reached.partly,
         "steps": steps,
         "commands": _commands(kept),
         "commandsLeftOut": _left_out(kept),
@@ -28,109 +43,117 @@ def journey(key: str, kept: Kept) -> Json:
         "syncMarker": order["rank"][1] if order else None,
         "relationNumber": order["relationNumber"] if order else _first(kept.get("commands", {}).values(), "relationNumber"),
         "relationName": order["relationName"] if order else None,
-        "updatedAt": kept["latest"],
+        "updatedAt": _updated(kept),
         "facts": kept,
     }
 
 
-def _state(steps: Iterable[Json]) -> str:
-    return max((step["step"] for step in steps), key=STATES.index, default="unknown")
+def _updated(kept: Kept) -> str:
+    """When the last thing happened that changed anything."""
+    moments = [kept["order"]["at"]] if "order" in kept else []
+    moments += [row["at"] for name in ("slips", "invoices", "commands", "results") for row in kept.get(name, {}).values()]
+    latest: str = max(moments, key=lambda at: (milliseconds(at) or 0, at))
+    return latest
 
 
 def _sorting(step: Json) -> tuple[int, int, int, str]:
     at = milliseconds(step["at"]) or 0  # the POS tells whole seconds: what follows a command in the same one seems earlier
-    return at // 1000, STATES.index(step["step"]), at, str(step.get("document"))
+    return at // 1000, BY_TIME.index(step["step"]), at, str(step.get("document"))
 
 
 def _steps(kept: Kept) -> Iterator[Json]:
-    yield from _ordered(kept)
-    yield from _slips(kept)
-    yield from _invoices(kept)
-    if (order := kept.get("order")) is not None:
-        seen = kept["seen"]
-        yield {"step": "created", "at": order["entered"] or seen["created"][2], "syncMarker": seen["created"][1]}
-        yield from _payments(order, seen)
-        if order["cancelled"]:
-            yield {"step": "cancelled", "at": seen["cancelled"][2], "syncMarker": seen["cancelled"][1]}
-    yield from _paid(kept)
+    order = kept.get("order")
+    yield from _asked(kept, known=order is not None)
+    yield from _told_by_results(kept, known=order is not None)
+    if order is not None:
+        yield from _of_the_order(order, kept["seen"])
+    yield from _delivered(kept, order)
+    yield from _invoiced(kept)
+    yield from _paid(kept, order)
 
 
-def _ordered(kept: Kept) -> Iterator[Json]:
-    """From the commands: that the order was asked for, and, as long as it is not known, what came of that."""
-    commands, results = kept.get("commands", {}), kept.get("results", {})
-    known = kept.get("order") is not None
-    asked = [row for row in commands.values() if row["command"] == CREATE] or ([] if known else list(commands.values()))
+def _asked(kept: Kept, *, known: bool) -> Iterator[Json]:
+    """When the order was asked for: by a createOrder, or where no record of it is known by any command."""
+    given = list(kept.get("commands", {}).values())
+    asked = [row for row in given if row["command"] == CREATE] or ([] if known else given)
     if asked:
         yield {"step": "commanded", "at": min((row["at"] for row in asked), key=lambda at: milliseconds(at) or 0)}
-    if known or not results:
-        return
-    last = next(
-        iter(_latest_first(row for row in results.values() if row["command"] == CREATE) or _latest_first(results.values()))
-    )
-    yield from ENDINGS.get(last["outcome"], _unknown)(last)
 
 
-def _succeeded(result: Json) -> Iterator[Json]:
-    if result["command"] == CREATE:
-        yield {"step": "created", "at": result["at"], "syncMarker": result["syncMarker"]}
+def _told_by_results(kept: Kept, *, known: bool) -> Iterator[Json]:
+    """What commands have done that was not read yet; and why there is no order, where there is none."""
+    for result in unread(kept):
+        if (step := step_of(result)) is not None and not (known and step == "created"):
+            partly = {"partly": True} if result["partly"] else {}
+            yield {"step": step, "at": result["at"], "syncMarker": result["syncMarker"], **partly}
+    if not known and (last := ending(kept)) is not None and last["outcome"] != "succeeded":
+        step = "rejected" if last["outcome"] == "rejected" else "unknown"
+        yield {"step": step, "at": last["at"], "reason": last["reason"]}
 
 
-def _rejected(result: Json) -> Iterator[Json]:
-    yield {"step": "rejected", "at": result["at"], "reason": result["reason"]}
+def _of_the_order(order: Json, seen: Json) -> Iterator[Json]:
+    yield {"step": "created", "at": order["entered"] or seen["created"][2], "syncMarker": seen["created"][1]}
+    yield from _payments(order, seen)
+    for name, partly in {"cancelled": {}, "partlyCancelled": {"partly": True}}.items():
+        if order[name]:
+            yield {"step": "cancelled", **_seen(seen, name), **partly}
 
 
-def _unknown(result: Json) -> Iterator[Json]:
-    yield {"step": "unknown", "at": result["at"], "reason": result["reason"]}
+def _seen(seen: Json, name: str) -> Json:
+    _, marker, at = seen[name]
+    return {"at": at, "syncMarker": marker}
 
 
-ENDINGS = {"succeeded": _succeeded, "rejected": _rejected}
-
-
-def _payments(order: Json, seen: Mapping[str, Any]) -> Iterator[Json]:
-    """Deposits: payments after which something was still to be paid, or all of them while it is."""
-    paid = 0
+def _payments(order: Json, seen: Json) -> Iterator[Json]:
+    """Deposits: payments after which something was still to be paid, or all of them while it is; and what was given back."""
+    paid, total = 0, order["total"] or 0
     for place, row in enumerate(order["payments"]):
+        first, sign = seen[f"payment {row['id'] or place}"], -1 if total < 0 else 1
         paid += row["amount"]
-        if not order["fullyPaid"] or paid < (order["total"] or 0):
-            first = seen[f"payment {row['id'] or place}"]
-            yield {"step": "deposit", "at": row["at"] or first[2], "syncMarker": first[1], "amount": row["amount"]}
+        told = {"at": row["at"] or first[2], "syncMarker": first[1], "amount": row["amount"]}
+        if row["amount"] * sign < 0:
+            yield {"step": REFUNDED, **told}
+        elif not order["fullyPaid"] or paid * sign < total * sign:
+            yield {"step": "deposit", **told}
     if not order["payments"] and order["paid"] and not order["fullyPaid"]:
-        first = seen["prepaid"]
-        yield {"step": "deposit", "at": first[2], "syncMarker": first[1], "amount": order["paid"]}
+        yield {"step": "deposit", **_seen(seen, "prepaid"), "amount": order["paid"]}
 
 
-def _paid(kept: Kept) -> Iterator[Json]:
-    """Paid by the order's own word, or by its invoice's. An order about nothing is not paid before it is invoiced."""
-    order, invoices = kept.get("order"), [row for row in kept.get("invoices", {}).values() if row["settled"]]
-    if order is not None and order["fullyPaid"] and (order["paid"] or invoices):
+def _paid(kept: Kept, order: Json | None) -> Iterator[Json]:
+    """Paid by the order's own word, or by invoices that are about it alone."""
+    invoices = counting(kept, "invoices")
+    if order is None or not is_paid(order, invoices):
+        return
+    if order["fullyPaid"]:
         moments = [row["at"] for row in order["payments"] if row["at"]]
-        at = max(moments, key=lambda moment: milliseconds(moment) or 0, default=kept["seen"]["fullyPaid"][2])
-        yield {"step": "paid", "at": at, "syncMarker": kept["seen"]["fullyPaid"][1], "amount": order["paid"]}
-    elif invoices:
-        last = max(invoices, key=lambda row: (milliseconds(row["paidAt"] or row["at"]) or 0, row["id"]))
-        yield {"step": "paid", "at": last["paidAt"] or last["at"], "amount": last["paidAmount"]}
+        first = _seen(kept["seen"], "fullyPaid")
+        at = max(moments, key=lambda moment: milliseconds(moment) or 0, default=first["at"])
+        yield {"step": "paid", **first, "at": at, "amount": order["paid"]}
+        return
+    settled = [row for row in invoices if row["settled"] and not is_shared(row)]
+    last = max(settled, key=lambda row: (milliseconds(row["paidAt"] or row["at"]) or 0, row["id"]))
+    yield {"step": "paid", "at": last["paidAt"] or last["at"], "amount": sum(map(received, settled))}
 
 
-def _slips(kept: Kept) -> Iterator[Json]:
+def _delivered(kept: Kept, order: Json | None) -> Iterator[Json]:
     """All but the last, and the last too while the order is not delivered, are a part of it."""
-    slips = sorted((row for row in kept.get("slips", {}).values() if not row["void"]), key=_entering)
-    whole = bool((kept.get("order") or {}).get("delivered"))
+    slips, whole = counting(kept, "slips"), bool((order or {}).get("delivered"))
     for row in slips:
         yield {**_documented("delivered", row), "partly": not (whole and row is slips[-1])}
+    if whole and not slips:
+        yield {"step": "delivered", **_seen(kept["seen"], "delivered"), "partly": False}
 
 
-def _invoices(kept: Kept) -> Iterator[Json]:
-    for row in kept.get("invoices", {}).values():
-        yield {**_documented("invoiced", row), "amount": row["amount"]}
+def _invoiced(kept: Kept) -> Iterator[Json]:
+    """`orders`: over how many the amount is, where the invoice is not about this one alone."""
+    for row in counting(kept, "invoices"):
+        shared = {"orders": row["orders"]} if is_shared(row) else {}
+        yield {**_documented("invoiced", row), "amount": row["amount"], **shared}
 
 
 def _documented(step: str, row: Json) -> Json:
     at = row["entered"] or row["at"]
     return {"step": step, "at": at, "syncMarker": row["rank"][1], "document": row["id"], "number": row["number"]}
-
-
-def _entering(row: Json) -> tuple[int, str]:
-    return milliseconds(row["entered"] or row["at"]) or 0, row["id"]
 
 
 def _commands(kept: Kept) -> list[Json]:
@@ -158,10 +181,6 @@ def _command(given: Json | None, result: Json | None) -> Json:
         "message": end.get("message"),
         "endedAt": end.get("at"),
     }
-
-
-def _latest_first(rows: Iterable[Json]) -> list[Json]:
-    return sorted(rows, key=lambda row: (milliseconds(row["at"]) or 0, row["commandId"]), reverse=True)
 
 
 def _first(rows: Iterable[Json], name: str) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from connector.messages.cloudevents import CE_TYPE
+from connector.messages.cloudevents import CE_ORIGIN, CE_TYPE, REPUBLISHED
 from connector.messages.loose_json import object_in
 from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES
@@ -33,7 +33,9 @@ from connector.views.records import (
 )
 from connector.views.windows import Booked, counted, moved
 
-ORDERED, INVOICED = "revenue.ordered", "revenue.invoiced"
+ORDERED, INVOICED = "ordered", "invoiced"
+AHEAD_MS = 24 * 3600 * 1000
+"""Milliseconds that a document may be dated ahead of its record: a till whose date is wrong dates it in no hour that is shown."""
 Step = Callable[[InputRecord, Get], StageResult]
 
 
@@ -67,7 +69,8 @@ def intake(topics: Topics, entities: Mapping[str, str], record: InputRecord, _: 
     if record.topic == topics.results:
         return _ended(topics, record)
     entity = entities[record.topic]
-    observed = Measurement(record.offset, record.timestamp, f"changes.{entity}")
+    what = "republished" if record.header(CE_ORIGIN) in REPUBLISHED else "changes"
+    observed = Measurement(record.offset, record.timestamp, f"{what}.{entity}")
     deleted = record.header(CE_TYPE).endswith(b".deleted")
     said = () if deleted or entity not in SAID else SAID[entity](topics, record)
     return StageResult(said, (observed,))
@@ -162,24 +165,36 @@ def _booked(record: InputRecord, known: Json, fact: Json, measure: str) -> Stage
     """The revenue as the highest record of a document has it."""
     if known.get("rank", []) >= fact["rank"]:
         return StageResult(writes={record.name: orjson.dumps(known)})
-    moment, amount = milliseconds(fact["entered"]), fact["total"]
-    booked: Booked = None if moment is None or amount is None or fact["cancelled"] else [moment, amount]
-    now = {**known, "rank": fact["rank"], "booked": booked} | ({"key": fact["key"]} if "key" in fact else {})
-    observed = moved(known.get("booked"), booked, measure, record.offset)
+    booked = None if fact["cancelled"] else _placed(fact, record)
+    aside = booked is None and not fact["cancelled"]
+    now = {**known, "rank": fact["rank"], "booked": booked, "aside": aside} | ({"key": fact["key"]} if "key" in fact else {})
+    observed = moved(known.get("booked"), booked, f"revenue.{measure}", record.offset)
+    if aside and not known.get("aside"):
+        observed = (*observed, Measurement(record.offset, record.timestamp, f"aside.{measure}"))
     return StageResult((), observed, {record.name: orjson.dumps(now)})
+
+
+def _placed(fact: Json, record: InputRecord) -> Booked:
+    """When and how much; None for what is put aside: it tells no moment or no amount, or one of the days to come."""
+    moment, amount = milliseconds(fact["entered"]), fact["total"]
+    if moment is None or amount is None or moment > record.timestamp + AHEAD_MS:
+        return None
+    return [moment, amount]
 
 
 def journeys(record: InputRecord, get: Get) -> StageResult:
     """Folds a fact into its journey. One that somebody else wrote there, or that nobody can show, begins anew."""
     fact, name = record.document(), record.name.decode()
-    before = object_in(get(record.name)).get("facts")
+    stored = get(record.name)
+    before = object_in(stored).get("facts")
     try:
         after = journey(name, folded(before, fact))
     except Exception:
         if before is None or _shows(name, before):
             raise
         after = journey(name, folded(None, fact))
-    return StageResult(writes={record.name: orjson.dumps(after)})
+    written = orjson.dumps(after)
+    return NOTHING if written == stored else StageResult(writes={record.name: written})
 
 
 def _shows(name: str, kept: Any) -> bool:

@@ -3,15 +3,20 @@
 import random
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import orjson
 
 from connector.kafka.records import partition_of
 from connector.messages.topics import Topics
+from connector.messages.window import Window
 from connector.views.batches import carried, figures
 from connector.views.records import InputRecord
 from connector.views.stages import Stage, entity_topics, stages
 from tests.support.views.histories import Made
 
 NOW = 1_795_255_200.0
+MOMENT = int(NOW * 1000)
 PARTITIONS = 3
 TOPICS = Topics("mplus")
 ENTITIES = entity_topics("mplus", {"order", "invoice", "packingSlip"})
@@ -24,14 +29,15 @@ class Died(Exception):
 class Machine:
     """`logs` and `tables` survive, as Kafka does; `deaths`: the chance to die at each point where it can."""
 
-    def __init__(self, luck: random.Random, deaths: float = 0.0) -> None:
+    def __init__(self, luck: random.Random, deaths: float = 0.0, now: float = NOW) -> None:
         self.luck = luck
+        self.now = now
         self.deaths = deaths
         self.logs: dict[tuple[str, int], list[InputRecord]] = defaultdict(list)
         self.tables: dict[tuple[str, int], dict[bytes, bytes]] = defaultdict(dict)
         self.committed: dict[tuple[str, int], int] = defaultdict(int)
         self.refused: list[str] = []
-        self._stages: tuple[Stage, ...] = stages(TOPICS, ENTITIES, lambda: NOW)
+        self._stages: tuple[Stage, ...] = stages(TOPICS, ENTITIES, lambda: now)
 
     def produce(self, records: Iterable[Made], timestamp: int) -> None:
         """Put records into the topics, as others do."""
@@ -66,7 +72,7 @@ class Machine:
         self.refused += [refused.reason for refused in batch.refused]
         counted = figures(TOPICS.figures, PARTITIONS, place, batch.counts)
         for each in (*batch.sends, *([counted] if counted else [])):
-            self._append(each.topic, each.partition, (each.key, each.value), 0, {})
+            self._append(each.topic, each.partition, (each.key, each.value), int(self.now * 1000), {})
             self._may_die()
         for key, value in batch.writes.items():
             if value is not None:
@@ -86,3 +92,27 @@ class Machine:
     def _may_die(self) -> None:
         if self.luck.random() < self.deaths:
             raise Died
+
+
+def journeys(machine: Machine) -> Mapping[str, Mapping[str, Any]]:
+    """All journeys, by key."""
+    return {key.decode(): orjson.loads(value) for key, value in machine.table(TOPICS.journeys).items()}
+
+
+def sums(machine: Machine, size: int = 3600) -> Mapping[str, tuple[int, int]]:
+    """Count and cents of each measure."""
+    found: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
+    for key, value in machine.table(TOPICS.windows).items():
+        window, row = Window.of(key), orjson.loads(value)
+        if window.size == size:
+            count, amount = found[window.measure]
+            found[window.measure] = (count + row["count"], amount + (row["amount"] or 0))
+    return dict(found)
+
+
+def ran(*records: Made, luck: random.Random | None = None, deaths: float = 0.0) -> Machine:
+    """A machine that did all there is to do with these records."""
+    machine = Machine(luck or random.Random(1), deaths)
+    machine.produce(records, MOMENT)
+    machine.run()
+    return machine

@@ -1,7 +1,6 @@
 """All stages together, with deaths at every point: nothing is lost, nothing is counted twice."""
 
 import random
-from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,37 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connector.messages.window import Window
 from connector.views.stages import journeys as fold
 from tests.support.kafka.odd_records import VALUES
 from tests.support.views.histories import COMPLETE, TOTAL, Made, at, command, complete, invoice, order, result, slip
-from tests.views.machine import ENTITIES, NOW, TOPICS, Machine
-
-MOMENT = int(NOW * 1000)
-
-
-def journeys(machine: Machine) -> Mapping[str, Mapping[str, Any]]:
-    """All journeys, by key."""
-    return {key.decode(): orjson.loads(value) for key, value in machine.table(TOPICS.journeys).items()}
-
-
-def sums(machine: Machine, size: int = 3600) -> Mapping[str, tuple[int, int]]:
-    """Count and cents of each measure."""
-    found: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))
-    for key, value in machine.table(TOPICS.windows).items():
-        window, row = Window.of(key), orjson.loads(value)
-        if window.size == size:
-            count, amount = found[window.measure]
-            found[window.measure] = (count + row["count"], amount + (row["amount"] or 0))
-    return dict(found)
-
-
-def ran(*records: Made, luck: random.Random | None = None, deaths: float = 0.0) -> Machine:
-    """A machine that did all there is to do with these records."""
-    machine = Machine(luck or random.Random(1), deaths)
-    machine.produce(records, MOMENT)
-    machine.run()
-    return machine
+from tests.views.machine import ENTITIES, MOMENT, TOPICS, Machine, journeys, ran, sums
 
 
 @settings(deadline=None, max_examples=20)

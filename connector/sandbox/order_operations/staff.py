@@ -1,8 +1,10 @@
 """A shop with cashiers: they act on orders too, without asking the connector."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
+from typing import TypeVar
 
+from connector.sandbox.order_operations import after_sales
 from connector.sandbox.order_operations.delivering import deliver_order
 from connector.sandbox.order_operations.orders import cancel_order
 from connector.sandbox.order_operations.outcomes import Outcome, Refused
@@ -12,7 +14,8 @@ from connector.sandbox.shop.memory import Job
 from connector.sandbox.shop.shop import Shop
 
 CASHIER = Job("cashier")
-Act = Callable[[Item], Outcome]
+Act = Callable[[Item], Outcome | None]
+Made = TypeVar("Made")
 
 
 class StaffedShop(Shop):
@@ -31,6 +34,33 @@ class StaffedShop(Shop):
     def cashier_cancels(self, order_id: str) -> int:
         return self._act(order_id, lambda item: cancel_order(self, item, CASHIER))
 
+    def cashier_refunds(self, order_id: str, amount: int) -> int:
+        """Give back so many cents of what was paid."""
+        return self._act(order_id, lambda item: after_sales.refund(self, item, CASHIER, amount))
+
+    def cashier_invoices(self, order_ids: Sequence[str], amount: int | None = None) -> str:
+        """One outstanding invoice over these orders, or over so many cents; its id."""
+        items = [self.sequences["order"].by_identity[name] for name in order_ids]
+        return _done(lambda: after_sales.invoice_orders(self, items, CASHIER, amount)).identity
+
+    def cashier_credits(self, invoice_id: str, amount: int | None = None) -> str:
+        """A credit invoice over an invoice, or over so many cents of it; its id."""
+        invoice = self.sequences["invoice"].by_identity[invoice_id]
+        items = [self.sequences["order"].by_identity[name] for name in self.document(invoice)["orderIds"]["id"]]
+        return _done(lambda: after_sales.credit(self, invoice, items, CASHIER, amount)).identity
+
+    def cashier_settles(self, invoice_id: str) -> None:
+        """The customer has paid an invoice."""
+        _done(lambda: after_sales.settle(self, self.sequences["invoice"].by_identity[invoice_id]))
+
+    def cashier_takes_back(self, order_id: str, *, pays: bool = False) -> str:
+        """An order that brings another one back, and where the cashier `pays` also the money; its id."""
+        found = _done(lambda: after_sales.return_order(self, self.sequences["order"].by_identity[order_id], CASHIER))
+        order = self.document(found)
+        if pays:
+            after_sales.pay_back(self, found, order, -order["totalInclAmount"])
+        return found.identity
+
     def cashier_changes(self, order_id: str, reference: str | None = None) -> int:
         """Another reference; without one, some text that was not there before."""
         return self._act(order_id, lambda item: self._refer(item, reference or f"kassa, wijziging {item.revision + 1}"))
@@ -47,8 +77,12 @@ class StaffedShop(Shop):
 
     def _act(self, order_id: str, act: Act) -> int:
         item = self.sequences["order"].by_identity[order_id]
-        try:
-            act(item)
-        except Refused as refused:
-            raise ValueError(f"{refused.code}: {refused.text}") from refused
+        _done(lambda: act(item))
         return item.marker
+
+
+def _done(act: Callable[[], Made]) -> Made:
+    try:
+        return act()
+    except Refused as refused:
+        raise ValueError(f"{refused.code}: {refused.text}") from refused

@@ -65,7 +65,9 @@ def settled(order: Document) -> Document:
     delivery = "COMPLETE" if nothing_left else "PARTIAL" if some else "NOTHING"
     complete = "COMPLETE" if order["invoiceIds"]["id"] else COMPLETE_STATES[delivery]
     states = {"deliveryState": f"ORDER-DELIVERY-STATE-{delivery}", "completeState": f"ORDER-COMPLETE-STATE-{complete}"}
-    return {**order, "prepaidAmount": so_far, "fullyPaid": so_far >= order["totalInclAmount"], **states}
+    total = order["totalInclAmount"]
+    full = so_far >= total if total >= 0 else so_far <= total
+    return {**order, "prepaidAmount": max(0, so_far), "fullyPaid": full, **states}
 
 
 def with_lines(document: Document, lines: list[Document]) -> Document:

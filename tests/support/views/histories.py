@@ -70,7 +70,7 @@ def slip(number: int, marker: int, name: str = "", state: str = "OPEN") -> Made:
     return event("packingSlip", "packing-slips", identity, marker, document, at(number, 3))
 
 
-def invoice(number: int, marker: int, *orders: int, total: int = TOTAL, state: str = "PAID") -> Made:
+def invoice(number: int, marker: int, *orders: int, total: int = TOTAL, state: str = "PAID", **more: Any) -> Made:
     """An invoice over these orders, else over the one of its own number."""
     identity = f"invoice-{number}"
     document = {
@@ -79,15 +79,27 @@ def invoice(number: int, marker: int, *orders: int, total: int = TOTAL, state: s
         "orderIds": [f"id-{each}" for each in orders or (number,)],
         "entryTimestamp": at(number, 4),
         "totalInclAmount": total,
-        "paidAmount": total,
+        "paidAmount": total if state in ("PAID", "HANDLED") else 0,
         "state": f"INVOICE-STATE-{state}",
+        **more,
     }
     return event("invoice", "invoices", identity, marker, document, at(number, 4))
 
 
-def command(number: int, name: str = "createOrder", identity: str = "") -> Made:
+def restored(made: Made, epoch: int = 1) -> Made:
+    """The same event as it is read after so many restores of the POS, which began its markers anew."""
+    headers = [(name, (value or b"") + f":e{epoch}".encode() if name == "ce_id" else value) for name, value in made.headers]
+    return made._replace(headers=headers)
+
+
+def read_at(made: Made, time: str) -> Made:
+    """The same event, read by the connector at another time."""
+    return made._replace(headers=[(name, time.encode() if name == "ce_time" else value) for name, value in made.headers])
+
+
+def command(number: int, name: str = "createOrder", identity: str = "", **more: Any) -> Made:
     """An order command; its id is the order's with the command's name, unless it is given."""
-    body = {"commandId": identity or f"{name}-{number}", "command": name, "order": {"relationNumber": 7}}
+    body = {"commandId": identity or f"{name}-{number}", "command": name, "order": {"relationNumber": 7}, **more}
     return Made("order-commands", f"web-{number}".encode(), orjson.dumps(body), [])
 
 

@@ -1,0 +1,56 @@
+"""What the figures count: news of the shop, each document once, in hours that are shown."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+import pytest
+
+from tests.support.views.histories import TOTAL, Made, at, event, invoice, order
+from tests.views.machine import NOW, ran, sums
+
+UNPLACED: list[Mapping[str, Any]] = [
+    {"entryTimestamp": None},
+    {"entryTimestamp": "yesterday"},
+    {"totalInclAmount": None},
+    {"entryTimestamp": at(int(NOW), 2 * 24 * 60)},
+    {"entryTimestamp": "9999-12-31T23:59:59+00:00"},
+]
+
+
+def published(made: Made, origin: str) -> Made:
+    """The event with another reason for its being published."""
+    return made._replace(headers=[(name, origin.encode() if name == "ce_origin" else value) for name, value in made.headers])
+
+
+@pytest.mark.parametrize(
+    ("origin", "measure"), [("poll", "changes"), ("late", "changes"), ("resync", "republished"), ("repair", "republished")]
+)
+def test_what_an_operator_asked_for_again_is_no_change(origin: str, measure: str) -> None:
+    """It is counted apart."""
+    found = sums(ran(published(order(1, 10), origin), published(order(2, 20), origin)))
+
+    assert [(f"{measure}.order", (2, 0))] == [(name, count) for name, count in found.items() if name.endswith(".order")]
+
+
+@pytest.mark.parametrize("told", UNPLACED)
+def test_a_document_that_cannot_be_placed_is_put_aside_and_said(told: Mapping[str, Any]) -> None:
+    """Once, however often it changes; no figure of another hour is touched, and once it can be placed it counts."""
+    odd, odder = order(1, 10, **told), order(1, 11, **told)
+    bill = event("invoice", "invoices", "i", 3, {**orjson.loads(invoice(1, 3).value), "invoiceId": "i", **told}, at(1))
+    found = sums(ran(order(2, 20), odd, odder, bill))
+
+    assert ((1, TOTAL), (1, 0), (1, 0)) == (found["revenue.ordered"], found["aside.ordered"], found["aside.invoiced"])
+    assert (2, 2 * TOTAL) == sums(ran(order(2, 20), odd, order(1, 12)))["revenue.ordered"]
+
+
+def test_a_cancelled_order_without_a_date_is_no_riddle() -> None:
+    """It counts for nothing anyway."""
+    assert "aside.ordered" not in sums(ran(order(1, 10, cancel="COMPLETE", entryTimestamp=None)))
+
+
+def test_what_was_placed_and_cannot_be_placed_any_more_is_taken_back() -> None:
+    """The till corrected the date, to a wrong one."""
+    found = sums(ran(order(1, 10), order(1, 11, entryTimestamp=None)))
+
+    assert ((0, 0), (1, 0)) == (found["revenue.ordered"], found["aside.ordered"])
