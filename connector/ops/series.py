@@ -183,13 +183,18 @@ SERIES: Mapping[str, Series] = {
 }
 
 SERIES_OF_VIEWS: Mapping[str, Series] = {
-    "lag": Shown("mplus_connector_views_lag_records", "Records of this worker's partitions that are not folded yet", TOPIC),
+    "started": Shown("mplus_connector_views_started_timestamp_seconds", "When this worker started, by its clock", ()),
+    "lag": Shown(
+        "mplus_connector_views_lag_records",
+        "Records of this worker's partitions that are not folded yet; no sample while that is unknown",
+        TOPIC,
+    ),
     "restoring": Shown(
         "mplus_connector_views_restoring_entries", "Table entries still to be read back", (), ViewsLooked, "restoring"
     ),
     "ready": Shown(
         "mplus_connector_views_ready",
-        "1: this worker was up to date since it started, and has its partitions",
+        "1: this worker was up to date since it started, has its partitions, and Kafka answers",
         (),
         ViewsLooked,
         "ready",

@@ -1,5 +1,7 @@
 """Metrics of `views`, kept from its events."""
 
+from collections.abc import Iterable
+
 from connector.events.base import Event
 from connector.events.views import ViewsLooked
 from connector.ops.registry import Registry
@@ -9,8 +11,12 @@ from connector.ops.series import SERIES_OF_VIEWS
 class ViewsMetrics:
     """Listens to events; `registry` is what `/metrics` shows."""
 
-    def __init__(self) -> None:
+    def __init__(self, started: float = 0.0, topics: Iterable[str] = ()) -> None:
+        """`started`: when, in epoch seconds. `topics`: those that are read; an alert sees no increase to a first sample."""
         self._series = Registry(SERIES_OF_VIEWS)
+        self._series["started"].set(started)
+        for topic in topics:
+            self._series["refused"].labels(topic)
         self.registry = self._series.collected
 
     def __call__(self, event: Event) -> None:

@@ -17,9 +17,10 @@ LATE, MANY = 10, 1_000
 @dataclass(slots=True)
 class Progress:
     """`lag`: records to do by topic. `restoring`: table entries to read back. `caught_up`: whether it ever was up to date.
-    `late`: looks at which much was to do, without a break."""
+    `late`: looks at which much was to do, without a break. `trouble`: why nobody can tell."""
 
     working: bool = False
+    trouble: str = ""
     restoring: int = 0
     lag: Mapping[str, int] = field(default_factory=dict)
     caught_up: bool = False
@@ -32,11 +33,17 @@ class Progress:
 
     def reasons(self) -> list[str]:
         """Why the worker is not ready, in words."""
+        if self.trouble:
+            return [self.trouble]
         if not self.working:
             return ["Kafka has not handed out the partitions (yet)"]
         if self.restoring:
             return [f"{self.restoring:,} table entries are still to be read back"]
         return [] if self.caught_up else [self._behind()]
+
+    def unknown(self, why: str) -> None:
+        """A look failed: what was known may be so no more."""
+        self.trouble, self.lag = why, {}
 
     def doubts(self) -> list[str]:
         """Why what it has folded may be old, in words."""
@@ -47,16 +54,24 @@ class Progress:
 
 
 async def look(app: ViewsApp, progress: Progress) -> None:
-    """Bring it up to date. Raises Kafka's errors."""
+    """Bring it up to date, once Kafka has answered: before that nothing is known. Raises Kafka's errors."""
     consumer = app.careful
     places = {place for place in consumer.assignment() if not consumer._is_changelog_tp(place)}
-    progress.working = app._assignment is not None and not app.rebalancing
-    progress.restoring = app.restoring() if app.in_recovery else 0
-    if not progress.working or app.in_recovery:
+    await consumer.highwaters(next(iter(places), _any_place(app)))  # one without partitions asks, too
+    working, restoring = app._assignment is not None and not app.rebalancing, app.restoring() if app.in_recovery else 0
+    found = await lag(consumer, places) if working and not app.in_recovery else None
+    progress.trouble, progress.working, progress.restoring = "", working, restoring
+    if found is None:
         return
-    progress.lag = await lag(consumer, places)
+    progress.lag = found
     progress.caught_up = progress.caught_up or not progress.to_do
     progress.late = progress.late + 1 if progress.to_do > MANY else 0
+
+
+def _any_place(app: ViewsApp) -> TP:
+    """A partition that is always there."""
+    topic = min(name for channel in app.topics for name in channel.topics)
+    return TP(topic, 0)
 
 
 async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:

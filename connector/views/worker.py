@@ -99,12 +99,12 @@ class ViewsWorker:
             self._tell(ViewsLooked(lag, self.progress.restoring, not self.progress.reasons()))
 
     async def _look(self) -> None:
-        """A look that fails tells nothing new: Kafka may be away, and Faust knows that itself."""
+        """A look that fails makes all unknown, until one succeeds: Kafka may be away, and Faust knows that itself."""
         try:
             with cancel_wins():
                 await self._look_in_time()
         except Exception:
-            self.progress.working = False
+            self.progress.unknown("Kafka does not answer")
         self._notice_standstill()
 
     async def _look_in_time(self) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from connector.ops.log_throttle import FloodLog
 from connector.views.app import AppSettings, silence_loggers
 from connector.views.metrics import ViewsMetrics
 from connector.views.progress import Progress
-from connector.views.stages import entity_topics, stages
+from connector.views.stages import Stage, entity_topics, stages
 from connector.views.worker import ViewsWorker
 from connector.wiring import chosen_entities, prepare_topics
 from connector.wiring.descriptors import raise_limit
@@ -37,10 +37,12 @@ async def run_views(config: Config, shows: Callable[[Progress], None], started: 
     raise_limit()
     _make(tables_at(config))
     await prepare_topics(config, chosen_entities(config))
-    metrics = ViewsMetrics()
+    rows = {topics: _stages(config, topics, clock) for topics in map(Topics, _names(config))}
+    read = {topic for row in rows.values() for stage in row for topic in stage.reads}
+    metrics = ViewsMetrics(clock.wall().timestamp(), sorted(read))
     worker = ViewsWorker(app_settings(config), fan_out([metrics, FloodLog(clock.monotonic)]), clock)
-    for administration in _names(config):
-        _add(worker, config, administration, clock)
+    for topics, row in rows.items():
+        worker.add(topics, config.connector.command_partitions, row)
     gc.freeze()  # what is there now stays
     gc.set_threshold(50_000, 20, 50)
     async with AsyncExitStack() as stack:
@@ -58,10 +60,9 @@ async def run_views(config: Config, shows: Callable[[Progress], None], started: 
         await worker.run(shows)
 
 
-def _add(worker: ViewsWorker, config: Config, administration: str, clock: Clock) -> None:
-    topics, partitions = Topics(administration), config.connector.command_partitions
-    entities = entity_topics(administration, {entity.name for entity in chosen_entities(config)})
-    worker.add(topics, partitions, stages(topics, entities, lambda: clock.wall().timestamp()))
+def _stages(config: Config, topics: Topics, clock: Clock) -> Sequence[Stage]:
+    entities = entity_topics(topics.administration, {entity.name for entity in chosen_entities(config)})
+    return stages(topics, entities, lambda: clock.wall().timestamp())
 
 
 def app_settings(config: Config) -> AppSettings:

@@ -55,6 +55,32 @@ async def _some(worker: ViewsProcess) -> bool:
     return await worker.metric("mplus_connector_views_records_total") > HISTORIES
 
 
+async def test_no_worker_is_ready_while_the_broker_is_away(own_kafka: Broker, prefix: str, tmp_path: Path) -> None:
+    """However often it is asked: with why, and without a lag that nobody can know. Then it is ready again by itself."""
+    told = environment(own_kafka.bootstrap, prefix, command_partitions=2, partitions=2)
+    await prepare(told)
+    await fill(told, complete(1))
+    worker = ViewsProcess(told, tmp_path / "worker")
+
+    async def ready(code: int) -> bool:
+        return (await worker.get("/health/ready"))[0] == code
+
+    try:
+        await worker.up_to_date(SETTLE)
+        await asyncio.to_thread(own_kafka.kill)
+        await until(lambda: ready(503), SETTLE, "it notices")
+        for _ in range(100):
+            status, why = await worker.get("/health/ready")
+            assert (503, True) == (status, "Kafka does not answer" in why)
+            assert "mplus_connector_views_lag_records{" not in (await worker.get("/metrics"))[1]
+            await asyncio.sleep(0.2)  # ten looks of the worker
+        await asyncio.to_thread(own_kafka.restart)
+        await until(lambda: ready(200), SETTLE, "it is ready again")
+        assert 0 == await worker.stop()
+    finally:
+        worker.end()
+
+
 async def test_tables_on_disk_survive_a_kill(bootstrap: str, prefix: str, tmp_path: Path) -> None:
     """And a rebuild is refused while a worker runs, which changes nothing."""
     told = environment(bootstrap, prefix, command_partitions=2, partitions=2, session_timeout=6, views_data=tmp_path / "data")

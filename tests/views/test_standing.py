@@ -12,6 +12,7 @@ from connector.views.progress import LATE, Progress
         (Progress(working=True, restoring=1200), ["1,200 table entries are still to be read back"]),
         (Progress(working=True, lag={"a": 3, "b": 4}), ["7 records are still to be read"]),
         (Progress(working=True, lag={"a": 3}, caught_up=True), []),
+        (Progress(working=True, caught_up=True, trouble="Kafka does not answer"), ["Kafka does not answer"]),
         (Progress(working=True, lag={"a": 3000}, caught_up=True, late=LATE), []),
         (Progress(working=True, lag={"a": 3000}, caught_up=True, late=LATE + 1), ["3,000 records are still to be read"]),
     ],
