@@ -161,7 +161,7 @@ class Audit:
         found = await self._letters() if places else None
         return [
             Finding(
-                Kind.DEAD_LETTER if found and found.stands_for(place.last) else Kind.UNREADABLE,
+                Kind.DEAD_LETTER if found and found.stands_for(place.last, "") else Kind.UNREADABLE,
                 "", place.first, None, last=place.last, reason=place.reason,
             )
             for place in places
@@ -178,7 +178,9 @@ class Audit:
         kind, marker = finding.kind, finding.marker
         if kind is Kind.GONE:
             kind = Kind.UNPROVEN if self._source.nameless or self._source.places else kind
-        elif found.stands_for(self._versions.source(self._name(finding)) if self._parts.entity.listed else marker):
+        elif found.stands_for(
+            self._versions.source(self._name(finding)) if self._parts.entity.listed else marker, _known(finding)
+        ):
             kind = Kind.DEAD_LETTER
         elif marker is not None and not self._parts.entity.compacted and self._topic.expired(finding.identity, marker):
             kind = Kind.EXPIRED
@@ -194,6 +196,11 @@ async def position_of(parts: AuditContext) -> Reached:
     if found.position.state == State.HEAD_REGRESSED:
         raise Reject("the POS's head fell, so that its markers come again: resync it first")
     return found
+
+
+def _known(finding: Finding) -> str:
+    """Its name; empty where nobody can read it."""
+    return "" if finding.identity.startswith(UNNAMED) else finding.identity
 
 
 def _without_doubles(findings: Sequence[Finding]) -> list[Finding]:

@@ -15,7 +15,7 @@ from connector.audit.walk import Tell
 from connector.kafka.cluster import Cluster
 from connector.kafka.reading.topic_readers import committed, extent
 from connector.kafka.records import header, header_text, number, partition_of
-from connector.messages.cloudevents import CE_SYNC_MARKER, CE_TYPE
+from connector.messages.cloudevents import CE_SUBJECT, CE_SYNC_MARKER, CE_TYPE
 from connector.messages.control import IDENTITY_CHARS_MAX
 from connector.messages.dead_letter import EPOCH, ERRORS, FIRST_MARKER
 from connector.source.entities import Entity
@@ -94,13 +94,14 @@ def _identity(key: bytes | None) -> str | None:
 class ExcusingLetters:
     """Dead letters of an entity that are of this epoch: after a restore of the POS the same markers are of other items.
 
-    They are told by the item's version: its sync marker, or a hash of what stands in the row of a slow list.
+    They are told by the item's version (its sync marker, or a hash of what stands in the row of a slow list), and where the
+    connector could read it by its name: a letter of one item excuses no other at the same marker.
     """
 
     def __init__(self, entity: Entity, epoch: int) -> None:
         self._entity = entity
         self._epoch = epoch
-        self._found: Counter[int] = Counter()
+        self._found: Counter[tuple[int, str]] = Counter()
         self._ranges: list[tuple[int, int]] = []
 
     async def read(self, brokers: Cluster, topic: str, of: Sequence[str]) -> None:
@@ -110,18 +111,25 @@ class ExcusingLetters:
                 if record.key == self._entity.name.encode() and header_text(record.headers, ERRORS + "topic") in of:
                     self._take(record)
 
-    def stands_for(self, version: int | None) -> bool:
-        """Whether one stands for an item of this version; each does for one item, or for all at its range of markers."""
+    def stands_for(self, version: int | None, identity: str) -> bool:
+        """Whether one stands for this item (empty: nobody knows which) of this version.
+
+        Each does for one item, or for all at its range of markers.
+        """
         if version is None or any(first <= version <= last for first, last in self._ranges):
             return version is not None
-        self._found[version] -= 1
-        return self._found[version] >= 0
+        names = [identity, ""] if identity else [each for at, each in self._found if at == version]
+        for each in names:
+            if self._found[version, each] > 0:
+                self._found[version, each] -= 1
+                return True
+        return False
 
     def _take(self, record: ConsumerRecord) -> None:
         if number(header(record.headers, EPOCH), 0) == self._epoch:
             version = self._version(record)
             first = number(header(record.headers, FIRST_MARKER), UNKNOWN)
-            self._found[version] += 1
+            self._found[version, header_text(record.headers, CE_SUBJECT)] += 1
             self._ranges += [(first, version)] if 0 <= first < version else []
 
     def _version(self, record: ConsumerRecord) -> int:

@@ -101,6 +101,22 @@ async def test_letters_of_another_epoch_excuse_nothing(bootstrap: str, prefix: s
     assert {("missing", rows[0][0]), *(("deadLetter", identity) for identity, _ in rows[1:])} == found(ranged)
 
 
+async def test_a_letter_excuses_its_own_item_and_no_other_at_its_marker(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """One that does not say whose it is excuses whichever is missing there."""
+    async with Sandbox(only("relation", 0)) as pos:
+        config = configuration(bootstrap, prefix, pos, entities=("relation",), **QUICK)
+        async with working(config):
+            pass
+        mended, hole, nameless = [pos.shop.create("relation") for _ in range(3)]
+        await plant(bootstrap, f"{prefix}.relations", mended.identity, b"{}", mended.marker)
+        await lettered(bootstrap, prefix, "relation", hole.marker, identity=mended.identity)
+        await lettered(bootstrap, prefix, "relation", nameless.marker)
+        await positioned(bootstrap, config, "relation", nameless.marker)
+        (report,) = (await audited(config, tmp_path, "relation")).values()
+
+    assert {("missing", hole.identity), ("deadLetter", nameless.identity)} == found(report)
+
+
 async def test_a_gap_that_the_connector_still_waits_for_is_no_hole(bootstrap: str, prefix: str, tmp_path: Path) -> None:
     """Nor is one at which nothing ever appeared; what the POS shows at a marker that is waited for no longer is one."""
     async with Sandbox(only("relation", 0)) as pos:

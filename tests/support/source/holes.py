@@ -86,13 +86,16 @@ async def positioned(bootstrap: str, config: Config, entity: str, marker: int, *
         await producer.send_and_wait(f"{name}.sync-markers", value, entity.encode(), partition=place)
 
 
-async def lettered(bootstrap: str, prefix: str, entity: str, marker: int, epoch: int | None = None, **more: int) -> None:
+async def lettered(
+    bootstrap: str, prefix: str, entity: str, marker: int, epoch: int | None = None, identity: str = "", **more: int
+) -> None:
     """Write a dead letter as a connector would; `first`: it stands for all markers from there on."""
     (row,) = named([entity])
     headers = [
         *dead_letter_headers((f"{prefix}.{row.topic}", -1, -1), "decode", "kind", "reason"),
         ("ce_syncmarker", b"%d" % marker),
     ]
+    headers += [("ce_subject", identity.encode())] if identity else []
     headers += [] if epoch is None else [("mplus_epoch", b"%d" % epoch)]
     headers += [(f"mplus_{name}_syncmarker", b"%d" % value) for name, value in more.items()]
     async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
