@@ -1,7 +1,7 @@
 """Topics as they go on, into a fold: through outages of the brokers, and from when a topic is made."""
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Protocol
 
 from connector.backoff import backoff
 from connector.clock import Clock
@@ -14,8 +14,16 @@ from connector.kafka.reading.starts import since
 from connector.kafka.records import Place
 from connector.messages.topics import Topics
 
-Take = Callable[[Any], None]
-"""What takes a record of aiokafka's in."""
+
+class Folds(Protocol):
+    """What takes records of aiokafka's in."""
+
+    def take(self, record: Any, now: float, *, live: bool) -> None:
+        """When one comes; not `live`: it had been there already."""
+
+    def clipped(self, topic: str, now: float) -> None:
+        """Not all that is young enough was read: it is too much."""
+
 
 WAIT_S = 0.5
 """Seconds between looks whether a topic is there."""
@@ -38,39 +46,41 @@ class Feed:
         self._clock = clock
         self._next: dict[Place, int] = {}
 
-    async def run(self, take: Take, shown: PageParts) -> None:
+    async def run(self, folds: Folds, shown: PageParts) -> None:
         """Until cancelled."""
         failures = 0
         while True:
             try:
                 with self._brokers.cluster.reaching():
-                    await self._follow(take, shown)
+                    await self._follow(folds, shown)
                 failures = 0
             except (Fatal, Retry) as error:
                 failures += 1
                 shown.put(f"trouble/{self._name}", str(error))
                 await self._clock.sleep(min(LONGEST_S, backoff(failures, self._clock.chance())))
 
-    async def _follow(self, take: Take, shown: PageParts) -> None:
+    async def _follow(self, folds: Folds, shown: PageParts) -> None:
         """Until the brokers were away, or there are more partitions than before."""
         while not (places := self._places()):
             await self._clock.sleep(WAIT_S)
-        await self._find_starts([place for place in places if place not in self._next])
+        await self._find_starts([place for place in places if place not in self._next], folds)
         outages, starts = self._brokers.outages, {place: self._next[place] for place in places}
         async with following(self._brokers.cluster, starts, self._isolation) as follower:
             shown.put(f"trouble/{self._name}", None)
             while self._brokers.outages == outages and places == self._places():
                 records = await follower.next()
+                now = self._clock.wall().timestamp()
                 for record in records:
-                    take(record)
-                    self._next[Place(record.topic, record.partition)] = record.offset + 1
+                    place = Place(record.topic, record.partition)
+                    folds.take(record, now, live=record.offset >= follower.ends[place])
+                    self._next[place] = record.offset + 1
                 shown.put(f"reading/{self._name}", self._progress(follower, starts) if records else None)
 
     def _places(self) -> list[Place]:
         there: Mapping[str, int] = self._brokers.topics
         return [Place(topic, partition) for topic in self._kinds for partition in range(there.get(topic, 0))]
 
-    async def _find_starts(self, places: Iterable[Place]) -> None:
+    async def _find_starts(self, places: Iterable[Place], folds: Folds) -> None:
         """A place that is new is read from where its kind says."""
         now = self._clock.wall().timestamp()
         for topic, kind in self._kinds.items():
@@ -78,7 +88,10 @@ class Feed:
             if kind.back is None:
                 self._next |= dict.fromkeys(new, 0)
             elif new:
-                self._next |= await since(self._brokers.cluster, new, now - kind.back, kind.most)
+                starts = await since(self._brokers.cluster, new, now - kind.back, kind.most)
+                self._next |= {place: start.offset for place, start in starts.items()}
+                if any(start.clipped for start in starts.values()):
+                    folds.clipped(topic, now)
 
     def _progress(self, follower: Follower, starts: Mapping[Place, int]) -> dict[str, Any] | None:
         """How far it is, of what there was when it began; nothing to tell once that is read."""

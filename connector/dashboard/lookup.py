@@ -6,6 +6,7 @@ import orjson
 
 from connector.dashboard.brokers import BrokerWatch
 from connector.dashboard.folds.journeys import Journeys, RecordLocation
+from connector.dashboard.parts import exact
 from connector.kafka.reading.record_reader import RecordReader
 from connector.kafka.records import Place
 from connector.messages.topics import Topics
@@ -13,8 +14,8 @@ from connector.messages.topics import Topics
 PATIENCE_S = 10.0
 """Seconds for reading one, waiting for others' turns included."""
 SHOWN = (
-    *("key", "orderId", "extOrderId", "state", "steps", "commands", "commandsLeftOut", "documentsLeftOut", "total", "paid"),
-    *("syncMarker", "relationNumber", "relationName", "updatedAt"),
+    *("key", "orderId", "extOrderId", "state", "partly", "steps", "commands", "commandsLeftOut", "documentsLeftOut"),
+    *("total", "paid", "syncMarker", "relationNumber", "relationName", "updatedAt"),
 )
 """What a viewer gets of a journey: `views` keeps more in it."""
 
@@ -50,4 +51,4 @@ def _shown(value: bytes) -> dict[str, Any] | None:
         journey = orjson.loads(value)
     except orjson.JSONDecodeError:
         return None
-    return {name: journey.get(name) for name in SHOWN} if isinstance(journey, dict) else None
+    return {name: exact(journey.get(name)) for name in SHOWN} if isinstance(journey, dict) else None

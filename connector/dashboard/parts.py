@@ -29,6 +29,19 @@ def whole(value: object) -> int:
     return value
 
 
+EXACT_MAX = (1 << 53) - 1
+"""The largest whole number that a browser's JSON.parse does not round."""
+
+
+def exact(value: Any) -> Any:
+    """The same JSON, with whole numbers that a browser would round as text."""
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT_MAX:
+        return str(value)
+    if isinstance(value, dict):
+        return {name: exact(each) for name, each in value.items()}
+    return [exact(each) for each in value] if isinstance(value, list) else value
+
+
 class PageParts:
     """`version` is that of the last change of any part."""
 

@@ -8,7 +8,7 @@ from typing import Any
 from connector.dashboard.folds.dead_letters import NewestLetters
 from connector.dashboard.folds.journeys import Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
-from connector.dashboard.folds.statuses import Statuses
+from connector.dashboard.folds.statuses import Arrival, Statuses
 from connector.dashboard.folds.windows import Day, Windows
 from connector.dashboard.parts import PageParts
 from connector.kafka.records import Place
@@ -20,7 +20,7 @@ HOUR_S, DAY_S = 3600.0, 24 * 3600.0
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """A kind of topic: how far back it is read (seconds; None: all of it), and at most how many records of a partition.
+    """A kind of topic: how far back it is read (seconds; None: all of it), and at most how many records of a partition, if any.
 
     Kinds that are followed together have the same isolation.
     """
@@ -28,7 +28,7 @@ class Followed:
     name: str
     topic: Callable[[Topics], str]
     back: float | None = None
-    most: int = 0
+    most: int | None = None
     isolation: str = "read_committed"
 
 
@@ -37,7 +37,7 @@ KINDS = (
     # was committed before it was written.
     (Followed("statuses", attrgetter("status"), isolation="read_uncommitted"),),
     (Followed("results", attrgetter("results"), HOUR_S, 20_000), Followed("letters", attrgetter("dead_letters"), 7 * DAY_S, 500)),
-    (Followed("windows", attrgetter("windows"), DAY_S + HOUR_S, 1_000_000),),
+    (Followed("windows", attrgetter("windows"), DAY_S + HOUR_S),),
     (Followed("journeys", attrgetter("journeys")),),
 )
 """Topics that are followed together, a row each: what is long does not hold up what is short."""
@@ -58,18 +58,29 @@ class ReadModel:
         }
         self._unreadable = 0
 
-    def take(self, record: Any) -> None:
-        """A record of any of the topics. One that makes no sense is counted, and passed over."""
+    def take(self, record: Any, now: float, *, live: bool = True) -> None:
+        """A record of any of the topics, which came `now` (epoch seconds); not `live`: it had been there already.
+
+        One that makes no sense is counted, and passed over.
+        """
         kind, administration = self._where[record.topic]
         try:
-            self._fold(kind, administration, record)
+            self._fold(kind, administration, record, Arrival(now, record.timestamp / 1000, live))
         except Exception:  # whatever a record does to us: it must not stop those behind it
             self._unreadable += 1
             self.shown.put("unreadable", self._unreadable)
 
-    def _fold(self, kind: str, administration: str, record: Any) -> None:
+    def clipped(self, topic: str, now: float) -> None:
+        """Not all of a topic that is young enough was read: what is counted of it is at least so much."""
+        kind, administration = self._where[topic]
+        if kind == "letters":
+            self._letters.clipped(administration, now)
+        elif kind == "results":
+            self._outcomes.clipped(administration, now)
+
+    def _fold(self, kind: str, administration: str, record: Any, arrival: Arrival) -> None:
         if kind == "statuses":
-            self._statuses.take(administration, record.key, record.value)
+            self._statuses.take(administration, record.key, record.value, arrival)
         elif kind == "results":
             self._outcomes.take(administration, record.timestamp, record.key, record.value)
         elif kind == "letters":

@@ -50,7 +50,7 @@ async def dashboard(config: Config, clock: Clock, doubts: Doubts = list) -> Asyn
         app.on_shutdown.append(stream.close)
 
     work = [
-        *(feed.run(read_model.take, read_model.shown) for feed in feeds),
+        *(feed.run(read_model, read_model.shown) for feed in feeds),
         brokers.run(read_model.shown),
         _tick(read_model, clock, doubts),
     ]

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 import pytest
 from aiohttp import ClientSession
 from aiokafka import AIOKafkaProducer
 
+from connector.dashboard.web import sse
 from connector.dashboard.web.routes import PAGE
 from connector.dashboard.web.security import HEADERS
 from connector.local_kafka.start import Broker
@@ -98,6 +100,68 @@ async def test_a_viewer_gets_everything_once_and_then_only_what_changed(bootstra
     assert f"row/{prefix}/invoice" in later["parts"]
     assert f"row/{prefix}/order" not in later["parts"]
     assert 0 <= later["now"] - first["now"] < 60
+
+
+async def test_a_viewer_that_comes_back_gets_what_changed(bootstrap: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stream ends after a while, so that who is there no more gives its place away; with another process it begins anew."""
+    monkeypatch.setattr(sse, "STREAM_S", 1.0)
+    async with writing(bootstrap, prefix) as writer, served(configuration(bootstrap, prefix)) as url, asking(url) as client:
+        async with client.get("api/events") as answer:
+            first = await answer.text()
+        last = first.rpartition("id: ")[2].partition("\r")[0].partition("\n")[0]
+        await writer.status("order")
+        await state(client, lambda parts: parts[f"row/{prefix}/order"]["state"] == "running")
+        for seen, full in ((last, False), (last.replace("-", "x-"), True), ("nonsense", True), (f"{last}9999", True)):
+            async with client.get("api/events", headers={"Last-Event-ID": seen}) as answer:
+                told: Message = orjson.loads((await answer.text()).partition("data: ")[2].partition("\r")[0].partition("\n")[0])
+            assert full == told["full"], seen
+            assert f"row/{prefix}/order" in told["parts"]
+            assert full == ("about" in told["parts"])
+
+
+async def test_too_many_viewers_are_told_so(bootstrap: str, prefix: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a way that a page can read; a place that is free again is given away."""
+    monkeypatch.setattr(sse, "VIEWERS_MAX", 1)
+    async with served(configuration(bootstrap, prefix)) as url, asking(url) as client:
+        stream = messages(client)
+        await anext(stream)
+        async with client.get("api/events") as answer:
+            assert "event: busy" in (told := await answer.text())
+            assert "1 viewers are here already" in told
+        await stream.aclose()
+        async with asyncio.timeout(30):
+            while True:
+                async with client.get("api/events") as answer:
+                    if "event: busy" not in (await answer.content.readany()).decode():
+                        break
+
+
+async def test_a_viewer_that_reads_no_more_is_dropped(
+    bootstrap: str, prefix: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its place is free again, and nobody is troubled with it."""
+    monkeypatch.setattr(sse, "VIEWERS_MAX", 1)
+    monkeypatch.setattr(sse, "WRITE_S", 2.0)
+    monkeypatch.setattr(sse.Stream, "message", lambda *_: {"filler": "x" * 20_000_000})
+    async with served(configuration(bootstrap, prefix)) as url, asking(url) as client:
+        address = urlsplit(url)
+        reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=1024)
+        writer.write(f"GET /api/events HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n".encode())
+        assert b"HTTP/1.1 200 OK\r\n" == await reader.readline()
+        begins = [await beginning(client)]
+        async with asyncio.timeout(30):
+            while "event: busy" in begins[-1]:
+                begins.append(await beginning(client))
+        writer.close()
+
+    assert "event: busy" in begins[0]
+    assert [] == caplog.records
+
+
+async def beginning(client: ClientSession) -> str:
+    """The first that a stream tells."""
+    async with client.get("api/events") as answer:
+        return (await answer.content.readany()).decode(errors="replace")
 
 
 async def test_an_unchanged_journey_costs_nothing(bootstrap: str, prefix: str) -> None:

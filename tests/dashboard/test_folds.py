@@ -13,9 +13,9 @@ from connector.dashboard.folds.advice import BY_REASON, OTHERWISE, UNKNOWN, for_
 from connector.dashboard.folds.dead_letters import NewestLetters
 from connector.dashboard.folds.journeys import Index, Journeys, RecordLocation
 from connector.dashboard.folds.outcomes import Outcomes
-from connector.dashboard.folds.statuses import POINTS, STEP_S, Statuses
+from connector.dashboard.folds.statuses import POINTS, STEP_S, Arrival, Statuses
 from connector.dashboard.folds.windows import Windows, day_in
-from connector.dashboard.parts import PageParts
+from connector.dashboard.parts import PageParts, exact
 from connector.dashboard.read_model import ReadModel
 from connector.kafka.reading.batches import readable
 from connector.kafka.records import Place
@@ -46,8 +46,8 @@ def test_an_entity_that_nobody_reports_is_unowned_and_others_are_as_reported() -
     """And one that is not configured is not shown."""
     shown = PageParts()
     statuses = Statuses(shown, ["a"], ["order", "invoice"])
-    statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))))
-    statuses.take("a", b"receipt", orjson.dumps(status("receipt")))
+    statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))), Arrival(NOW, NOW))
+    statuses.take("a", b"receipt", orjson.dumps(status("receipt")), Arrival(NOW, NOW))
     parts = shown.since(0)
 
     assert {"row/a/order", "row/a/invoice", "trend/a/order"} == parts.keys()
@@ -60,11 +60,11 @@ def test_a_chart_has_a_point_per_step_and_gaps_where_nobody_reported() -> None:
     shown = PageParts()
     statuses = Statuses(shown, ["a"], ["order"])
     for at, rate in ((0, 1.0), (STEP_S, 2.0), (STEP_S + 1, 3.0), (4 * STEP_S, 5.0)):
-        statuses.take("a", b"order", orjson.dumps(status("order", rate=rate, at=stamp(NOW + at))))
+        statuses.take("a", b"order", orjson.dumps(status("order", rate=rate)), Arrival(NOW + at, NOW))
 
     assert [1.0, 3.0, None, None, 5.0] == shown.since(0)["trend/a/order"]["rate"]
     for step in range(5, 5 + POINTS):
-        statuses.take("a", b"order", orjson.dumps(status("order", rate=9.0, at=stamp(NOW + step * STEP_S))))
+        statuses.take("a", b"order", orjson.dumps(status("order", rate=9.0)), Arrival(NOW + step * STEP_S, NOW))
     assert [9.0] * POINTS == shown.since(0)["trend/a/order"]["rate"]
 
 
@@ -72,15 +72,50 @@ def test_a_backlog_that_nobody_knows_is_a_gap_and_not_0() -> None:
     """With since when, as a time; a record that says it in no time at all makes no sense."""
     shown = PageParts()
     statuses = Statuses(shown, ["a"], ["order"])
-    statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW), unknownSince=None)))
+    statuses.take("a", b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW), unknownSince=None)), Arrival(NOW, NOW))
     unknown = status("order", backlog=None, age=40.0, at=stamp(NOW + STEP_S), unknownSince=stamp(NOW - 30))
-    statuses.take("a", b"order", orjson.dumps(unknown))
+    statuses.take("a", b"order", orjson.dumps(unknown), Arrival(NOW + STEP_S, NOW))
     parts = shown.since(0)
 
     assert (None, NOW - 30) == (parts["row/a/order"]["backlog"], parts["row/a/order"]["unknownSince"])
     assert [3, None] == parts["trend/a/order"]["backlog"]
     with pytest.raises(ValueError, match="no status record"):
-        statuses.take("a", b"order", orjson.dumps(unknown | {"unknownSince": "since lunch"}))
+        statuses.take("a", b"order", orjson.dumps(unknown | {"unknownSince": "since lunch"}), Arrival(NOW, NOW))
+
+
+@pytest.mark.parametrize("off", [-3600, -8, -1, 0, 1, 8, 3600])
+def test_a_worker_whose_clock_is_wrong_is_no_worker_that_stopped(off: int) -> None:
+    """What counts is when its report came. How far its clock is off is said, and taken off what it says."""
+    shown = PageParts()
+    statuses = Statuses(shown, ["a"], ["order"])
+    for second in range(0, 20, 2):
+        arrival = Arrival(NOW + second, NOW + second + off)
+        told = status("order", at=stamp(NOW + second + off), backlog=None, unknownSince=stamp(NOW - 30 + off))
+        statuses.take("a", b"order", orjson.dumps(told), arrival)
+    row = shown.since(0)["row/a/order"]
+
+    assert (NOW + 18, off, NOW - 30) == (row["at"], row["ahead"], row["unknownSince"])
+
+
+def test_a_report_that_was_long_on_its_way_makes_no_clock_wrong() -> None:
+    """The quickest of the last ones tells the clock."""
+    shown = PageParts()
+    statuses = Statuses(shown, ["a"], ["order"])
+    for late in (0, 25):
+        statuses.take("a", b"order", orjson.dumps(status("order", at=stamp(NOW))), Arrival(NOW + late, NOW))
+
+    assert 0 == shown.since(0)["row/a/order"]["ahead"]
+
+
+@pytest.mark.parametrize(("written", "known"), [(NOW - 60, NOW - 60), (NOW + 3600, NOW)])
+def test_what_lay_in_kafka_is_as_old_as_its_record_and_tells_no_clock(written: float, known: float) -> None:
+    """One that was written in the future is as new as it can be."""
+    shown = PageParts()
+    statuses = Statuses(shown, ["a"], ["order"])
+    statuses.take("a", b"order", orjson.dumps(status("order", at=stamp(NOW + 5))), Arrival(NOW, written, live=False))
+    row = shown.since(0)["row/a/order"]
+
+    assert (known, None) == (row["at"], row["ahead"])
 
 
 @pytest.mark.parametrize("state", [state for state in State if state is not State.RUNNING])
@@ -113,6 +148,31 @@ def test_results_are_counted_by_command_and_outcome_for_an_hour() -> None:
         (row["commandId"], row["order"], row["reason"]) for row in parts["failures/a"]
     ]
     assert UNKNOWN == parts["failures/a"][1]["advice"]
+
+
+def test_a_command_that_was_redriven_is_no_failure_any_more() -> None:
+    """Of the results of a command the last counts; where it failed again it is one failure."""
+    shown = PageParts()
+    outcomes = Outcomes(shown, ["a"])
+    for at, outcome in ((NOW - 9, "unknown"), (NOW - 8, "unknown"), (NOW - 7, "succeeded")):
+        outcomes.take("a", int(at * 1000), b"web-1", orjson.dumps(result("c-1", outcome)))
+        outcomes.take("a", int(at * 1000), b"web-2", orjson.dumps(result("c-1", "rejected")))
+    outcomes.tick(NOW)
+
+    assert [("web-2", NOW - 7)] == [(row["order"], row["at"]) for row in shown.since(0)["failures/a"]]
+
+
+def test_counts_of_what_was_not_all_read_are_at_least_so_many() -> None:
+    """Until all that was not read is too old to be counted."""
+    shown = PageParts()
+    letters, outcomes = NewestLetters(shown, ["a"]), Outcomes(shown, ["a"])
+    letters.clipped("a", NOW)
+    outcomes.clipped("a", NOW)
+    for hours, least in ((0, True), (25, False)):
+        letters.tick(NOW + hours * 3600)
+        outcomes.tick(NOW + hours * 3600)
+
+        assert (least, least or None) == (shown.since(0)["letters/a"]["atLeast"], shown.since(0)["commandsAtLeast/a"])
 
 
 @pytest.mark.parametrize("ending", [ending for ending, _ in BY_REASON])
@@ -212,6 +272,37 @@ def test_an_order_is_found_by_either_id_where_its_latest_record_lies() -> None:
     assert None is index.find("web-1") is index.find("id-1")
 
 
+def test_an_unknown_outcome_stays_open_until_a_later_result_tells_it() -> None:
+    """However long ago it was; all are counted, the newest are shown."""
+    shown = PageParts()
+    journeys = Journeys(shown, ["a"])
+    for number in range(30):
+        command = {"commandId": f"c-{number}", "command": "payOrder", "outcome": "unknown", "endedAt": stamp(NOW - 9e6 + number)}
+        told = journey(f"web-{number}", None, "unknown", commands=[command, {"outcome": "succeeded"}])
+        journeys.take("a", f"web-{number}".encode(), orjson.dumps(told), RecordLocation(0, number))
+    journeys.tick()
+    part = shown.since(0)["open/a"]
+
+    assert (30, 20) == (part["count"], len(part["latest"]))
+    assert ("c-29", "payOrder", "web-29", UNKNOWN) == tuple(
+        part["latest"][0][name] for name in ("commandId", "command", "order", "advice")
+    )
+    solved = journey("web-29", "id-1", "paid", commands=[{"commandId": "c-29", "outcome": "succeeded"}])
+    journeys.take("a", b"web-29", orjson.dumps(solved), RecordLocation(0, 99))
+    journeys.take("a", b"web-28", None, RecordLocation(0, 100))
+    journeys.tick()
+    assert 28 == shown.since(0)["open/a"]["count"]
+
+
+def test_numbers_that_a_browser_would_round_are_told_as_text() -> None:
+    """A sync marker is shown as it is."""
+    most = (1 << 53) - 1
+
+    assert [most, str(most + 1), {"a": [str(-most - 1), 1.5, True, None]}] == exact(
+        [most, most + 1, {"a": [-most - 1, 1.5, True, None]}]
+    )
+
+
 def test_an_order_that_was_given_its_ext_order_id_later_is_found_as_it_is_now() -> None:
     """Its old journey lies under its orderId."""
     index = Index()
@@ -266,9 +357,11 @@ def test_odd_records_cost_nobody_anything(timestamp: int) -> None:
     for kind in KINDS:
         for offset, row in enumerate(zoo(keys, orjson.dumps(result("odd", "rejected", "INVALID-COMMAND")))):
             headers = tuple((readable(name), value) for name, value in row.headers)
-            read_model.take(Read(f"a.{kind}", 0, offset, timestamp, row.key, row.value, headers))
-    read_model.take(Read("a.connector-status", 0, 999, 0, b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))), ()))
-    read_model.take(Read("a.order-command-results", 0, 999, int(NOW * 1000), b"w", orjson.dumps(result("c-1")), ()))
+            read_model.take(Read(f"a.{kind}", 0, offset, timestamp, row.key, row.value, headers), NOW)
+    read_model.take(
+        Read("a.connector-status", 0, 999, 0, b"order", orjson.dumps(status("order", backlog=3, at=stamp(NOW))), ()), NOW
+    )
+    read_model.take(Read("a.order-command-results", 0, 999, int(NOW * 1000), b"w", orjson.dumps(result("c-1")), ()), NOW)
     read_model.tick(NOW)
     parts = read_model.shown.since(0)
 

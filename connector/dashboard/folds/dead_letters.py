@@ -1,5 +1,6 @@
 """The newest dead letters, and how many came within a day, without their bodies: those may hold personal data. Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -20,6 +21,7 @@ class NewestLetters:
         self._shown = shown
         self._hours: dict[str, Counter[int]] = {name: Counter() for name in administrations}
         self._latest: dict[str, list[dict[str, Any]]] = {name: [] for name in self._hours}
+        self._clipped = dict.fromkeys(self._hours, -math.inf)
         self._several = len(self._hours) > 1
 
     def take(self, administration: str, letter: DeadLetter) -> None:
@@ -28,13 +30,18 @@ class NewestLetters:
         latest = [*self._latest[administration], self._row(administration, letter)]
         self._latest[administration] = sorted(latest, key=lambda row: -row["at"])[:LETTERS_MAX]
 
+    def clipped(self, administration: str, now: float) -> None:
+        """Not all letters from before this moment (epoch seconds) were read."""
+        self._clipped[administration] = now
+
     def tick(self, now: float) -> None:
         """Show those up to now (epoch seconds)."""
         oldest = int(now // 3600) - SHOWN_HOURS
         for name, hours in self._hours.items():
             for hour in [hour for hour in hours if hour <= oldest]:
                 del hours[hour]
-            self._shown.put(f"letters/{name}", {"day": hours.total(), "latest": self._latest[name]})
+            least = self._clipped[name] > now - SHOWN_HOURS * 3600
+            self._shown.put(f"letters/{name}", {"day": hours.total(), "atLeast": least, "latest": self._latest[name]})
 
     def _row(self, administration: str, letter: DeadLetter) -> dict[str, Any]:
         which = f" --administration {administration}" if self._several else ""

@@ -1,18 +1,26 @@
-"""Where each order's journey lies, and the orders that moved last. Pure; a journey itself is read when it is asked for."""
+"""Where each order's journey lies, the orders that moved last, and what no one has solved. Pure.
+
+A journey itself is read when somebody asks for it.
+"""
 
 from collections import OrderedDict
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
 
-from connector.dashboard.parts import NAME_CHARS_MAX, PageParts, text
+from connector.dashboard.folds.advice import for_result
+from connector.dashboard.parts import NAME_CHARS_MAX, TEXT_CHARS_MAX, PageParts, exact, text
+from connector.messages.result import Outcome
 
 ORDERS_MAX = 500_000
 """Orders of an administration that can be found: the last that moved. About 250 bytes each."""
 LATEST = 10
 """Orders shown per administration."""
-SHOWN = ("key", "orderId", "extOrderId", "state", "total", "updatedAt")
+OPEN_MAX = 20
+"""Unknown outcomes shown per administration; all are counted."""
+SHOWN = ("key", "orderId", "extOrderId", "state", "partly", "total", "updatedAt")
 OFFSET_BITS = 48
 KEY_BYTES_MAX = 4 * NAME_CHARS_MAX
 """Bytes: no order is called anything longer."""
@@ -61,12 +69,14 @@ class Index:
 
 
 class Journeys:
-    """Parts `orders/{administration}`: how many there are, and those that moved last."""
+    """Parts `orders/{administration}`: how many there are, and those that moved last; and `open/{administration}`: commands
+    whose outcome is unknown until a later result tells it, however long ago that was."""
 
     def __init__(self, shown: PageParts, administrations: Iterable[str]) -> None:
         self._shown = shown
         self.indexes = {name: Index() for name in administrations}
         self._latest: dict[str, dict[bytes, dict[str, Any]]] = {name: {} for name in self.indexes}
+        self._open: dict[str, dict[bytes, list[dict[str, Any]]]] = {name: {} for name in self.indexes}
 
     def take(self, administration: str, key: bytes | None, value: bytes | None, location: RecordLocation) -> None:
         """A record of the journeys' topic. Raises ValueError, AttributeError."""
@@ -75,6 +85,7 @@ class Journeys:
         if value is None:
             self.indexes[administration].drop(key)
             self._latest[administration].pop(key, None)
+            self._open[administration].pop(key, None)
             return
         journey = orjson.loads(value)
         self.indexes[administration].put(key, journey.get("orderId"), location)
@@ -82,13 +93,41 @@ class Journeys:
         latest[key] = {name: _shown(journey.get(name)) for name in SHOWN}
         if len(latest) > LATEST:
             del latest[min(latest, key=lambda each: str(latest[each]["updatedAt"]))]
+        if unknown := [_open(key, row) for row in journey.get("commands") or () if row.get("outcome") == Outcome.UNKNOWN]:
+            self._open[administration][key] = unknown
+        else:
+            self._open[administration].pop(key, None)
 
     def tick(self) -> None:
         """Show how it stands."""
         for name, index in self.indexes.items():
             latest = sorted(self._latest[name].values(), key=lambda row: str(row["updatedAt"]), reverse=True)
             self._shown.put(f"orders/{name}", {"count": len(index), "latest": latest})
+            found = sorted((row for rows in self._open[name].values() for row in rows), key=lambda row: -row["at"])
+            self._shown.put(f"open/{name}", {"count": len(found), "latest": found[:OPEN_MAX]})
+
+
+def _open(key: bytes, command: dict[str, Any]) -> dict[str, Any]:
+    """A failure, as it is shown."""
+    return {
+        "at": _moment(command.get("endedAt")),
+        "commandId": text(command.get("commandId")),
+        "command": text(command.get("command")),
+        "order": text(key),
+        "outcome": Outcome.UNKNOWN,
+        "reason": text(command.get("reason")),
+        "message": text(command.get("message"), TEXT_CHARS_MAX),
+        "advice": for_result(Outcome.UNKNOWN, ""),
+    }
+
+
+def _moment(told: object) -> float:
+    """Epoch seconds; 0 where it is no time."""
+    try:
+        return datetime.fromisoformat(str(told)).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def _shown(value: object) -> object:
-    return value if value is None or isinstance(value, int | float) else text(value)
+    return exact(value) if value is None or isinstance(value, int | float) else text(value)

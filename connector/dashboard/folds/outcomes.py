@@ -1,7 +1,8 @@
 """Commands by outcome over the last hour, and the last that failed, from result records. Pure."""
 
+import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from connector.dashboard.folds.advice import for_result
@@ -22,6 +23,7 @@ class Outcomes:
         self._shown = shown
         self._minutes: dict[str, dict[int, Counts]] = {name: defaultdict(Counter) for name in administrations}
         self._failures: dict[str, list[dict[str, Any]]] = {name: [] for name in administrations}
+        self._clipped = dict.fromkeys(self._minutes, -math.inf)
 
     def take(self, administration: str, timestamp: int, key: bytes | None, value: bytes | None) -> None:
         """A result, with its record's time in milliseconds. One that only repeats an earlier one is passed over."""
@@ -29,9 +31,14 @@ class Outcomes:
         if result is None or result.duplicate:
             return
         self._minutes[administration][timestamp // 60_000][text(str(result.command)), text(result.outcome)] += 1
-        if not result.succeeded:
-            failures = [*self._failures[administration], _failure(result, timestamp, key)]
-            self._failures[administration] = sorted(failures, key=lambda row: -row["at"])[:FAILURES_MAX]
+        found = _failure(result, timestamp, key)
+        others = [row for row in self._failures[administration] if not _same(row, found)]
+        failures = others if result.succeeded else [*others, found]  # one that was redriven ends once more
+        self._failures[administration] = sorted(failures, key=lambda row: -row["at"])[:FAILURES_MAX]
+
+    def clipped(self, administration: str, now: float) -> None:
+        """Not all results from before this moment (epoch seconds) were read."""
+        self._clipped[administration] = now
 
     def tick(self, now: float) -> None:
         """Show what happened up to now (epoch seconds)."""
@@ -40,7 +47,12 @@ class Outcomes:
             for minute in [minute for minute in minutes if minute <= oldest]:
                 del minutes[minute]
             self._shown.put(f"commands/{name}", _by_command(minutes.values()))
+            self._shown.put(f"commandsAtLeast/{name}", self._clipped[name] > now - SHOWN_MINUTES * 60 or None)
             self._shown.put(f"failures/{name}", self._failures[name])
+
+
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return (one["order"], one["commandId"]) == (other["order"], other["commandId"])
 
 
 def _by_command(minutes: Iterable[Counts]) -> dict[str, dict[str, int]]:

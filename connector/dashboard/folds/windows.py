@@ -105,6 +105,7 @@ class Windows:
             "changes": _by_measure(today, "changes."),
             "commands": _by_measure(today, "commands."),
             "revenue": {name: _revenue(today, name) for name in ("ordered", "invoiced")},
+            "aside": _by_measure(today, "aside."),
         }
 
 

@@ -9,8 +9,8 @@ const MOST = 20;
 
 export function render(now) {
   table();
-  cards("failures", "failures", failure, now, "None failed.");
-  cards("letters", "letters", letter, now, "No dead letters.");
+  cards("failures", failures(), failure, now, "None failed.");
+  cards("letters", rowsOf("letters"), letter, now, "No dead letters.");
 }
 
 function table() {
@@ -40,14 +40,25 @@ function updateRow(node, [, counts]) {
   });
 }
 
+function rowsOf(name) {
+  return each(name).flatMap(([administration, value]) => (value.latest ?? value).map((row) => ({ administration, ...row })));
+}
+
+/** Those of the last hour, and those that nobody has solved however old they are. */
+function failures() {
+  const found = new Map([...rowsOf("open"), ...rowsOf("failures")].map((row) => [JSON.stringify([row.administration, row.order, row.commandId]), row]));
+  return [...found.values()];
+}
+
 /** The newest of all administrations, as cards. */
-function cards(id, name, make, now, none) {
-  const rows = each(name).flatMap(([administration, value]) => (value.latest ?? value).map((row) => ({ administration, ...row })));
+function cards(id, rows, make, now, none) {
   rows.sort((one, other) => other.at - one.at);
   const shown = rows.slice(0, MOST).map((row) => ({ key: JSON.stringify(row), row }));
   keyed(byId(id), shown.length ? shown : [{ key: "none" }], (each) => each.key, ({ row }) =>
     row ? make(row, now) : el("li", { class: "empty" }, none),
-  );
+  (node, { row }) => {
+    if (row) text(node.querySelector("time"), moment(row.at, now)); // after midnight it is another day's
+  });
 }
 
 function failure(row, now) {

@@ -92,7 +92,7 @@ function updateRow(node, row) {
   if (node.parts.told === row.told && node.parts.second === second && node.parts.kind === row.kind) return;
   Object.assign(node.parts, { told: row.told, second, kind: row.kind });
   attribute(node, "class", row.kind);
-  attribute(node, "data-at", row.at);
+  attribute(node, "data-at", row.writtenAt);
   attribute(node.parts.state, "class", `badge ${row.kind}`);
   text(node.parts.state, row.shown);
   text(node.parts.reason, remark(row));

@@ -22,7 +22,7 @@ const ADVICE = {
 
 /** What is wrong, the worst first: { kind, what, advice }. */
 export function problems(all, now) {
-  return [...troubles(now), ...states(all, now), ...clocks(all, now), ...commandProblems()].sort(
+  return [...troubles(now), ...states(all, now), ...clocks(all), ...commandProblems()].sort(
     (one, other) => (other.kind === "bad") - (one.kind === "bad"),
   );
 }
@@ -58,24 +58,51 @@ function problem(group, now) {
   return { kind: kind === "warn" ? "warn" : "bad", what: `${several}${names}: ${said}`, advice: ADVICE[shown] ?? "" };
 }
 
-function clocks(all, now) {
-  const found = [];
-  if (all.some((row) => row.at > now + 2)) {
-    found.push({ kind: "warn", what: "A worker's clock is ahead of this one's", advice: "Synchronise the clocks: ages are wrong." });
-  }
+const CLOCKS_AGREE = 2; // seconds
+
+function clocks(all) {
+  const found = wrong(new Map(all.filter((row) => row.kind !== "stale" && row.ahead !== null).map((row) => [row.owner, row.ahead])));
   if (new Set(all.filter((row) => row.kind === "good").map((row) => row.digest)).size > 1) {
     found.push({ kind: "warn", what: "Workers are configured differently", advice: "Compare their settings." });
   }
   return found;
 }
 
+/** Whose clock is off: of the machine that serves this page, where all workers' differ from it alike, else of each worker that does. */
+function wrong(clocks) {
+  const off = [...clocks].filter(([, ahead]) => Math.abs(ahead) > CLOCKS_AGREE);
+  const advice = "Synchronise the clocks: moments and ages are wrong by that much.";
+  const [least, most] = [Math.min(...off.map(([, ahead]) => ahead)), Math.max(...off.map(([, ahead]) => ahead))];
+  if (off.length > 1 && off.length === clocks.size && most - least <= CLOCKS_AGREE) {
+    return [{ kind: "warn", what: `The clock of this page's machine is ${apart(-most)} all workers'`, advice }];
+  }
+  return off.map(([owner, ahead]) => ({ kind: "warn", what: `The clock of ${owner} is ${apart(ahead)} that of this page's machine`, advice }));
+}
+
+function apart(ahead) {
+  return `${span(Math.abs(ahead))} ${ahead < 0 ? "behind" : "ahead of"}`;
+}
+
 function commandProblems() {
-  const unknown = outcomes("unknown");
-  const letters = sum(each("letters").map(([, value]) => value.day));
+  const unknown = unsolved();
+  const letters = lettersOfTheDay();
   const found = [];
   if (unknown) found.push({ kind: "bad", what: `${plural(unknown, "command")} with an unknown outcome`, advice: "Look at the orders, then redrive.", below: "failures" });
-  if (letters) found.push({ kind: "warn", what: `${plural(letters, "dead letter")} within 24 hours`, advice: "", below: "letters" });
+  if (letters.count) found.push({ kind: "warn", what: `${letters.words} within 24 hours`, advice: "", below: "letters" });
   return found;
+}
+
+/** Commands whose outcome is unknown until a later result tells it. */
+function unsolved() {
+  return sum(each("open").map(([, value]) => value.count));
+}
+
+/** Where not all of them were read, there are at least so many. */
+function lettersOfTheDay() {
+  const parts = each("letters").map(([, value]) => value);
+  const found = sum(parts.map((value) => value.day));
+  const least = parts.some((value) => value.atLeast);
+  return { count: found, figure: `${least ? "≥ " : ""}${count(found)}`, words: `${least ? "At least " : ""}${plural(found, "dead letter")}` };
 }
 
 export function render(all, now, link) {
@@ -124,9 +151,9 @@ function tiles(all) {
     ["Backlog", known.length ? count(sum(known.map((row) => row.backlog))) : NOTHING, of("sync markers", known)],
     ["Oldest unread", known.length ? oldest(known) : NOTHING, of("since first seen", known)],
     ["Reading", live.length ? rate(sum(live.map((row) => row.rate))) : NOTHING, of("items/s")],
-    ["Commands", count(sent), "in the last hour"],
-    ["Not done", count(failed), `${count(outcomes("unknown"))} unknown`],
-    ["Dead letters", count(sum(each("letters").map(([, value]) => value.day))), "in 24 hours"],
+    ["Commands", `${each("commandsAtLeast").length ? "≥ " : ""}${count(sent)}`, "in the last hour"],
+    ["Not done", count(failed), `${count(unsolved())} unknown and open`],
+    ["Dead letters", lettersOfTheDay().figure, "in 24 hours"],
     ["Ordered today", revenue.length ? money(sum(revenue.map((row) => row.amount))) : NOTHING, revenue.length ? plural(sum(revenue.map((row) => row.count)), "order") : "not counted yet"],
   ];
   keyed(byId("tiles"), shown, ([name]) => name, makeTile, (node, [, value, unit]) => {
@@ -148,12 +175,12 @@ function makeTile([name]) {
 }
 
 /** What stands on top while nothing below can be trusted to be new. */
-export function alarms(now, link, silence) {
+export function alarms(now, link, silence, refusal) {
   const kafka = part("kafka");
   const found = [];
   if (link === "lost") {
     const known = now === null ? "It never answered." : `Everything below is as it was at ${moment(now - silence, now)}.`;
-    found.push({ key: "link", words: `The connection to the dashboard is lost. ${known}`, old: silence });
+    found.push({ key: "link", words: `${refusal || "The connection to the dashboard is lost"}. ${known}`, old: silence });
   } else if (kafka?.since) {
     found.push({ key: "kafka", words: `Kafka has not been reachable since ${moment(kafka.since, now)}. ${kafka.reason}`, old: now - kafka.since });
   }

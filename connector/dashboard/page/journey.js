@@ -8,39 +8,50 @@ const AGAIN = 2000; // milliseconds between looks whether it went on
 const PATH = ["commanded", "created", "deposit", "delivered", "invoiced", "paid"];
 const OPTIONAL = new Set(["commanded", "deposit"]);
 const ENDS = new Set(["rejected", "cancelled"]);
-const KINDS = { rejected: "warn", cancelled: "stale", unknown: "bad", succeeded: "good" };
+const KINDS = { rejected: "warn", refunded: "warn", cancelled: "stale", unknown: "bad", succeeded: "good" };
 
-let open = null;
+const PATIENCE = 15000; // milliseconds for an answer: the server gives up before
+
+let looked = 0; // searches so far: an older one that is still under way ends by itself
 let tag = null;
 let timer = null;
 
 /** Show the order of this id, or nothing where it is empty. */
 export async function show(name, now) {
   clearTimeout(timer);
-  open = name || null;
+  looked += 1;
   tag = null;
-  byId("journey").hidden = !open;
-  if (!open) return;
-  text(byId("journey-title"), `Order ${open}`);
+  byId("journey").hidden = !name;
+  if (!name) return;
+  text(byId("journey-title"), `Order ${name}`);
   byId("journey-body").replaceChildren(el("p", { class: "empty" }, "Looking…"));
   byId("journey").focus();
-  await renew(open, now);
+  await renew(looked, name, now);
 }
 
-async function renew(name, now) {
+async function renew(search, name, now) {
   let answer = null;
   try {
-    const response = await fetch(`api/journeys?order=${encodeURIComponent(name)}`, { cache: "no-cache" });
-    if (name !== open) return;
+    const asked = { cache: "no-cache", signal: AbortSignal.timeout(PATIENCE) };
+    const response = await fetch(`api/journeys?order=${encodeURIComponent(name)}`, asked);
     const latest = response.headers.get("ETag");
     if (latest === null || latest !== tag) answer = await response.json();
+    if (search !== looked) return;
     tag = latest;
   } catch {
-    if (tag === null) answer = { error: "The dashboard does not answer." };
+    if (tag === null) answer = { error: "The dashboard does not answer: it is tried again." };
   }
-  if (name !== open) return;
-  if (answer) byId("journey-body").replaceChildren(...body(answer, now()));
-  timer = setTimeout(renew, AGAIN, name, now);
+  if (search !== looked) return;
+  if (answer) draw(body(answer, now()));
+  timer = setTimeout(renew, AGAIN, search, name, now);
+}
+
+/** The same words again change nothing: focus, selection and screen readers are not disturbed. */
+function draw(nodes) {
+  const drawn = byId("journey-body");
+  const [only] = nodes;
+  if (nodes.length === 1 && drawn.children.length === 1 && drawn.firstChild.textContent === only.textContent) return;
+  drawn.replaceChildren(...nodes);
 }
 
 function body(answer, now) {
@@ -59,7 +70,7 @@ function missing() {
 function drawn(administration, journey, now) {
   const facts = [
     about.administrations.length > 1 ? ["Administration", administration] : null,
-    ["State", el("span", { class: `badge ${KINDS[journey.state] ?? "good"}` }, journey.state ?? "?")],
+    ["State", el("span", { class: `badge ${KINDS[journey.state] ?? "good"}` }, standing(journey))],
     ["extOrderId", journey.extOrderId],
     ["orderId", journey.orderId],
     ["Relation", [journey.relationNumber, journey.relationName].filter((each) => each !== null && each !== undefined).join(" ")],
@@ -75,6 +86,11 @@ function drawn(administration, journey, now) {
   ];
 }
 
+/** The state, and whether only a part of the order is there. */
+export function standing(journey) {
+  return `${journey.state ?? "?"}${journey.partly ? ", in part" : ""}`;
+}
+
 /** A journey keeps the newest of what there is very much of. */
 function leftOut(journey) {
   const commands = journey.commandsLeftOut ? `${journey.commandsLeftOut} earlier commands` : null;
@@ -85,7 +101,7 @@ function leftOut(journey) {
 function path(steps, now) {
   const first = new Map();
   for (const step of steps) if (!first.has(step.step)) first.set(step.step, step);
-  const end = [...first.keys()].find((name) => ENDS.has(name));
+  const end = steps.find((step) => ENDS.has(step.step) && !step.partly)?.step;
   const names = PATH.filter((name) => first.has(name) || !(end || OPTIONAL.has(name)));
   if (end) names.push(end);
   let before = null;
@@ -128,7 +144,7 @@ function entry(row, now) {
 function told(step) {
   return [
     step.number ? `no. ${step.number}` : null,
-    step.amount !== undefined && step.amount !== null ? money(step.amount) : null,
+    step.amount !== undefined && step.amount !== null ? `${money(step.amount)}${step.orders ? `, for ${step.orders} orders together` : ""}` : null,
     step.partly ? "in part" : null,
     step.reason ?? null,
     step.document ? `document ${step.document}` : null,

@@ -1,58 +1,141 @@
-// The connection to the server, and its clock: the browser's own may be wrong.
+// The connection to the server, one for all tabs of a browser, and the server's clock: the browser's own may be wrong.
+//
+// A browser opens six connections to a server at most, and a stream holds one. So one tab reads the stream and tells the others.
 
 const SILENCE = 4; // seconds without a message after which the connection counts as lost: the server speaks every second
 const AGAIN = 2; // seconds until the next attempt where the browser gave up
+const ANSWER = 0.15; // seconds for a tab that reads to say so
+const ASK = 2; // seconds without a message after which a tab asks whether anybody still reads
+const TAKE_OVER = 3; // seconds without a message or an answer after which it reads itself
 
 let heard = null; // performance.now() of the last message
 let told = null; // the server's clock in it, epoch seconds
 
 /** The server's clock now, epoch seconds; null before the first message. */
 export function now() {
-  return told === null ? null : told + (performance.now() - heard) / 1000;
+  return told === null ? null : told + since(heard);
 }
 
 /** Seconds since the last message; null before the first. */
 export function silence() {
-  return heard === null ? null : (performance.now() - heard) / 1000;
+  return heard === null ? null : since(heard);
 }
 
-/** Connect for ever. `onMessage(message)` for each; `onLink("live" | "wait" | "lost")` when that changes. */
-export function connect(onMessage, onLink) {
-  let source = null;
-  let opened = null;
-  let timer = null;
-  let state = "wait";
-  const begun = performance.now();
+function since(moment) {
+  return (performance.now() - moment) / 1000;
+}
 
-  function become(next) {
-    if (next !== state) onLink((state = next));
+/**
+ * Connect for ever. `onMessage(message)` for each; `onLink("live" | "wait" | "lost", words)` when that changes;
+ * `all()` gives what is known so far as one message, for a tab that is opened later.
+ */
+export function connect(onMessage, onLink, all) {
+  new Link(onMessage, onLink, all).begin();
+}
+
+class Link {
+  constructor(onMessage, onLink, all) {
+    Object.assign(this, { onMessage, onLink, all, state: "wait", words: "", source: null, failures: 0 });
+    this.id = Math.random();
+    this.begun = this.opened = this.answered = performance.now();
+    this.tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("mplus-connector") : null;
   }
 
-  function open() {
-    clearTimeout(timer);
-    source?.close();
-    opened = performance.now();
-    source = new EventSource("api/events");
-    source.onmessage = (event) => {
-      const message = JSON.parse(event.data);
-      heard = performance.now();
-      told = message.now;
-      onMessage(message);
-      become("live");
+  begin() {
+    if (this.tabs) this.tabs.onmessage = ({ data }) => this[data.kind](data);
+    addEventListener("pagehide", () => this.leave());
+    addEventListener("pageshow", ({ persisted }) => persisted && this.join());
+    setInterval(() => this.watch(), 500);
+    this.join();
+  }
+
+  /** Listen to the tab that reads, or be it. */
+  join() {
+    this.answered = this.begun;
+    this.tell({ kind: "who" });
+    setTimeout(() => this.answered === this.begun && this.read(), this.tabs ? ANSWER * 1000 : 0);
+  }
+
+  tell(words) {
+    this.tabs?.postMessage({ ...words, from: this.id });
+  }
+
+  // what other tabs say
+
+  who() {
+    if (this.source) this.tell(heard === null ? { kind: "here" } : { kind: "message", message: { ...this.all(), now: now() } });
+  }
+
+  here({ from }) {
+    this.answered = performance.now();
+    if (this.source && from < this.id) this.stop(); // of two that read the one with the lower number goes on
+    else if (this.source) this.tell({ kind: "here" });
+  }
+
+  message({ from, message }) {
+    this.here({ from });
+    if (!this.source) this.take(message);
+  }
+
+  bye() {
+    this.answered = this.begun;
+    setTimeout(() => this.answered === this.begun && !this.source && this.read(), Math.random() * 200);
+  }
+
+  // what the server says
+
+  read() {
+    this.stop();
+    this.opened = performance.now();
+    const source = (this.source = new EventSource("api/events"));
+    source.onmessage = ({ data }) => {
+      const message = JSON.parse(data);
+      this.failures = 0;
+      this.tell({ kind: "message", message });
+      this.take(message);
     };
-    source.onerror = () => {
-      become("lost");
-      if (source.readyState === EventSource.CLOSED) timer = setTimeout(open, AGAIN * 1000);
-    };
+    source.addEventListener("busy", ({ data }) => this.become("lost", data));
+    source.onerror = () => this.failed(source);
   }
 
-  function watch() {
-    const since = heard ?? begun;
-    if ((performance.now() - since) / 1000 <= SILENCE) return;
-    become("lost");
-    if ((performance.now() - opened) / 1000 > 2 * SILENCE) open(); // a connection that died without a word
+  /** The server ends a stream now and then: that it does not come back at once is what counts. */
+  failed(source) {
+    this.failures += 1;
+    if (this.failures > 1) this.become("lost", this.words);
+    if (source.readyState === EventSource.CLOSED && source === this.source) setTimeout(() => source === this.source && this.read(), AGAIN * 1000);
   }
 
-  open();
-  setInterval(watch, 500);
+  take(message) {
+    heard = performance.now();
+    told = message.now;
+    this.onMessage(message);
+    this.become("live", "");
+  }
+
+  stop() {
+    this.source?.close();
+    this.source = null;
+  }
+
+  leave() {
+    if (this.source) this.tell({ kind: "bye" });
+    this.stop();
+  }
+
+  watch() {
+    const silent = since(heard ?? this.begun);
+    if (silent > SILENCE) this.become("lost", this.words);
+    if (this.source) {
+      if (silent > SILENCE && since(this.opened) > 2 * SILENCE) this.read(); // a connection that died without a word
+    } else if (silent > ASK) {
+      if (Math.min(silent, since(this.answered)) > TAKE_OVER) this.read();
+      else this.tell({ kind: "who" });
+    }
+  }
+
+  become(state, words) {
+    if (state === this.state && words === this.words) return;
+    Object.assign(this, { state, words });
+    this.onLink(state, words);
+  }
 }

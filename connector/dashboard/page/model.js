@@ -12,6 +12,11 @@ export function take(message) {
   return Object.keys(message.parts);
 }
 
+/** All that is known, as a message. */
+export function everything() {
+  return { full: true, parts: Object.fromEntries(parts) };
+}
+
 export function part(name) {
   return parts.get(name) ?? null;
 }

@@ -3,6 +3,7 @@
 import { bars } from "./chart.js";
 import { order } from "./commands.js";
 import { attribute, byId, el, holding, keyed, text } from "./dom.js";
+import { standing } from "./journey.js";
 import { about, each, sum } from "./model.js";
 import { ago, count, moment, money, plural, spaced } from "./words.js";
 
@@ -31,9 +32,11 @@ function update(shown, parts) {
   const outcomes = Object.entries(total(parts, "commands"));
   const ended = (outcome) => count(sum(outcomes.filter(([name]) => name.endsWith(`.${outcome}`)).map(([, value]) => value)));
   const revenue = (name, of) => sum(parts.map((part) => part.revenue[name][of]));
+  const left = total(parts, "aside");
+  const aside = (name) => (left[name] ? `, ${count(left[name])} not counted: no date, no amount or a date to come` : "");
   const figures = [
-    ["Ordered", money(revenue("ordered", "amount")), plural(revenue("ordered", "count"), "order")],
-    ["Invoiced", money(revenue("invoiced", "amount")), plural(revenue("invoiced", "count"), "invoice")],
+    ["Ordered", money(revenue("ordered", "amount")), plural(revenue("ordered", "count"), "order") + aside("ordered")],
+    ["Invoiced", money(revenue("invoiced", "amount")), plural(revenue("invoiced", "count"), "invoice") + aside("invoiced")],
     ["Commands", ended("succeeded"), `${ended("rejected")} rejected, ${ended("unknown")} unknown`],
   ];
   keyed(shown.figures, figures, ([name]) => name, makeFigure, (each, [, value, unit]) => {
@@ -94,7 +97,7 @@ function makeOrder(row) {
 
 function updateOrder(node, row, now) {
   attribute(node.parts.state, "class", `badge ${{ rejected: "warn", unknown: "bad", cancelled: "stale" }[row.state] ?? "good"}`);
-  text(node.parts.state, row.state ?? "?");
+  text(node.parts.state, standing(row));
   text(node.parts.amount, money(row.total));
   text(node.parts.age, ago(Math.max(0, now - Date.parse(row.updatedAt) / 1000)));
 }

@@ -35,6 +35,7 @@ export function span(seconds) {
 
 /** Seconds between two steps: short ones exactly. */
 export function lapse(seconds) {
+  if (seconds < -1) return "a time that two clocks tell differently";
   if (seconds < 0.05) return "< 0.1 s";
   return seconds < 10 ? `${small.format(seconds)} s` : span(seconds);
 }

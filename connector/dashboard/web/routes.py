@@ -55,11 +55,9 @@ async def _journeys(request: web.Request, lookup: JourneyLookup) -> web.Response
     if not name or len(name) > ID_CHARS_MAX:
         return _json({"error": f"order: an extOrderId or orderId of at most {ID_CHARS_MAX} characters"}, status=400)
     locations = lookup.locations(name)
-    tag = (
-        "-".join(f"{administration}.{place.partition}.{place.offset}" for administration, (_, place) in locations.items())
-        or "none"
-    )
-    if _has(request, tag):
+    # What was not found may be found later, and for how long to look changes: it is told anew each time.
+    tag = "-".join(f"{administration}.{place.partition}.{place.offset}" for administration, (_, place) in locations.items())
+    if tag and _has(request, tag):
         return _unchanged(tag)
     try:
         found = [await _found(lookup, administration, *location) for administration, location in locations.items()]

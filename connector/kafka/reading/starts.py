@@ -1,7 +1,7 @@
 """Where to begin reading partitions of which only the recent part matters."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiokafka import TopicPartition
 
@@ -10,7 +10,14 @@ from connector.kafka.reading.consumer import open_consumer
 from connector.kafka.records import Place
 
 
-async def since(cluster: Cluster, places: Iterable[Place], moment: float, most: int) -> dict[Place, int]:
+class Start(NamedTuple):
+    """`clipped`: there are younger records before it, which were too many."""
+
+    offset: int
+    clipped: bool = False
+
+
+async def since(cluster: Cluster, places: Iterable[Place], moment: float, most: int | None) -> dict[Place, Start]:
     """The first offset of each at or after a time (epoch seconds), but no more than `most` before its end.
 
     Raises aiokafka's errors.
@@ -23,6 +30,7 @@ async def since(cluster: Cluster, places: Iterable[Place], moment: float, most: 
     return {Place(*place): _start(found.get(place), int(end), most) for place, end in ends.items()}
 
 
-def _start(found: Any, end: int, most: int) -> int:
+def _start(found: Any, end: int, most: int | None) -> Start:
     """Nothing found: nothing is that young."""
-    return max(0, end - most, end if found is None else int(found.offset))
+    first = end if found is None else int(found.offset)
+    return Start(first) if most is None or end - most <= first else Start(end - most, clipped=True)

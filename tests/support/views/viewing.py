@@ -16,6 +16,7 @@ from connector.dashboard.service import Doubts, dashboard
 from connector.messages.dead_letter import dead_letter_headers
 from tests.support.kafka.topics import create_topic
 
+REAL = Clock()
 TOPICS = ("connector-status", "order-command-results", "dead-letters", "order-journeys", "views-windows")
 
 
@@ -33,10 +34,10 @@ def configuration(bootstrap: str, *administrations: str, entities: Sequence[str]
 
 
 @asynccontextmanager
-async def served(config: Config, port: int = 0, doubts: Doubts = list) -> AsyncIterator[str]:
+async def served(config: Config, port: int = 0, doubts: Doubts = list, clock: Clock = REAL) -> AsyncIterator[str]:
     """The page's address, while inside."""
     app = web.Application()
-    async with dashboard(config, Clock(), doubts) as mount:
+    async with dashboard(config, clock, doubts) as mount:
         mount(app)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=5)
         await runner.setup()
