@@ -1,4 +1,4 @@
-"""The journeys of orders, as `views` publishes them."""
+"""The journeys of orders and the figures, as `views` publishes them."""
 
 from typing import Any
 
@@ -10,16 +10,19 @@ from connector.messages.topics import Topics
 
 
 class Journeys:
-    """The latest journey of each order, by key."""
+    """The latest journey of each order and the latest row of each window, by key."""
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[str, Any]] = {}
+        self.windows: dict[str, dict[str, Any]] = {}
 
     async def run(self, cluster: Cluster, administration: str) -> None:
-        """Follow the topic from its beginning, for ever. Raises Fatal."""
-        async for record in follow(cluster, [Topics(administration).journeys], from_start=True):
-            key = (record.key or b"").decode()
+        """Follow their topics from the beginning, for ever. Raises Fatal."""
+        topics = Topics(administration)
+        kinds = {topics.journeys: self.rows, topics.windows: self.windows}
+        async for record in follow(cluster, list(kinds), from_start=True):
+            key, kind = (record.key or b"").decode(), kinds[record.topic]
             if record.value is None:
-                self.rows.pop(key, None)
+                kind.pop(key, None)
             else:
-                self.rows[key] = orjson.loads(record.value)
+                kind[key] = orjson.loads(record.value)

@@ -125,4 +125,4 @@ async def _compared(stage: Stage) -> Findings:
         results = [orjson.loads(row.value) async for row in records(topics.results)]
     problems = [f"{row.entity}: the topic and the POS do not agree" for row in entities if not row.complete]
     problems += [*wrong(said, results, stage.pos.effects), *stage.astray()]
-    return Findings(entities, said, states, problems)
+    return Findings(entities, said, states, len(stage.books().orders), problems)

@@ -16,6 +16,7 @@ from connector.config.load import Connector
 from connector.demo.journeys import Journeys
 from connector.demo.orders import astray, order_of, state_of
 from connector.demo.screen import View
+from connector.demo.truth import Books, differences
 from connector.demo.webshop import Webshop
 from connector.demo.worker import Worker, started
 from connector.kafka.cluster import Cluster
@@ -67,13 +68,25 @@ class Stage:
         }
 
     def astray(self) -> list[str]:
-        """A line for each journey that is not where its order is."""
-        return astray(self.journeys.rows, self.states())
+        """A line for each journey that is not where its order is, webshop's or till's, and for each figure that is another."""
+        now = self.pos.shop.now().timestamp()
+        return [
+            *astray(self.journeys.rows, self.states()),
+            *differences(self.books(), self.journeys.rows, self.journeys.windows, now),
+        ]
+
+    def books(self) -> Books:
+        """What the POS shows of orders and their documents."""
+        shop, visible = self.pos.shop, self.pos.truth()["order"]
+        orders = [(shop.document(item), item.deleted) for item in shop.sequences["order"] if item.identity in visible]
+        invoices, slips = ([shop.document(item) for item in shop.sequences[name]] for name in ("invoice", "packingSlip"))
+        return Books(orders, list(invoices), list(slips))
 
     async def behind(self) -> bool:
         """Whether something at the POS is not in Kafka yet, or not in the journeys."""
         rows, heads = (await self.view()).entities, self.pos.shop.heads()
-        return any(entity not in rows or rows[entity]["position"] < head for entity, head in heads.items()) or bool(self.astray())
+        unread = any(entity not in rows or rows[entity]["position"] < head for entity, head in heads.items())
+        return unread or bool(self.astray())
 
 
 @asynccontextmanager

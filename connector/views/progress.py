@@ -13,6 +13,9 @@ from connector.views.consumer import CarefulConsumer
 LATE, MANY = 10, 1_000
 """Looks, two seconds apart, at each of which more records were to do than a second's work: that is no longer what just came."""
 
+NEAR = 100
+"""Records: a worker that has no more to do has caught up. A busy shop always has some."""
+
 
 @dataclass(slots=True)
 class Progress:
@@ -64,7 +67,7 @@ async def look(app: ViewsApp, progress: Progress) -> None:
     if found is None:
         return
     progress.lag = found
-    progress.caught_up = progress.caught_up or not progress.to_do
+    progress.caught_up = progress.caught_up or progress.to_do <= NEAR
     progress.late = progress.late + 1 if progress.to_do > MANY else 0
 
 

@@ -67,13 +67,19 @@ async def test_every_answer_forbids_what_the_page_does_not_need(bootstrap: str, 
 
 
 @pytest.mark.parametrize(
-    ("host", "status"), [("evil.example", 403), ("localhost:99", 200), ("[::1]:8081", 200), ("127.0.0.1", 200)]
+    ("host", "status"),
+    [
+        *(("evil.example", 403), ("127.0.0.1.evil.example", 403), ("10.0.0.1", 403), ("", 403), ("user@localhost", 403)),
+        *(("localhost:99", 200), ("[::1]:8081", 200), ("127.0.0.1", 200), ("LOCALHOST", 200), ("localhost.", 200)),
+    ],
 )
 async def test_only_requests_to_this_machine_are_answered_where_only_it_is_listened_on(
     bootstrap: str, prefix: str, host: str, status: int
 ) -> None:
     """A page elsewhere that calls this address by its own name learns nothing; where others may ask, any name will do."""
     async with served(configuration(bootstrap, prefix)) as url, asking(url) as client:
+        assert status == (await client.get("api/state", headers={"Host": host})).status
+    async with served(configuration(bootstrap, prefix, host="127.0.1.1")) as url, asking(url) as client:
         assert status == (await client.get("api/state", headers={"Host": host})).status
     async with served(configuration(bootstrap, prefix, host="0.0.0.0")) as url, asking(url) as client:
         assert 200 == (await client.get("api/state", headers={"Host": host})).status

@@ -1,5 +1,6 @@
 """What every answer of the dashboard carries, and who may ask for one."""
 
+import ipaddress
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -28,7 +29,6 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 def guarded(handler: Handler, host: str) -> Handler:
@@ -39,13 +39,21 @@ def guarded(handler: Handler, host: str) -> Handler:
     """
 
     async def guard(request: web.Request) -> web.StreamResponse:
-        if host in LOOPBACK and _name(request.host) not in LOOPBACK:
+        if _own(host) and not _own(_name(request.host)):
             return web.Response(
                 status=403, text="this dashboard answers on localhost only: see docs/dashboard.md\n", headers=HEADERS
             )
         return await handler(request)
 
     return guard
+
+
+def _own(name: str) -> bool:
+    """Whether a name or address can only mean this machine."""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name.lower().removesuffix(".") == "localhost"
 
 
 def _name(host: str) -> str:
