@@ -67,6 +67,8 @@ def _state(order: Document, paid: int, invoices: Sequence[Document], slips: Sequ
     received = sum(row["paidAmount"] for row in invoices if len(row["orderIds"]["id"]) == 1 and row["state"] in SETTLED)
     if (order["fullyPaid"] and paid) or received >= total > 0:
         return "paid"
+    if any(len(row["orderIds"]["id"]) > 1 for row in invoices):
+        return "invoiced"
     if billed := sum(row["totalInclAmount"] for row in invoices):
         return "invoiced" if billed >= total else "invoiced, in part"
     if slips or delivered:

@@ -20,7 +20,8 @@ from connector.events.base import Listener
 from connector.events.views import ViewsBatchDone, ViewsRecordRefused
 from connector.messages.topics import Topics
 from connector.views.app import Event, Events, ViewsApp
-from connector.views.batches import Batch, carried, figures
+from connector.views.batches import Batch, Source, carried, figures
+from connector.views.incarnations import Incarnations
 from connector.views.records import InputRecord, OutputRecord
 from connector.views.stages import Stage
 from connector.views.tables import PlainTable
@@ -45,6 +46,7 @@ class StageContext:
     clock: Clock
     failed: Failed
     largest: int
+    incarnations: Incarnations
 
 
 def install(context: StageContext, stages: Sequence[Stage]) -> None:
@@ -122,7 +124,7 @@ class StageWorker:
         """First all that is sent on, then all that tables hold: so that doing it again after a crash has the same outcome."""
         started = self._context.clock.monotonic()
         parts = [(part[-1], self._carried(stream, part)) for part in by_partition(events)]
-        await self._send([each for last, batch in parts for each in self._outputs(batch, last.message)])
+        await self._send([each for last, batch in parts for each in await self._outputs(batch, last.message)])
         if (table := self._table) is not None:
             await asyncio.gather(*[table.write(stream, last, batch.writes) for last, batch in parts])
         for refused in (row for _, batch in parts for row in batch.refused):
@@ -135,9 +137,11 @@ class StageWorker:
         read = partial(table.read, stream, events[-1]) if table else _nothing
         return carried(self._stage.step, [input_record(event.message) for event in events], read, self._context.largest)
 
-    def _outputs(self, batch: Batch, last: Message) -> list[OutputRecord]:
-        counted = figures(self._context.topics.figures, self._context.partitions, (last.topic, last.partition), batch.counts)
-        return [*batch.sends, *([counted] if counted else [])]
+    async def _outputs(self, batch: Batch, last: Message) -> list[OutputRecord]:
+        if not batch.counts:
+            return batch.sends
+        source = Source(last.topic, last.partition, await self._context.incarnations.of(last.topic))
+        return [*batch.sends, figures(self._context.topics.figures, self._context.partitions, source, batch.counts)]
 
     async def _send(self, output: Sequence[OutputRecord]) -> None:
         """Return once Kafka has them all. Raises Kafka's errors."""

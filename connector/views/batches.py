@@ -55,11 +55,16 @@ def _must_fit(outcome: StageResult, largest: int) -> None:
         raise ValueError(f"makes a record of more than {largest} bytes")
 
 
-def figures(topic: str, partitions: int, source: tuple[str, int], counts: Iterable[Measurement]) -> OutputRecord | None:
+class Source(NamedTuple):
+    """The partition that measurements are of; `id`: of the topic, so that one made anew is told from the one before."""
+
+    topic: str
+    partition: int
+    id: str
+
+
+def figures(topic: str, partitions: int, source: Source, counts: Iterable[Measurement]) -> OutputRecord:
     """The measurements as one record, always in the same partition for the same source: there they are counted."""
     rows = [tuple(row) for row in counts]
-    if not rows:
-        return None
-    name, partition = source
-    value: Mapping[str, object] = {"partition": partition, "rows": rows}
-    return OutputRecord(topic, f"{name}|{partition}".encode(), orjson.dumps(value), partition % partitions)
+    value: Mapping[str, object] = {"partition": source.partition, "topic": source.id, "rows": rows}
+    return OutputRecord(topic, f"{source.topic}|{source.partition}".encode(), orjson.dumps(value), source.partition % partitions)

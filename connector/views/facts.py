@@ -10,6 +10,7 @@ from typing import Any
 
 from connector.kafka.records import cut, number
 from connector.messages.cloudevents import CE_ID, CE_SYNC_MARKER
+from connector.messages.result import INVALID
 from connector.views.records import InputRecord, Json, milliseconds
 
 CANCELLED_SLIP = "PACKING-SLIP-STATE-CANCELLED"
@@ -24,7 +25,9 @@ DOCUMENTS_MAX = 200
 WORD = re.compile("[A-Za-z]{1,40}")
 """What commands and outcomes are called."""
 
-PAID_INVOICES = frozenset({"INVOICE-STATE-PAID", "INVOICE-STATE-HANDLED"})
+HANDLED_INVOICE = "INVOICE-STATE-HANDLED"
+PAID_INVOICES = frozenset({"INVOICE-STATE-PAID", HANDLED_INVOICE})
+"""States in which nothing is outstanding: it was paid, or credited."""
 
 
 def rank(record: InputRecord) -> list[int]:
@@ -75,10 +78,11 @@ def invoice_facts(record: InputRecord) -> Iterator[tuple[str, Json]]:
         **_document(record, "invoice", invoice, "invoice"),
         "amount": _cents(invoice.get("totalInclAmount")),
         "settled": invoice.get("state") in PAID_INVOICES,
+        "handled": invoice.get("state") == HANDLED_INVOICE,
         "paidAmount": _cents(invoice.get("paidAmount")),
         "paidAt": max((row["at"] for row in _payments(invoice) if row["at"]), key=lambda at: milliseconds(at) or 0, default=None),
     }
-    orders = [_text(order_id) for order_id in dict.fromkeys(invoice.get("orderIds") or ()) if order_id]
+    orders = _orders(invoice)
     return ((order_id, {**fact, "orderId": order_id, "orders": len(orders)}) for order_id in orders)
 
 
@@ -86,7 +90,21 @@ def revenue_fact(record: InputRecord) -> Json:
     """What an invoice is about, once for all its orders."""
     invoice = record.document()
     about = {"id": _text(invoice["invoiceId"]), "total": _cents(invoice.get("totalInclAmount")), "entered": _moment(invoice)}
-    return {"fact": "revenue", "rank": rank(record), "at": record.at, "cancelled": False, **about}
+    return {"fact": "revenue", "rank": rank(record), "at": record.at, "cancelled": False, "orders": _orders(invoice), **about}
+
+
+def _orders(invoice: Json) -> list[str]:
+    """The orders that an invoice names."""
+    return [_text(order_id) for order_id in dict.fromkeys(invoice.get("orderIds") or ()) if order_id]
+
+
+def withdrawn(invoice: Json, order_id: str) -> Json:
+    """The fact that an invoice is about an order no more."""
+    about = {"at": invoice["at"], "id": invoice["id"], "rank": invoice["rank"], "orderId": order_id}
+    return {"fact": "invoice", "number": None, "entered": None, "amount": 0, "orders": 1, "void": True, **about, **NOT_PAID}
+
+
+NOT_PAID: Json = {"settled": False, "handled": False, "paidAmount": None, "paidAt": None}
 
 
 def command_fact(record: InputRecord) -> Json | None:
@@ -104,6 +122,7 @@ def command_fact(record: InputRecord) -> Json | None:
         "at": record.written,  # a producer may say any time
         "relationNumber": relation if isinstance(relation, int) else None,
         "prepay": command.get("prepay") is True,
+        "pays": bool(command.get("paymentList")),
         "partly": bool(command.get("lineList")),
     }
 
@@ -125,6 +144,7 @@ def result_fact(record: InputRecord) -> Json:
         "message": cut(str(result.get("message") or ""), MESSAGE_CHARS_MAX),
         "syncMarker": marker if isinstance(marker, int) else None,
         "duplicate": result.get("duplicate") is True,
+        "refuses": (result["outcome"], result.get("reason"), result.get("attempts")) == ("rejected", INVALID, 0),
         "at": at if milliseconds(at) is not None else record.written,
     }
 

@@ -36,13 +36,16 @@ def folded(kept: Kept | None, fact: Json) -> Kept:
 
 def upgraded(kept: Kept) -> Kept:
     """What is kept, as this version keeps it: an earlier one did not know what documents an order names, and so on."""
-    if not kept or kept.get("version", 1) >= VERSION:
+    version = kept.get("version", 1)
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise TypeError("not a journey of ours")
+    if not kept or version >= VERSION:
         return kept
     found: Kept = {name: value for name, value in kept.items() if name != "latest"}
     if "order" in found:
         order = found["order"] = _completed(found["order"])
         found["seen"] = {step: [*order["rank"], order["at"]] for step in shown(order)} | found["seen"]
-    for name in {"slips", "invoices"} & found.keys():
+    for name in {"slips", "invoices", "results"} & found.keys():
         found[name] = {each: _completed(row) for each, row in found[name].items()}
     return found
 
@@ -50,13 +53,15 @@ def upgraded(kept: Kept) -> Kept:
 SINCE_2: Mapping[str, Json] = {
     "order": {"slips": None, "invoices": None, "partlyCancelled": False},
     "slip": {"orderId": None},
-    "invoice": {"orderId": None, "orders": 1},
+    "invoice": {"orderId": None, "orders": None, "handled": True},
+    "result": {"refuses": False},
 }
-"""What facts of version 1 did not tell, in tables and in the inner topics."""
+"""What facts of version 1 did not tell, in tables and in the inner topics: nobody knows over how many orders an invoice was."""
 
 
 def _completed(fact: Json) -> Json:
-    return {**SINCE_2.get(fact["fact"], {}), **fact}
+    added = SINCE_2.get(fact["fact"], {})
+    return {**added, **fact, "old": True} if added.keys() - fact.keys() else fact
 
 
 def _order(kept: Kept, fact: Json) -> Kept:
@@ -104,11 +109,14 @@ def _command(kept: Kept, fact: Json) -> Kept:
 
 
 def _result(kept: Kept, fact: Json) -> Kept:
-    """The last result that is no repetition: one that was redriven ends once more."""
+    """The last result, as they lie in Kafka, that is no repetition: one that was redriven ends once more.
+
+    A refusal of another message under the same commandId says nothing of the command.
+    """
     rows, name = kept.get("results", {}), fact["commandId"]
     last = max(
         (row for row in (rows.get(name), fact) if row),
-        key=lambda row: (not row["duplicate"], _instant(row["at"]), _canonical(row)),
+        key=lambda row: (not row["duplicate"], not row["refuses"], _place(row), _instant(row["at"]), _canonical(row)),
     )
     return _newest(kept, "results", {**rows, name: last}, fact, max)
 
@@ -147,7 +155,7 @@ def _higher(known: Json | None, fact: Json) -> Json:
     if known is None:
         return fact
     # Told again, by a resync say, it is no news: it happened when it was told first.
-    return max(known, fact, key=lambda row: (row["rank"], -_instant(row["at"]), _canonical(row)))
+    return max(known, fact, key=lambda row: (row["rank"], "old" not in row, -_instant(row["at"]), _canonical(row)))
 
 
 def _canonical(fact: Mapping[str, Any]) -> bytes:

@@ -24,7 +24,11 @@ def state(kept: Kept) -> State:
     """How far the order has come: the furthest that anything tells."""
     order = kept.get("order")
     own = _of_the_order(kept, order) if order is not None else _of_the_creation(kept)
-    return max([own, *map(_reached, unread(kept))], key=lambda each: STATES.index(each.name))
+    return max([own, *(_reached(result, step) for result in unread(kept) for step in steps_of(result))], key=_furthest)
+
+
+def _furthest(each: State) -> tuple[int, bool]:
+    return STATES.index(each.name), not each.partly
 
 
 STATES = ("commanded", "rejected", "unknown", "created", "deposit", "delivered", "invoiced", "paid", "cancelled")
@@ -38,8 +42,9 @@ def _of_the_order(kept: Kept, order: Json) -> State:
         return State("cancelled")
     if is_paid(order, invoices):
         return State("paid")
-    if sum(amounts := [row["amount"] or 0 for row in invoices]) or (total == 0 and amounts):
-        return State("invoiced", partly=not _covers(total, amounts))
+    own, shared = [row["amount"] or 0 for row in invoices if not is_shared(row)], _is_billed_with_others(invoices)
+    if shared or sum(own) * (-1 if (total or 0) < 0 else 1) > 0 or (total == 0 and own):
+        return State("invoiced", partly=not (shared or _covers(total, own)))
     if order["delivered"] or slips:
         return State("delivered", partly=not order["delivered"])
     return State("deposit" if order["paid"] else "created")
@@ -58,14 +63,19 @@ def is_paid(order: Json, invoices: Iterable[Json]) -> bool:
 
 def received(invoice: Json) -> int:
     """Cents that were paid of a settled invoice: one that was credited is settled, too."""
-    found: int | None = invoice["amount"] if invoice["paidAmount"] is None else invoice["paidAmount"]
+    found: int | None = invoice["paidAmount"] if invoice["handled"] else invoice["amount"]
     return found or 0
 
 
 def is_shared(invoice: Json) -> bool:
-    """Whether an invoice is about other orders too: its amounts are not this order's."""
-    found: bool = invoice["orders"] > 1
-    return found
+    """Whether an invoice is about other orders too, or nobody knows: its amounts are not this order's."""
+    return bool(invoice["orders"] != 1)
+
+
+def _is_billed_with_others(invoices: Iterable[Json]) -> bool:
+    """Whether a collective invoice is about it: all of it, as far as anybody can know, until that is credited."""
+    amounts = [row["amount"] or 0 for row in invoices if is_shared(row)]
+    return sum(amounts) != 0 or (bool(amounts) and not any(amounts))
 
 
 def _covers(total: int | None, amounts: Sequence[int]) -> bool:
@@ -78,8 +88,8 @@ def _covers(total: int | None, amounts: Sequence[int]) -> bool:
 def counting(kept: Kept, name: str) -> list[Json]:
     """The order's documents of a kind (`slips`, `invoices`), the oldest first, without those that count no more.
 
-    A cancelled packing slip does not count, nor what a restore of the POS has undone: a document of an epoch before the
-    order's which the order does not name. Nor one of another order that has the same name.
+    A cancelled packing slip does not count, nor what the order does not name any more: a document that was read before the
+    order, or in an epoch before the order's, which a restore of the POS has undone. Nor one of another order of that name.
     """
     order = kept.get("order")
     return sorted((row for row in kept.get(name, {}).values() if _counts(order, name, row)), key=_entering)
@@ -90,9 +100,15 @@ def _counts(order: Json | None, name: str, row: Json) -> bool:
         return False
     if order is None:
         return True
-    named = order[name]
-    undone = row["rank"][0] < order["rank"][0] and named is not None and row["id"] not in named
+    former = row["rank"][0] < order["rank"][0]
+    named = [] if former and order[name] is None else order[name]
+    read_before = (milliseconds(row["at"]) or 0) + READ_APART_MS < (milliseconds(order["at"]) or 0)
+    undone = named is not None and row["id"] not in named and (former or read_before)
     return not undone and row["orderId"] in (None, order["orderId"])
+
+
+READ_APART_MS = 60_000
+"""Milliseconds from which a document was read before its order, by the clocks of two workers."""
 
 
 def _entering(row: Json) -> tuple[int, str]:
@@ -102,32 +118,43 @@ def _entering(row: Json) -> tuple[int, str]:
 def unread(kept: Kept) -> Iterator[Json]:
     """Results of commands that succeeded after the order was read last.
 
-    By marker and by moment: after a restore the markers of results are higher than the order's for a long time.
+    After a restore the markers of results are higher than the order's for a long time: then the moments decide.
     """
     order = kept.get("order")
-    for result in kept.get("results", {}).values():
+    for result in sorted(kept.get("results", {}).values(), key=lambda row: (milliseconds(row["at"]) or 0, row["commandId"])):
         if result["outcome"] == "succeeded" and (order is None or _is_later(result, order)):
-            given = kept.get("commands", {}).get(result["commandId"], {})
-            yield {**result, **{name: given.get(name) is True for name in ("prepay", "partly")}}
+            yield {**result, "given": kept.get("commands", {}).get(result["commandId"])}
 
 
 def _is_later(result: Json, order: Json) -> bool:
-    marker, read = result["syncMarker"], milliseconds(order["at"]) or 0
-    return marker is not None and marker > order["rank"][1] and (milliseconds(result["at"]) or 0) > read
+    (epoch, read), marker = order["rank"], result["syncMarker"]
+    if marker is None or marker <= read:
+        return False
+    return epoch == 0 or (milliseconds(result["at"]) or 0) > (milliseconds(order["at"]) or 0)
 
 
-def _reached(result: Json) -> State:
-    return State(step_of(result) or "commanded", result["partly"])
+def _reached(result: Json, step: str) -> State:
+    return State(step, is_partly(result, step))
 
 
-def step_of(result: Json) -> str | None:
-    """The step that a command which succeeded has made; None for one that makes none."""
-    if result["command"] == PAY:
-        return "deposit" if result["prepay"] else "paid"
-    return DONE.get(result["command"])
+def is_partly(result: Json, step: str) -> bool:
+    """Whether a command delivered a part only, or nobody knows: the command itself is not there any more."""
+    given = result["given"] or {}
+    return step == "delivered" and given.get("partly") is not False
+
+
+def steps_of(result: Json) -> Iterator[str]:
+    """The steps that a command which succeeded has made: of a payment that nobody knows more of, at least a deposit."""
+    given, pending = result["given"] or {}, str(result["reason"]).endswith(PENDING)
+    if result["command"] in DONE and not pending:
+        yield DONE[result["command"]]
+    if result["command"] == PAY or given.get("pays"):
+        yield "paid" if given.get("prepay") is False else "deposit"
 
 
 DONE = {CREATE: "created", DELIVER: "delivered", CANCEL: "cancelled"}
+PENDING = "-PENDING"
+"""How the POS's code ends for what it does later, if at all."""
 
 
 def _of_the_creation(kept: Kept) -> State:

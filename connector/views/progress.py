@@ -46,7 +46,7 @@ class Progress:
 
     def unknown(self, why: str) -> None:
         """A look failed: what was known may be so no more."""
-        self.trouble, self.lag = why, {}
+        self.trouble = why
 
     def doubts(self) -> list[str]:
         """Why what it has folded may be old, in words."""
@@ -57,13 +57,14 @@ class Progress:
 
 
 async def look(app: ViewsApp, progress: Progress) -> None:
-    """Bring it up to date, once Kafka has answered: before that nothing is known. Raises Kafka's errors."""
+    """Bring it up to date; the worker is in no trouble once Kafka has answered. Raises Kafka's errors."""
     consumer = app.careful
     places = {place for place in consumer.assignment() if not consumer._is_changelog_tp(place)}
+    progress.working = app._assignment is not None and not app.rebalancing
+    progress.restoring = app.restoring() if app.in_recovery else 0  # whatever Kafka answers: it tells whether that goes on
     await consumer.highwaters(next(iter(places), _any_place(app)))  # one without partitions asks, too
-    working, restoring = app._assignment is not None and not app.rebalancing, app.restoring() if app.in_recovery else 0
-    found = await lag(consumer, places) if working and not app.in_recovery else None
-    progress.trouble, progress.working, progress.restoring = "", working, restoring
+    found = await lag(consumer, places) if progress.working and not app.in_recovery else None
+    progress.trouble = ""
     if found is None:
         return
     progress.lag = found

@@ -10,11 +10,12 @@ from connector.views.order_state import (
     counting,
     ending,
     is_paid,
+    is_partly,
     is_shared,
     latest_first,
     received,
     state,
-    step_of,
+    steps_of,
     unread,
 )
 from connector.views.records import Json, milliseconds
@@ -56,9 +57,9 @@ def _updated(kept: Kept) -> str:
     return latest
 
 
-def _sorting(step: Json) -> tuple[int, int, int, str]:
+def _sorting(step: Json) -> tuple[int, int, int, str, str]:
     at = milliseconds(step["at"]) or 0  # the POS tells whole seconds: what follows a command in the same one seems earlier
-    return at // 1000, BY_TIME.index(step["step"]), at, str(step.get("document"))
+    return at // 1000, BY_TIME.index(step["step"]), at, str(step.get("document")), str(step.get("syncMarker"))
 
 
 def _steps(kept: Kept) -> Iterator[Json]:
@@ -83,9 +84,10 @@ def _asked(kept: Kept, *, known: bool) -> Iterator[Json]:
 def _told_by_results(kept: Kept, *, known: bool) -> Iterator[Json]:
     """What commands have done that was not read yet; and why there is no order, where there is none."""
     for result in unread(kept):
-        if (step := step_of(result)) is not None and not (known and step == "created"):
-            partly = {"partly": True} if result["partly"] else {}
-            yield {"step": step, "at": result["at"], "syncMarker": result["syncMarker"], **partly}
+        for step in steps_of(result):
+            if not (known and step == "created"):
+                partly = {"partly": True} if is_partly(result, step) else {}
+                yield {"step": step, "at": result["at"], "syncMarker": result["syncMarker"], **partly}
     if not known and (last := ending(kept)) is not None and last["outcome"] != "succeeded":
         step = "rejected" if last["outcome"] == "rejected" else "unknown"
         yield {"step": step, "at": last["at"], "reason": last["reason"]}
@@ -147,7 +149,7 @@ def _delivered(kept: Kept, order: Json | None) -> Iterator[Json]:
 def _invoiced(kept: Kept) -> Iterator[Json]:
     """`orders`: over how many the amount is, where the invoice is not about this one alone."""
     for row in counting(kept, "invoices"):
-        shared = {"orders": row["orders"]} if is_shared(row) else {}
+        shared = {"orders": row["orders"]} if (row["orders"] or 1) > 1 else {}
         yield {**_documented("invoiced", row), "amount": row["amount"], **shared}
 
 

@@ -19,7 +19,7 @@ from connector.messages.loose_json import object_in
 from connector.messages.topics import Topics
 from connector.source.entities import ENTITIES
 from connector.views import facts
-from connector.views.fold import folded, highest
+from connector.views.fold import folded, highest, upgraded
 from connector.views.projection import journey
 from connector.views.records import (
     NOTHING,
@@ -31,7 +31,7 @@ from connector.views.records import (
     StageResult,
     milliseconds,
 )
-from connector.views.windows import Booked, counted, moved
+from connector.views.windows import Booked, WindowSource, counted, moved
 
 ORDERED, INVOICED = "ordered", "invoiced"
 AHEAD_MS = 24 * 3600 * 1000
@@ -126,7 +126,7 @@ def documents(topics: Topics, record: InputRecord, get: Get) -> StageResult:
     if fact["fact"] == "order":
         return _keyed(topics, record, known, fact)
     if fact["fact"] == "revenue":
-        return _booked(record, known, fact, INVOICED)
+        return _invoiced(topics, record, known, fact)
     if (key := known.get("key")) is not None:
         return StageResult((OutputRecord(topics.by_journey, key.encode(), orjson.dumps(fact)),))
     waiting = known.get("waiting", {})
@@ -135,14 +135,27 @@ def documents(topics: Topics, record: InputRecord, get: Get) -> StageResult:
     return StageResult(writes={record.name: orjson.dumps({**known, "waiting": highest({**waiting, name: latest})})})
 
 
+def _invoiced(topics: Topics, record: InputRecord, known: Json, fact: Json) -> StageResult:
+    """The revenue of an invoice; and orders that its highest record names no more are told so."""
+    before, after = {"orders": [], "rank": [], **known}, {"orders": [], **fact}
+    lower, higher = sorted((before, after), key=lambda row: row["rank"])
+    gone = [order_id for order_id in lower["orders"] if order_id not in higher["orders"]]
+    last = {**fact, "rank": higher["rank"]}
+    sends = tuple(_about(topics, "order", order_id, facts.withdrawn(last, order_id)) for order_id in gone)
+    return _booked(record, {**known, "orders": higher["orders"]}, fact, INVOICED)._replace(sends=sends)
+
+
 def _known(stored: bytes | None) -> Json:
     """What the table has of a document; nothing where somebody else wrote it: it must not hold up the document's records."""
     found = object_in(stored)
     waiting = found.get("waiting", {})
     ranks = [found.get("rank", []), *(each.get("rank") for each in waiting.values())] if _facts(waiting) else [None]
-    good = all(map(_integers, ranks)) and isinstance(found.get("key", ""), str)
-    booked = found.get("booked")
-    return found if good and (booked is None or (_integers(booked) and len(booked) == len(("ms", "cents")))) else {}
+    named = found.get("orders", [])
+    good = all(map(_integers, ranks)) and isinstance(found.get("key", ""), str) and isinstance(named, list)
+    placed = all(
+        row is None or (_integers(row) and len(row) == len(("ms", "cents"))) for row in (found.get("booked"), found.get("aside"))
+    )
+    return found if good and placed and all(isinstance(each, str) for each in named) else {}
 
 
 def _integers(row: object) -> bool:
@@ -166,11 +179,11 @@ def _booked(record: InputRecord, known: Json, fact: Json, measure: str) -> Stage
     if known.get("rank", []) >= fact["rank"]:
         return StageResult(writes={record.name: orjson.dumps(known)})
     booked = None if fact["cancelled"] else _placed(fact, record)
-    aside = booked is None and not fact["cancelled"]
+    before = known.get("aside")
+    aside = (before or [record.timestamp, 0]) if booked is None and not fact["cancelled"] else None
     now = {**known, "rank": fact["rank"], "booked": booked, "aside": aside} | ({"key": fact["key"]} if "key" in fact else {})
     observed = moved(known.get("booked"), booked, f"revenue.{measure}", record.offset)
-    if aside and not known.get("aside"):
-        observed = (*observed, Measurement(record.offset, record.timestamp, f"aside.{measure}"))
+    observed += moved(before, aside, f"aside.{measure}", record.offset)
     return StageResult((), observed, {record.name: orjson.dumps(now)})
 
 
@@ -190,16 +203,17 @@ def journeys(record: InputRecord, get: Get) -> StageResult:
     try:
         after = journey(name, folded(before, fact))
     except Exception:
+        anew = journey(name, folded(None, fact))  # raises where it is the fact that is wrong
         if before is None or _shows(name, before):
             raise
-        after = journey(name, folded(None, fact))
+        after = anew
     written = orjson.dumps(after)
     return NOTHING if written == stored else StageResult(writes={record.name: written})
 
 
 def _shows(name: str, kept: Any) -> bool:
     try:
-        return bool(journey(name, kept))
+        return bool(journey(name, upgraded(kept)))
     except Exception:  # whatever is wrong with it
         return False
 
@@ -208,7 +222,8 @@ def figures(now: Callable[[], float], record: InputRecord, get: Get) -> StageRes
     """Counts what a batch of an earlier stage observed."""
     told = record.document()
     observed = [Measurement(*row) for row in told["rows"]]
-    return StageResult(writes=dict(counted(observed, told["partition"], get, now())))
+    source = WindowSource(told["partition"], str(told.get("topic") or ""))
+    return StageResult(writes=dict(counted(observed, source, get, now())))
 
 
 def entity_topics(administration: str, chosen: Collection[str]) -> Mapping[str, str]:

@@ -1,10 +1,12 @@
 """Tumbling windows: how often something happened, and for how much, per minute and per hour. Pure.
 
-An entry holds the offset up to which its source partition is counted in it, so that what is read again counts once.
+An entry holds the offset up to which its source partition is counted in it, so that what is read again counts once; and of
+which topic that offset is: one that is made anew begins at 0 under the same name.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import orjson
 
@@ -25,21 +27,48 @@ def windows(ms: int, measure: str, partition: int) -> Iterator[Window]:
     return (Window(size, seconds - seconds % size, measure, partition) for size in KEPT)
 
 
-def counted(observed: Iterable[Measurement], partition: int, get: Get, now: float) -> Mapping[bytes, bytes | None]:
+class WindowSource(NamedTuple):
+    """What is counted: the partition, and the id of its topic; empty where nobody knows it."""
+
+    partition: int
+    topic: str = ""
+
+
+FORMER_MAX = 5
+"""Topics before this one of which an entry knows how far they are counted: a worker that died may read their figures again."""
+
+
+def counted(observed: Iterable[Measurement], source: WindowSource, get: Get, now: float) -> Mapping[bytes, bytes | None]:
     """The entries after these measurements of one source partition, also those that were counted before; None: no longer kept."""
     found: dict[bytes, Json] = {}
     ended: dict[bytes, bytes | None] = {}
-    for (window, offset), (count, amount) in _together(observed, partition).items():
+    for (window, offset), (count, amount) in _together(observed, source.partition).items():
         if window.expired(now):
             continue
         stored = get(window.key)
         if stored is None and window.key not in found:
             ended |= dict.fromkeys(key for key in _ended_by(window, now) if get(key) is not None)
         entry = found.setdefault(window.key, _entry(stored))
-        if offset > entry["upto"]:
+        if offset > _upto(entry, source.topic):
             total = entry["amount"] if amount is None else (entry["amount"] or 0) + amount
-            found[window.key] = {"count": entry["count"] + count, "amount": total, "upto": offset}
+            found[window.key] = {"count": entry["count"] + count, "amount": total, **_reached(entry, source.topic, offset)}
     return ended | {key: orjson.dumps(entry) for key, entry in found.items()}
+
+
+def _upto(entry: Json, topic: str) -> int:
+    """Up to where this topic is counted. An entry that does not say of which topic it is, is of any."""
+    found: int = entry["upto"] if entry.get("topic", topic) == topic else entry.get("former", {}).get(topic, -1)
+    return found
+
+
+def _reached(entry: Json, topic: str, offset: int) -> Json:
+    """Up to where an entry counts its topics, after this one is counted up to an offset."""
+    former = dict(entry.get("former", {}))
+    if (last := entry.get("topic", topic)) != topic:
+        former = {name: upto for name, upto in {**former, last: entry["upto"]}.items() if name != topic}
+    kept = dict(list(former.items())[-FORMER_MAX:])
+    told = ("topic", topic), ("former", kept)
+    return {"upto": offset, **{name: value for name, value in told if value}}
 
 
 def _ended_by(window: Window, now: float) -> Iterator[bytes]:
@@ -72,7 +101,9 @@ def _entry(value: bytes | None) -> Json:
     """What is there; where that is no window's, because somebody else wrote it, counting begins anew."""
     found = object_in(value)
     numbers = [found.get("count"), found.get("upto"), found.get("amount") or 0]
-    good = all(isinstance(each, int) and abs(each) < COUNT_MAX for each in numbers)
+    former = found.get("former", {})
+    known = isinstance(former, dict) and all(isinstance(each, int) for each in former.values())
+    good = known and all(isinstance(each, int) and abs(each) < COUNT_MAX for each in numbers)
     return found if good else {"count": 0, "amount": None, "upto": -1}
 
 

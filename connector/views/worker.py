@@ -15,6 +15,7 @@ from connector.kafka.connection import retrieved
 from connector.messages.topics import Topics
 from connector.views.agents import StageContext, install
 from connector.views.app import AppSettings, ViewsApp, application
+from connector.views.incarnations import Incarnations
 from connector.views.offsets import StallDetector
 from connector.views.progress import Progress, look
 from connector.views.stages import Stage
@@ -46,6 +47,7 @@ class ViewsWorker:
         self._tell = tell
         self._clock = clock
         self._app: ViewsApp = application(settings)
+        self._incarnations = Incarnations(self._app, clock)
         self._dropped, self._stalled = StallDetector[TP](DROPPED_S), StallDetector[TP](STALLED_S)
         self._recovery = StallDetector[str](self._app.conf.broker_rebalance_timeout + STALLED_S)
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -53,7 +55,8 @@ class ViewsWorker:
     def add(self, topics: Topics, partitions: int, stages: Sequence[Stage]) -> None:
         """Work on an administration too; `partitions`: of its commands. To be called before it runs."""
         largest = self._settings.largest
-        install(StageContext(self._app, topics, partitions, self._tell, self._clock, self._failed, largest), stages)
+        parts = (self._tell, self._clock, self._failed, largest, self._incarnations)
+        install(StageContext(self._app, topics, partitions, *parts), stages)
 
     async def run(self, shows: Shows) -> None:
         """Until cancelled. Raises Fatal when it cannot go on: what was not committed is done again at the next start."""
@@ -95,7 +98,7 @@ class ViewsWorker:
             await self._clock.sleep(LOOKS_S)
             await self._look()
             shows(self.progress)
-            lag = tuple(sorted(self.progress.lag.items()))
+            lag = () if self.progress.trouble else tuple(sorted(self.progress.lag.items()))
             self._tell(ViewsLooked(lag, self.progress.restoring, not self.progress.reasons()))
 
     async def _look(self) -> None:

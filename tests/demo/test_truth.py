@@ -10,7 +10,7 @@ import pytest
 from connector.demo.truth import Books, Document, differences, journeys, since
 from connector.sandbox.order_operations.staff import StaffedShop
 from tests.support.views.histories import complete
-from tests.views.machine import NOW, TOPICS, Machine
+from tests.support.views.machine import NOW, TOPICS, Machine
 
 ORDER: Document = {
     "orderId": "id-1",

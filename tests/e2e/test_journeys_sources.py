@@ -7,6 +7,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from tests.support.connectors import until
+from tests.support.kafka.topics import admin
 from tests.support.views.filling import environment, fill, journeys_of, prepare, sums_of
 from tests.support.views.histories import DEPOSIT, TOTAL, Made, command, complete, order
 from tests.support.views.processes import ViewsProcess
@@ -65,6 +66,38 @@ async def _keys(bootstrap: str, name: str, keys: set[str]) -> bool:
     found = (await journeys_of(bootstrap, name)).keys()
     assert found <= keys
     return found == keys
+
+
+async def test_a_topic_that_is_made_anew_is_counted_from_its_beginning(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """As after a loss: its offsets come again, and stand for other changes."""
+    told = environment(bootstrap, prefix, command_partitions=2, partitions=1)
+    await prepare(told)
+    process = ViewsProcess(told, tmp_path / "log")
+    try:
+        await fill(told, [order(number, 10 * number) for number in range(1, 101)])
+        await process.up_to_date(SETTLE)
+        async with admin(bootstrap) as administrator:
+            await administrator.delete_topics([f"{prefix}.orders"])
+        await until(lambda: _has(bootstrap, f"{prefix}.orders", there=False), SETTLE, "the topic is gone")
+        await prepare(told)
+        await fill(told, [order(number, 10 * number) for number in range(1001, 1081)])
+        await until(lambda: _changes(bootstrap, prefix, 180), SETTLE, "each change of either is counted")
+        await process.up_to_date(SETTLE)
+        assert 0 == await process.stop()
+    finally:
+        process.end()
+
+    found = await sums_of(bootstrap, prefix)
+    assert ((180, 0), (180, 180 * TOTAL)) == (found["changes.order"], found["revenue.ordered"])
+
+
+async def _changes(bootstrap: str, name: str, count: int) -> bool:
+    return (await sums_of(bootstrap, name))["changes.order"][0] >= count
+
+
+async def _has(bootstrap: str, topic: str, *, there: bool) -> bool:
+    async with admin(bootstrap) as administrator:
+        return (topic in await administrator.list_topics()) == there
 
 
 async def test_each_administration_has_journeys_of_its_own(bootstrap: str, prefix: str, tmp_path: Path) -> None:

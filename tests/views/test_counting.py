@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from tests.support.views.histories import TOTAL, Made, at, event, invoice, order
-from tests.views.machine import NOW, ran, sums
+from tests.support.views.machine import MOMENT, NOW, TOPICS, journeys, ran, sums
 
 UNPLACED: list[Mapping[str, Any]] = [
     {"entryTimestamp": None},
@@ -41,7 +41,8 @@ def test_a_document_that_cannot_be_placed_is_put_aside_and_said(told: Mapping[st
     found = sums(ran(order(2, 20), odd, odder, bill))
 
     assert ((1, TOTAL), (1, 0), (1, 0)) == (found["revenue.ordered"], found["aside.ordered"], found["aside.invoiced"])
-    assert (2, 2 * TOTAL) == sums(ran(order(2, 20), odd, order(1, 12)))["revenue.ordered"]
+    mended = sums(ran(order(2, 20), odd, order(1, 12)))
+    assert ((2, 2 * TOTAL), (0, 0)) == (mended["revenue.ordered"], mended["aside.ordered"])
 
 
 def test_a_cancelled_order_without_a_date_is_no_riddle() -> None:
@@ -54,3 +55,36 @@ def test_what_was_placed_and_cannot_be_placed_any_more_is_taken_back() -> None:
     found = sums(ran(order(1, 10), order(1, 11, entryTimestamp=None)))
 
     assert ((0, 0), (1, 0)) == (found["revenue.ordered"], found["aside.ordered"])
+
+
+def test_a_topic_that_is_made_anew_is_counted_anew() -> None:
+    """All its changes, from the first on; an order is one order whichever topic told it."""
+    machine = ran(*(order(number, 10 * number) for number in range(1, 9)))
+    machine.make_anew("mplus.orders")
+    machine.produce((order(number, 10 * number) for number in range(1, 13)), MOMENT)
+    machine.run()
+
+    assert ((20, 0), (12, 12 * TOTAL)) == (sums(machine)["changes.order"], sums(machine)["revenue.ordered"])
+
+
+def test_an_order_that_its_invoice_names_no_more_is_told_so() -> None:
+    """The invoice was corrected to be over another order: it pays for that one."""
+    first, corrected = invoice(1, 1, 1), invoice(1, 2, 2)
+    for records in ([first, corrected], [corrected, first]):
+        found = journeys(ran(order(1, 10), order(2, 20), *records))
+
+        assert {"web-1": "created", "web-2": "paid"} == {key: row["state"] for key, row in found.items()}
+
+
+@pytest.mark.parametrize("version", ["2", None, [], 2.5, True])
+def test_a_journey_that_somebody_else_wrote_begins_anew(version: object) -> None:
+    """It must not refuse all that follows."""
+    machine = ran(order(1, 10))
+    for (topic, _), rows in machine.tables.items():
+        for key, value in rows.items() if topic == TOPICS.journeys else []:
+            row = orjson.loads(value)
+            rows[key] = orjson.dumps({**row, "facts": {**row["facts"], "version": version}})
+    machine.produce([order(1, 11, TOTAL)], MOMENT)
+    machine.run()
+
+    assert ([], "paid") == (machine.refused, journeys(machine)["web-1"]["state"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from connector.views.stages import journeys as fold
 from tests.support.kafka.odd_records import VALUES
 from tests.support.views.histories import COMPLETE, TOTAL, Made, at, command, complete, invoice, order, result, slip
-from tests.views.machine import ENTITIES, MOMENT, TOPICS, Machine, journeys, ran, sums
+from tests.support.views.machine import ENTITIES, MOMENT, TOPICS, Machine, journeys, ran, sums
 
 
 @settings(deadline=None, max_examples=20)

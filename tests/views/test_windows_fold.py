@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from connector.messages.window import KEPT, Window
 from connector.views.records import Measurement
-from connector.views.windows import counted, moved, windows
+from connector.views.windows import FORMER_MAX, WindowSource, counted, moved, windows
 
 NOW = 1_795_255_200.0
 MS = int(NOW * 1000)
@@ -45,7 +45,7 @@ def test_what_is_read_again_is_not_counted_again(sizes: list[int], again: int) -
     table: dict[bytes, bytes | None] = {}
     begin = 0
     for size in sizes:
-        table |= counted(rows[max(0, begin - again) : begin + size], 0, table.get, NOW)
+        table |= counted(rows[max(0, begin - again) : begin + size], WindowSource(0), table.get, NOW)
         begin += size
 
     assert {"count": len(rows), "amount": 10 * len(rows), "upto": len(rows) - 1} == row(table)
@@ -54,7 +54,7 @@ def test_what_is_read_again_is_not_counted_again(sizes: list[int], again: int) -
 def test_what_one_record_says_twice_about_a_window_counts_as_one() -> None:
     """An order that moved within a minute: its offset is counted up to only once."""
     both = moved([MS, 100], [MS + 1000, 250], "m", 5)
-    found = counted(both, 0, nothing, NOW)
+    found = counted(both, WindowSource(0), nothing, NOW)
 
     assert {"count": 0, "amount": 150, "upto": 5} == row(found)
 
@@ -63,7 +63,7 @@ def test_windows_that_are_no_longer_kept_are_not_begun() -> None:
     """A rebuild reads years of changes."""
     old = Measurement(1, MS - KEPT[60] * 1000 - 60_000, "m")
 
-    assert [3600] == [Window.of(key).size for key in counted([old], 0, nothing, NOW)]
+    assert [3600] == [Window.of(key).size for key in counted([old], WindowSource(0), nothing, NOW)]
 
 
 def test_revenue_moves_by_the_difference() -> None:
@@ -81,7 +81,9 @@ def test_windows_that_are_no_longer_kept_end_when_a_new_one_begins(ago: int) -> 
     old = Window(60, begun - begun % 60, "m", 0)
     table = {old.key: b"{}"}
 
-    assert {old.key} == {key for key, value in counted([Measurement(1, MS, "m")], 0, table.get, NOW).items() if value is None}
+    assert {old.key} == {
+        key for key, value in counted([Measurement(1, MS, "m")], WindowSource(0), table.get, NOW).items() if value is None
+    }
 
 
 @pytest.mark.parametrize("days", [-400, -3, 1, 3, 91, 36500])
@@ -92,6 +94,41 @@ def test_a_document_of_another_day_deletes_nothing(days: int) -> None:
         for size, ago in ((60, 0), (60, 3600), (3600, 0), (3600, 24 * 3600))
     ]
     table = {window.key: b"{}" for window in kept}
-    found = counted([Measurement(1, MS + days * 24 * 3_600_000, "m")], 0, table.get, NOW)
+    found = counted([Measurement(1, MS + days * 24 * 3_600_000, "m")], WindowSource(0), table.get, NOW)
 
     assert [] == [key for key, value in found.items() if value is None]
+
+
+def test_a_topic_that_is_made_anew_is_counted_from_its_beginning() -> None:
+    """And what a worker that died reads again counts once, of either."""
+    table: dict[bytes, bytes] = {}
+    first, anew = WindowSource(0, "first"), WindowSource(0, "anew")
+    steps = [(first, 7), (first, 8), (anew, 0), (first, 7), (first, 8), (anew, 0), (anew, 1), (first, 9), (anew, 1)]
+    for source, offset in steps:
+        table |= {key: value for key, value in counted([Measurement(offset, MS, "m")], source, table.get, NOW).items() if value}
+
+    assert {5} == {orjson.loads(value)["count"] for value in table.values()}
+
+
+def test_an_entry_of_the_version_before_is_of_whatever_topic_is_there() -> None:
+    """It did not say of which."""
+    key = Window(60, MS // 60_000 * 60, "m", 0).key
+    table = {key: orjson.dumps({"count": 3, "amount": None, "upto": 7})}
+    for offset in (7, 8):
+        table |= {
+            key: value
+            for key, value in counted([Measurement(offset, MS, "m")], WindowSource(0, "id"), table.get, NOW).items()
+            if value
+        }
+
+    assert 4 == orjson.loads(table[key])["count"]
+
+
+def test_an_entry_knows_so_many_topics_and_no_more() -> None:
+    """However often somebody makes one."""
+    table: dict[bytes, bytes] = {}
+    for number in range(50):
+        found = counted([Measurement(0, MS, "m")], WindowSource(0, f"{number}"), table.get, NOW)
+        table |= {key: value for key, value in found.items() if value}
+
+    assert all(50 == row["count"] and FORMER_MAX == len(row["former"]) for row in map(orjson.loads, table.values()))

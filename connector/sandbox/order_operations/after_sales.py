@@ -30,7 +30,8 @@ def invoice_orders(shop: Shop, items: Sequence[Item], job: Job, amount: int | No
 def credit(shop: Shop, invoice: Item, items: Sequence[Item], job: Job, amount: int | None = None) -> Item:
     """A credit invoice over the whole invoice, or over `amount` cents of it. Refused: it was credited before."""
     before = shop.document(invoice)
-    if before["invoiceType"] == CREDITED["invoiceType"] or before["state"] == CREDITED["state"]:
+    credited = any((row.content or {}).get("creditedInvoiceId") == invoice.identity for row in shop.sequences["invoice"])
+    if credited or before["invoiceType"] == CREDITED["invoiceType"]:
         raise Refused("FAILED", "the invoice was credited before, or is a credit invoice")
     cents = before["totalInclAmount"] if amount is None else amount
     orders = [shop.document(item) for item in items]

@@ -10,7 +10,7 @@ import orjson
 from connector.kafka.records import partition_of
 from connector.messages.topics import Topics
 from connector.messages.window import Window
-from connector.views.batches import carried, figures
+from connector.views.batches import Source, carried, figures
 from connector.views.records import InputRecord
 from connector.views.stages import Stage, entity_topics, stages
 from tests.support.views.histories import Made
@@ -37,12 +37,20 @@ class Machine:
         self.tables: dict[tuple[str, int], dict[bytes, bytes]] = defaultdict(dict)
         self.committed: dict[tuple[str, int], int] = defaultdict(int)
         self.refused: list[str] = []
+        self.ids: defaultdict[str, str] = defaultdict(lambda: "first")
         self._stages: tuple[Stage, ...] = stages(TOPICS, ENTITIES, lambda: now)
 
     def produce(self, records: Iterable[Made], timestamp: int) -> None:
         """Put records into the topics, as others do."""
         for made in records:
             self._append(f"mplus.{made.topic}", None, (made.key, made.value), timestamp, dict(made.headers))
+
+    def make_anew(self, topic: str) -> None:
+        """Somebody deletes a topic and makes one of the same name: its records and the group's offsets in it are gone."""
+        for place in [place for place in self.logs if place[0] == topic]:
+            del self.logs[place]
+            self.committed.pop(place, None)
+        self.ids[topic] += "'"
 
     def run(self) -> None:
         """Until nothing is left to do, however often it dies."""
@@ -70,8 +78,8 @@ class Machine:
         rows = self.tables[stage.table or "", place[1]]
         batch = carried(stage.step, records, rows.get, 1 << 20)
         self.refused += [refused.reason for refused in batch.refused]
-        counted = figures(TOPICS.figures, PARTITIONS, place, batch.counts)
-        for each in (*batch.sends, *([counted] if counted else [])):
+        counted = figures(TOPICS.figures, PARTITIONS, Source(*place, self.ids[place[0]]), batch.counts)
+        for each in (*batch.sends, *([counted] if batch.counts else [])):
             self._append(each.topic, each.partition, (each.key, each.value), int(self.now * 1000), {})
             self._may_die()
         for key, value in batch.writes.items():
