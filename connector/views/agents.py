@@ -123,10 +123,10 @@ class StageWorker:
     async def _carry_out(self, stream: Events, events: Sequence[Event]) -> None:
         """First all that is sent on, then all that tables hold: so that doing it again after a crash has the same outcome."""
         started = self._context.clock.monotonic()
-        parts = [(part[-1], self._carried(stream, part)) for part in by_partition(events)]
-        await self._send([each for last, batch in parts for each in await self._outputs(batch, last.message)])
+        parts = [(part, self._carried(stream, part)) for part in by_partition(events)]
+        await self._send([each for part, batch in parts for each in await self._outputs(batch, part)])
         if (table := self._table) is not None:
-            await asyncio.gather(*[table.write(stream, last, batch.writes) for last, batch in parts])
+            await asyncio.gather(*[table.write(stream, part[-1], batch.writes) for part, batch in parts])
         for refused in (row for _, batch in parts for row in batch.refused):
             self._context.tell(_refusal(refused.record, refused.reason))
         seconds = self._context.clock.monotonic() - started
@@ -137,10 +137,12 @@ class StageWorker:
         read = partial(table.read, stream, events[-1]) if table else _nothing
         return carried(self._stage.step, [input_record(event.message) for event in events], read, self._context.largest)
 
-    async def _outputs(self, batch: Batch, last: Message) -> list[OutputRecord]:
+    async def _outputs(self, batch: Batch, events: Sequence[Event]) -> list[OutputRecord]:
+        first, last = events[0].message, events[-1].message
+        topic = await self._context.incarnations.of(last.topic, last.partition, first.offset, last.offset)
         if not batch.counts:
             return batch.sends
-        source = Source(last.topic, last.partition, await self._context.incarnations.of(last.topic))
+        source = Source(last.topic, last.partition, topic)
         return [*batch.sends, figures(self._context.topics.figures, self._context.partitions, source, batch.counts)]
 
     async def _send(self, output: Sequence[OutputRecord]) -> None:
