@@ -162,10 +162,34 @@ def test_a_command_that_was_redriven_is_no_failure_any_more() -> None:
     assert [("web-2", NOW - 7)] == [(row["order"], row["at"]) for row in shown.since(0)["failures/a"]]
 
 
+def test_the_refusal_of_another_message_solves_nothing() -> None:
+    """The producer used the commandId again, for something else: what became of the command is as open as before."""
+    shown = PageParts()
+    outcomes = Outcomes(shown, ["a"])
+    outcomes.take("a", int(NOW * 1000), b"web-1", orjson.dumps(result("c-1", "unknown", attempts=3)))
+    outcomes.take("a", int(NOW * 1000) + 1, b"web-1", orjson.dumps(result("c-1", "rejected", "INVALID-COMMAND", attempts=0)))
+    outcomes.tick(NOW)
+
+    assert ["unknown"] == [row["outcome"] for row in shown.since(0)["failures/a"]]
+
+
+def test_letters_of_a_day_that_was_read_whole_are_counted_exactly() -> None:
+    """What was not read is older."""
+    shown = PageParts()
+    letters = NewestLetters(shown, ["a"])
+    letters.clipped("a", NOW)
+    for offset, at in ((1, NOW - 90_000), (2, NOW - 10)):
+        letters.take("a", letter(offset, "outcome", at))
+    letters.tick(NOW)
+
+    assert (1, False) == tuple(shown.since(0)["letters/a"][name] for name in ("day", "atLeast"))
+
+
 def test_counts_of_what_was_not_all_read_are_at_least_so_many() -> None:
     """Until all that was not read is too old to be counted."""
     shown = PageParts()
     letters, outcomes = NewestLetters(shown, ["a"]), Outcomes(shown, ["a"])
+    letters.take("a", letter(1, "outcome", NOW - 3600))
     letters.clipped("a", NOW)
     outcomes.clipped("a", NOW)
     for hours, least in ((0, True), (25, False)):

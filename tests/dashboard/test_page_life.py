@@ -77,11 +77,68 @@ async def test_where_all_clocks_differ_alike_it_is_the_pages_own(browser: Browse
     async with writing(bootstrap, prefix) as writer, served(config) as url, visiting(browser, url) as visit:
         await expect(visit.page.locator("#link")).to_have_text("live")
         for number, entity in enumerate(entities):
-            await writer.status(entity, at=stamp(time.time() - 60), owner=f"host:{number}")
+            await writer.status(entity, at=stamp(time.time() - 60), owner=f"till-{number}:7")
         await expect(visit.page.locator("#problems")).to_contain_text(
             "The clock of this page's machine is 1 min ahead of all workers'"
         )
-        await expect(visit.page.locator("#problems")).not_to_contain_text("host:0")
+        await expect(visit.page.locator("#problems")).not_to_contain_text("till-0")
+
+
+async def test_two_workers_of_one_machine_are_no_two_witnesses(browser: Browser, bootstrap: str, prefix: str) -> None:
+    """It may be that machine's clock: each worker is named."""
+    config = configuration(bootstrap, prefix, entities=["order", "invoice"])
+    async with writing(bootstrap, prefix) as writer, served(config) as url, visiting(browser, url) as visit:
+        await expect(visit.page.locator("#link")).to_have_text("live")
+        for number, entity in enumerate(("order", "invoice")):
+            await writer.status(entity, at=stamp(time.time() - 60), owner=f"till:{number}")
+        for number in range(2):
+            await expect(visit.page.locator("#problems")).to_contain_text(
+                f"The clock of till:{number} is 1 min behind", timeout=PATIENCE
+            )
+
+
+async def test_every_tab_notices_that_the_server_is_gone(browser: Browser, bootstrap: str, prefix: str) -> None:
+    """None answers for it; and all are live when it is there again."""
+    config = configuration(bootstrap, prefix)
+    context = await browser.new_context()
+    pages = [await context.new_page() for _ in range(3)]
+    async with served(config) as url:
+        for page in pages:
+            await page.goto(url)
+            await expect(page.locator("#link")).to_have_text("live")
+    for page in pages:
+        await expect(page.locator("#link")).to_have_text("connection lost", timeout=10_000)
+    await pages[0].evaluate("new Promise(done => setTimeout(done, 3000))")
+    for page in pages:
+        await expect(page.locator("#link")).to_have_text("connection lost", timeout=10_000)
+    async with served(config, int(url.rstrip("/").rpartition(":")[2])):
+        for page in pages:
+            await expect(page.locator("#link")).to_have_text("live", timeout=PATIENCE)
+        await context.close()
+
+
+async def test_an_unknown_outcome_is_not_pushed_off(browser: Browser, bootstrap: str, prefix: str) -> None:
+    """By however many that failed after it; the headline tells of one that no journey knows yet."""
+    async with (
+        writing(bootstrap, prefix) as writer,
+        served(configuration(bootstrap, prefix)) as url,
+        visiting(browser, url) as visit,
+    ):
+        await writer.result("web-0", "lost", "unknown", "OUTCOME-UNKNOWN")
+        await expect(visit.page.locator("#problems")).to_contain_text("1 command with an unknown outcome", timeout=PATIENCE)
+        command = {
+            "commandId": "lost",
+            "command": "payOrder",
+            "at": stamp(),
+            "outcome": "unknown",
+            "endedAt": stamp(time.time() - 9e5),
+        }
+        await writer.journey("web-0", None, "unknown", commands=[command])
+        for number in range(30):
+            await writer.result(f"web-{number + 1}", f"c-{number}", "rejected", "EXPIRED")
+        await expect(visit.page.locator("#failures li")).to_have_count(20, timeout=PATIENCE)
+        await expect(visit.page.locator("#failures li").first).to_contain_text("web-0")
+        await expect(visit.page.locator("#problems")).to_contain_text("1 command with an unknown outcome")
 
 
 async def test_an_unknown_outcome_stays_in_the_headline_until_it_is_solved(browser: Browser, bootstrap: str, prefix: str) -> None:

@@ -23,7 +23,7 @@ from tests.support.views.histories import (
     result,
     slip,
 )
-from tests.views.telling import told
+from tests.views.telling import arrived, journey_of, told
 
 HALF = 300
 
@@ -272,3 +272,13 @@ def test_what_version_1_kept_is_completed() -> None:
     after = journey("web-1", folded(old, old["order"]))
 
     assert {**now, "facts": 0} == {**after, "facts": 0}
+
+
+def test_the_refusal_of_another_message_solves_nothing() -> None:
+    """Nor does a worker whose clock is behind hide what it has solved: results count as they lie in Kafka."""
+    refused = result(1, outcome="rejected", reason="INVALID-COMMAND", attempts=0, at=at(1, 9))
+    solved = result(1, outcome="succeeded", at=at(1, -60))
+    lying = [arrived(made, offset) for offset, made in enumerate([result(1, outcome="unknown", attempts=3), refused, solved])]
+
+    assert "unknown" == journey_of(lying[:2])["commands"][0]["outcome"]
+    assert "succeeded" == journey_of(lying)["commands"][0]["outcome"] == journey_of(lying[::-1])["commands"][0]["outcome"]

@@ -1,6 +1,6 @@
 """What to do about a result that is no success, by its reason. Pure."""
 
-UNKNOWN = "Look at the order first. If it is not as the command wanted, redrive the dead letter: it is looked up, not repeated."
+UNKNOWN = "Look at the order, then redrive the dead letter: the command is looked up, not repeated, and its result closes this."
 OTHERWISE = "The POS refused it and nothing happened. Read its message; send a corrected command with a new commandId."
 
 BY_REASON: tuple[tuple[str, str], ...] = (

@@ -22,11 +22,13 @@ class NewestLetters:
         self._hours: dict[str, Counter[int]] = {name: Counter() for name in administrations}
         self._latest: dict[str, list[dict[str, Any]]] = {name: [] for name in self._hours}
         self._clipped = dict.fromkeys(self._hours, -math.inf)
+        self._first: dict[str, dict[int, float]] = {name: {} for name in self._hours}
         self._several = len(self._hours) > 1
 
     def take(self, administration: str, letter: DeadLetter) -> None:
         """A letter, in the order of its partition."""
         self._hours[administration][letter.timestamp // 3_600_000] += 1
+        self._first[administration].setdefault(letter.place.partition, letter.timestamp / 1000)
         latest = [*self._latest[administration], self._row(administration, letter)]
         self._latest[administration] = sorted(latest, key=lambda row: -row["at"])[:LETTERS_MAX]
 
@@ -40,7 +42,8 @@ class NewestLetters:
         for name, hours in self._hours.items():
             for hour in [hour for hour in hours if hour <= oldest]:
                 del hours[hour]
-            least = self._clipped[name] > now - SHOWN_HOURS * 3600
+            day = now - SHOWN_HOURS * 3600
+            least = self._clipped[name] > day and any(first > day for first in self._first[name].values())
             self._shown.put(f"letters/{name}", {"day": hours.total(), "atLeast": least, "latest": self._latest[name]})
 
     def _row(self, administration: str, letter: DeadLetter) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 A journey itself is read when somebody asks for it.
 """
 
+import heapq
 from collections import OrderedDict
 from collections.abc import Iterable
 from datetime import datetime
@@ -103,8 +104,9 @@ class Journeys:
         for name, index in self.indexes.items():
             latest = sorted(self._latest[name].values(), key=lambda row: str(row["updatedAt"]), reverse=True)
             self._shown.put(f"orders/{name}", {"count": len(index), "latest": latest})
-            found = sorted((row for rows in self._open[name].values() for row in rows), key=lambda row: -row["at"])
-            self._shown.put(f"open/{name}", {"count": len(found), "latest": found[:OPEN_MAX]})
+            found = [row for rows in self._open[name].values() for row in rows]
+            newest = heapq.nlargest(OPEN_MAX, found, key=lambda row: row["at"])
+            self._shown.put(f"open/{name}", {"count": len(found), "latest": newest})
 
 
 def _open(key: bytes, command: dict[str, Any]) -> dict[str, Any]:

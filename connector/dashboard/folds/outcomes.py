@@ -3,7 +3,7 @@
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from connector.dashboard.folds.advice import for_result
 from connector.dashboard.parts import TEXT_CHARS_MAX, PageParts, text
@@ -16,13 +16,20 @@ FAILURES_MAX = 20
 Counts = Counter[tuple[str, str]]
 
 
+class Failure(NamedTuple):
+    """A result, and how it is shown."""
+
+    result: Result
+    shown: dict[str, Any]
+
+
 class Outcomes:
     """Parts `commands/{administration}` and `failures/{administration}`."""
 
     def __init__(self, shown: PageParts, administrations: Iterable[str]) -> None:
         self._shown = shown
         self._minutes: dict[str, dict[int, Counts]] = {name: defaultdict(Counter) for name in administrations}
-        self._failures: dict[str, list[dict[str, Any]]] = {name: [] for name in administrations}
+        self._failures: dict[str, list[Failure]] = {name: [] for name in administrations}
         self._clipped = dict.fromkeys(self._minutes, -math.inf)
 
     def take(self, administration: str, timestamp: int, key: bytes | None, value: bytes | None) -> None:
@@ -31,10 +38,14 @@ class Outcomes:
         if result is None or result.duplicate:
             return
         self._minutes[administration][timestamp // 60_000][text(str(result.command)), text(result.outcome)] += 1
-        found = _failure(result, timestamp, key)
-        others = [row for row in self._failures[administration] if not _same(row, found)]
-        failures = others if result.succeeded else [*others, found]  # one that was redriven ends once more
-        self._failures[administration] = sorted(failures, key=lambda row: -row["at"])[:FAILURES_MAX]
+        found, rows = Failure(result, _failure(result, timestamp, key)), self._failures[administration]
+        before = next((row for row in rows if _same(row.shown, found.shown)), None)
+        if before is not None and not result.says_more_than(before.result):
+            return  # another message under the same commandId was refused: that says nothing of the command
+        failures = [row for row in rows if row is not before] + (
+            [] if result.succeeded else [found]
+        )  # one that was redriven ends anew
+        self._failures[administration] = sorted(failures, key=lambda row: -row.shown["at"])[:FAILURES_MAX]
 
     def clipped(self, administration: str, now: float) -> None:
         """Not all results from before this moment (epoch seconds) were read."""
@@ -48,7 +59,7 @@ class Outcomes:
                 del minutes[minute]
             self._shown.put(f"commands/{name}", _by_command(minutes.values()))
             self._shown.put(f"commandsAtLeast/{name}", self._clipped[name] > now - SHOWN_MINUTES * 60 or None)
-            self._shown.put(f"failures/{name}", self._failures[name])
+            self._shown.put(f"failures/{name}", [row.shown for row in self._failures[name]])
 
 
 def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -17,6 +17,8 @@ POINTS = 60
 FIELDS = tuple(name for name in (*KINDS, *WRITER) if name not in (UNKNOWN_SINCE, "at"))
 Point = tuple[int, float, int | None]
 """Step, rate, backlog; None where it is not known."""
+OWNERS_MAX = 1000
+"""Workers whose clocks are remembered: each start of one is another."""
 REPORTS = 20
 """Reports of a worker by which its clock is judged."""
 
@@ -70,6 +72,8 @@ class Statuses:
         """
         if arrival.live:
             self._ahead[text(owner)].append(told - arrival.now)
+            if len(self._ahead) > OWNERS_MAX:
+                del self._ahead[next(iter(self._ahead))]
         return round(max(self._ahead[text(owner)])) if self._ahead[text(owner)] else None
 
     def _drawn(self, where: str, point: Point) -> None:

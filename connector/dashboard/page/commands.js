@@ -44,7 +44,11 @@ function rowsOf(name) {
   return each(name).flatMap(([administration, value]) => (value.latest ?? value).map((row) => ({ administration, ...row })));
 }
 
-/** Those of the last hour, and those that nobody has solved however old they are. */
+function isUnknown(row) {
+  return row.outcome === "unknown";
+}
+
+/** The last that failed, and those that nobody has solved however old they are. */
 function failures() {
   const found = new Map([...rowsOf("open"), ...rowsOf("failures")].map((row) => [JSON.stringify([row.administration, row.order, row.commandId]), row]));
   return [...found.values()];
@@ -52,8 +56,8 @@ function failures() {
 
 /** The newest of all administrations, as cards. */
 function cards(id, rows, make, now, none) {
-  rows.sort((one, other) => other.at - one.at);
-  const shown = rows.slice(0, MOST).map((row) => ({ key: JSON.stringify(row), row }));
+  rows.sort((one, other) => isUnknown(other) - isUnknown(one) || other.at - one.at); // what nobody has solved is never pushed off
+  const shown = rows.slice(0, Math.max(MOST, rows.filter(isUnknown).length)).map((row) => ({ key: JSON.stringify(row), row }));
   keyed(byId(id), shown.length ? shown : [{ key: "none" }], (each) => each.key, ({ row }) =>
     row ? make(row, now) : el("li", { class: "empty" }, none),
   (node, { row }) => {

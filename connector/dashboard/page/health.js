@@ -73,7 +73,8 @@ function wrong(clocks) {
   const off = [...clocks].filter(([, ahead]) => Math.abs(ahead) > CLOCKS_AGREE);
   const advice = "Synchronise the clocks: moments and ages are wrong by that much.";
   const [least, most] = [Math.min(...off.map(([, ahead]) => ahead)), Math.max(...off.map(([, ahead]) => ahead))];
-  if (off.length > 1 && off.length === clocks.size && most - least <= CLOCKS_AGREE) {
+  const machines = new Set(off.map(([owner]) => owner.replace(/:\d+$/, ""))); // an owner is a process of a machine
+  if (machines.size > 1 && off.length === clocks.size && most - least <= CLOCKS_AGREE) {
     return [{ kind: "warn", what: `The clock of this page's machine is ${apart(-most)} all workers'`, advice }];
   }
   return off.map(([owner, ahead]) => ({ kind: "warn", what: `The clock of ${owner} is ${apart(ahead)} that of this page's machine`, advice }));
@@ -92,9 +93,13 @@ function commandProblems() {
   return found;
 }
 
-/** Commands whose outcome is unknown until a later result tells it. */
+/** Commands whose outcome is unknown until a later result tells it: those of the journeys, and results that have not come that far. */
 function unsolved() {
-  return sum(each("open").map(([, value]) => value.count));
+  const name = (administration, row) => JSON.stringify([administration, row.order, row.commandId]);
+  const open = new Set(each("open").flatMap(([administration, value]) => value.latest.map((row) => name(administration, row))));
+  const newer = each("failures").flatMap(([administration, rows]) => rows.filter((row) => row.outcome === "unknown" && !open.has(name(administration, row))));
+  const more = each("open").some(([, value]) => value.count > value.latest.length); // of which the newer ones may be some
+  return sum(each("open").map(([, value]) => value.count)) + (more ? 0 : newer.length);
 }
 
 /** Where not all of them were read, there are at least so many. */

@@ -12,6 +12,7 @@ const KINDS = { rejected: "warn", refunded: "warn", cancelled: "stale", unknown:
 
 const PATIENCE = 15000; // milliseconds for an answer: the server gives up before
 
+let last = { answer: null, day: "" }; // what was drawn, and on which day: times of day are of that one
 let looked = 0; // searches so far: an older one that is still under way ends by itself
 let tag = null;
 let timer = null;
@@ -42,7 +43,11 @@ async function renew(search, name, now) {
     if (tag === null) answer = { error: "The dashboard does not answer: it is tried again." };
   }
   if (search !== looked) return;
-  if (answer) draw(body(answer, now()));
+  const day = new Date((now() ?? 0) * 1000).toDateString();
+  if (answer || day !== last.day) {
+    last = { answer: answer ?? last.answer, day };
+    draw(body(last.answer, now()));
+  }
   timer = setTimeout(renew, AGAIN, search, name, now);
 }
 

@@ -7,9 +7,11 @@ const AGAIN = 2; // seconds until the next attempt where the browser gave up
 const ANSWER = 0.15; // seconds for a tab that reads to say so
 const ASK = 2; // seconds without a message after which a tab asks whether anybody still reads
 const TAKE_OVER = 3; // seconds without a message or an answer after which it reads itself
+const LATER = 30; // seconds until the next attempt where the server takes no more viewers
 
 let heard = null; // performance.now() of the last message
 let told = null; // the server's clock in it, epoch seconds
+let known = { process: null, version: -1 }; // what all messages so far come to
 
 /** The server's clock now, epoch seconds; null before the first message. */
 export function now() {
@@ -35,10 +37,13 @@ export function connect(onMessage, onLink, all) {
 
 class Link {
   constructor(onMessage, onLink, all) {
-    Object.assign(this, { onMessage, onLink, all, state: "wait", words: "", source: null, failures: 0 });
+    Object.assign(this, { onMessage, onLink, all, state: "wait", words: "", source: null, heard: false, failures: 0 });
     this.id = Math.random();
     this.begun = this.opened = this.answered = performance.now();
-    this.tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel("mplus-connector") : null;
+    this.notBefore = 0; // performance.now() until which the server does not want to be asked
+    // Another deployment may be served below another path of this origin: it has tabs of its own.
+    const place = new URL("api/events", document.baseURI).href;
+    this.tabs = "BroadcastChannel" in globalThis ? new BroadcastChannel(place) : null;
   }
 
   begin() {
@@ -62,19 +67,25 @@ class Link {
 
   // what other tabs say
 
+  /** Only a tab that hears the server answers for it. */
   who() {
-    if (this.source) this.tell(heard === null ? { kind: "here" } : { kind: "message", message: { ...this.all(), now: now() } });
+    if (this.hears()) this.tell({ kind: "message", message: { ...this.all(), ...known, from: 0, now: told }, age: since(heard) });
   }
 
-  here({ from }) {
+  hears() {
+    return this.source !== null && this.heard && since(heard) < ASK;
+  }
+
+  message({ from, message, age }) {
     this.answered = performance.now();
-    if (this.source && from < this.id) this.stop(); // of two that read the one with the lower number goes on
-    else if (this.source) this.tell({ kind: "here" });
+    if (this.source && (!this.hears() || from < this.id)) this.stop(); // of two that read the one with the lower number goes on
+    if (!this.source) this.take(message, age);
+    else this.who();
   }
 
-  message({ from, message }) {
-    this.here({ from });
-    if (!this.source) this.take(message);
+  busy({ words }) {
+    this.notBefore = performance.now() + LATER * 1000;
+    if (!this.source) this.become("lost", words);
   }
 
   bye() {
@@ -91,30 +102,45 @@ class Link {
     source.onmessage = ({ data }) => {
       const message = JSON.parse(data);
       this.failures = 0;
-      this.tell({ kind: "message", message });
-      this.take(message);
+      this.heard = true;
+      this.take(message, 0);
+      this.tell({ kind: "message", message, age: 0 });
     };
-    source.addEventListener("busy", ({ data }) => this.become("lost", data));
+    source.addEventListener("busy", ({ data }) => this.refused(data));
     source.onerror = () => this.failed(source);
+  }
+
+  /** The server has too many viewers: this tab makes no claim, and asks again later. */
+  refused(words) {
+    this.stop();
+    this.notBefore = performance.now() + LATER * 1000;
+    this.tell({ kind: "busy", words });
+    this.become("lost", words);
   }
 
   /** The server ends a stream now and then: that it does not come back at once is what counts. */
   failed(source) {
     this.failures += 1;
-    if (this.failures > 1) this.become("lost", this.words);
+    if (this.failures > 1) this.become("lost", "");
     if (source.readyState === EventSource.CLOSED && source === this.source) setTimeout(() => source === this.source && this.read(), AGAIN * 1000);
   }
 
-  take(message) {
-    heard = performance.now();
+  /** A message, `age` seconds old. One that does not follow on what is known is no use: all of it is asked for. */
+  take(message, age) {
+    if (message.process === known.process && message.version < known.version) return;
+    const follows = message.full || (message.process === known.process && message.from <= known.version);
+    if (!follows) return void this.tell({ kind: "who" });
+    known = { process: message.process, version: message.version };
+    heard = performance.now() - age * 1000;
     told = message.now;
     this.onMessage(message);
-    this.become("live", "");
+    if (since(heard) < SILENCE) this.become("live", "");
   }
 
   stop() {
     this.source?.close();
     this.source = null;
+    this.heard = false;
   }
 
   leave() {
@@ -124,12 +150,12 @@ class Link {
 
   watch() {
     const silent = since(heard ?? this.begun);
-    if (silent > SILENCE) this.become("lost", this.words);
+    if (silent > SILENCE) this.become("lost", performance.now() < this.notBefore ? this.words : "");
     if (this.source) {
       if (silent > SILENCE && since(this.opened) > 2 * SILENCE) this.read(); // a connection that died without a word
     } else if (silent > ASK) {
-      if (Math.min(silent, since(this.answered)) > TAKE_OVER) this.read();
-      else this.tell({ kind: "who" });
+      this.tell({ kind: "who" });
+      if (Math.min(silent, since(this.answered)) > TAKE_OVER && performance.now() > this.notBefore) this.read();
     }
   }
 

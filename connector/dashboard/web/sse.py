@@ -40,8 +40,12 @@ class Stream:
         self._closing = True
 
     def message(self, version: int) -> dict[str, Any]:
-        """What changed since a version. `now` is this process's clock, in epoch seconds: browsers' clocks may be wrong."""
-        return {"now": self._clock.wall().timestamp(), "full": version == 0, "parts": self._shown.since(version)}
+        """What changed since a version. `now` is this process's clock, in epoch seconds: browsers' clocks may be wrong.
+
+        `process`, `from` and `version`: whose versions these are, since which, and which one a viewer has after it.
+        """
+        told = {"now": self._clock.wall().timestamp(), "full": version == 0, "parts": self._shown.since(version)}
+        return {**told, "process": self._id, "from": version, "version": self._shown.version}
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         """All of it, or what changed since a viewer was here, then what changes; until it or this process leaves.
