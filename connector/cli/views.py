@@ -13,7 +13,8 @@ from connector.config.load import Config, load
 from connector.ops import log
 from connector.ops.stream import log_stream
 from connector.views.progress import Progress
-from connector.wiring.views import forget, run_views
+from connector.wiring.rebuild import forget
+from connector.wiring.views import run_views
 
 
 def views(

@@ -13,6 +13,9 @@ from connector.views.consumer import CarefulConsumer
 LATE, MANY = 10, 1_000
 """Looks, two seconds apart, at each of which more records were to do than a second's work: that is no longer what just came."""
 
+LATE_ELSEWHERE = 1
+"""Looks at what others have to do, ten seconds apart, likewise."""
+
 NEAR = 100
 """Records: a worker that has no more to do has caught up. A busy shop always has some."""
 
@@ -20,7 +23,8 @@ NEAR = 100
 @dataclass(slots=True)
 class Progress:
     """`lag`: records to do by topic. `restoring`: table entries to read back. `caught_up`: whether it ever was up to date.
-    `late`: looks at which much was to do, without a break. `trouble`: why nobody can tell."""
+    `late`: looks at which much was to do, without a break. `trouble`: why nobody can tell. `elsewhere`: records that other
+    workers have to do, and `elsewhere_late` looks at which that was much: the page of this worker shows theirs, too."""
 
     working: bool = False
     trouble: str = ""
@@ -28,6 +32,8 @@ class Progress:
     lag: Mapping[str, int] = field(default_factory=dict)
     caught_up: bool = False
     late: int = 0
+    elsewhere: int = 0
+    elsewhere_late: int = 0
 
     @property
     def to_do(self) -> int:
@@ -50,7 +56,15 @@ class Progress:
 
     def doubts(self) -> list[str]:
         """Why what it has folded may be old, in words."""
-        return self.reasons() or ([self._behind()] if self.late > LATE else [])
+        if found := self.reasons() or ([self._behind()] if self.late > LATE else []):
+            return found
+        behind = self.elsewhere_late > LATE_ELSEWHERE
+        return [f"{self.elsewhere:,} records are still to be read by other workers of views"] if behind else []
+
+    def others(self, records: int) -> None:
+        """What other workers have to do, as the group's offsets tell."""
+        self.elsewhere = records
+        self.elsewhere_late = self.elsewhere_late + 1 if records > MANY else 0
 
     def _behind(self) -> str:
         return f"{self.to_do:,} records are still to be read"
@@ -74,8 +88,12 @@ async def look(app: ViewsApp, progress: Progress) -> None:
 
 def _any_place(app: ViewsApp) -> TP:
     """A partition that is always there."""
-    topic = min(name for channel in app.topics for name in channel.topics)
-    return TP(topic, 0)
+    return TP(min(topics_of(app)), 0)
+
+
+def topics_of(app: ViewsApp) -> set[str]:
+    """Names of the topics that its stages read."""
+    return {name for channel in app.topics for name in channel.topics}
 
 
 async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from faust.types import TP
 from mode import ServiceT
@@ -12,16 +13,20 @@ from connector.errors import Fatal, Retry
 from connector.events.base import Listener
 from connector.events.views import ViewsLooked
 from connector.kafka.connection import retrieved
+from connector.kafka.groups import lag
 from connector.messages.topics import Topics
 from connector.views.agents import StageContext, install
 from connector.views.app import AppSettings, ViewsApp, application
 from connector.views.incarnations import Incarnations
 from connector.views.offsets import StallDetector
-from connector.views.progress import Progress, look
+from connector.views.progress import Progress, look, topics_of
 from connector.views.stages import Stage
 
 LOOKS_S = 2.0
 """Seconds between two looks at how far it is."""
+
+OTHERS_S = 10.0
+"""Seconds between two looks at how far all workers together are."""
 
 DROPPED_S = 10.0
 """Seconds after which a record that was fetched is taken for dropped, and read again."""
@@ -60,7 +65,7 @@ class ViewsWorker:
 
     async def run(self, shows: Shows) -> None:
         """Until cancelled. Raises Fatal when it cannot go on: what was not committed is done again at the next start."""
-        work = (self._crash(), self._looking(shows), _wait(self._failure), self._started())
+        work = (self._crash(), self._looking(shows), self._looking_at_others(), _wait(self._failure), self._started())
         tasks = [retrieved(asyncio.ensure_future(each)) for each in work]  # the first that tells is heard
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -100,6 +105,15 @@ class ViewsWorker:
             shows(self.progress)
             lag = () if self.progress.trouble else tuple(sorted(self.progress.lag.items()))
             self._tell(ViewsLooked(lag, self.progress.restoring, not self.progress.reasons()))
+
+    async def _looking_at_others(self) -> None:
+        """Those that are frozen or behind cannot say so themselves. A look that fails tells nothing: the own looks do."""
+        while True:
+            await self._clock.sleep(OTHERS_S)
+            with suppress(Exception), cancel_wins():
+                found = await lag(self._settings.cluster, self._settings.group, topics_of(self._app))
+                mine = self._app.careful.assignment()
+                self.progress.others(sum(records for place, records in found.items() if TP(*place) not in mine))
 
     async def _look(self) -> None:
         """A look that fails makes all unknown, until one succeeds: Kafka may be away, and Faust knows that itself."""

@@ -2,8 +2,7 @@
 
 import asyncio
 import gc
-import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -11,9 +10,7 @@ from connector.clock import Clock
 from connector.config.load import Config
 from connector.dashboard.service import dashboard
 from connector.errors import Fatal
-from connector.kafka import groups
 from connector.kafka.configured import cluster_of
-from connector.kafka.topics import delete, existing
 from connector.messages.topics import Topics, views_group
 from connector.ops import fan_out
 from connector.ops.http import serving
@@ -91,43 +88,6 @@ def _make(tables: Path | None) -> None:
             tables.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise Fatal(f"CONNECTOR_VIEWS_DATA: {tables} cannot be made: {error.strerror or error}") from error
-
-
-async def forget(config: Config) -> None:
-    """Forget all that `views` knows: its offsets, its tables on disk, its topics. Raises Fatal, Reject while a worker runs.
-
-    The tables go before the topics: tables that outlive their topics would be taken for what was read since.
-    """
-    cluster, group = cluster_of(config.kafka), views_group(config.connector.group)
-    with cluster.reaching():
-        there = set(await existing(cluster))
-        sources = {topic for name in _names(config) for topic in _sources(config, name)}
-        await groups.reset(cluster, group, sorted(sources & there))
-        _delete(tables_at(config))
-        await delete(cluster, sorted({own for name in _names(config) for own in _own(Topics(name))} & there))
-
-
-def _delete(tables: Path | None) -> None:
-    """Raises Fatal where they cannot be deleted, all of them: what stays would be taken for what was read since."""
-    try:
-        if tables is not None:
-            shutil.rmtree(tables)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise Fatal(
-            f"{tables} cannot be deleted: {error.strerror or error}: delete it, then start views --rebuild again"
-        ) from error
-
-
-def _sources(config: Config, administration: str) -> Iterable[str]:
-    entities = entity_topics(administration, {entity.name for entity in chosen_entities(config)})
-    return (*entities, Topics(administration).commands, Topics(administration).results)
-
-
-def _own(topics: Topics) -> Iterable[str]:
-    """Topics that only `views` writes."""
-    return topics.by_document, topics.by_journey, topics.figures, topics.documents, topics.journeys, topics.windows
 
 
 def _names(config: Config) -> list[str]:

@@ -2,7 +2,10 @@
 
 import signal
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+
+import orjson
 
 from tests.support.connectors import until
 from tests.support.views.filling import environment, fill, journeys_of, prepare, sums_of
@@ -45,6 +48,38 @@ async def _counted(bootstrap: str, name: str) -> bool:
     found = await sums_of(bootstrap, name)
     wanted = {"changes.order": (4 * THEN, 0), "revenue.ordered": (THEN, THEN * TOTAL), "revenue.invoiced": (THEN, THEN * TOTAL)}
     return wanted.items() <= found.items()
+
+
+async def test_the_page_of_one_worker_tells_that_another_is_behind(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """One that stands still cannot say so itself, and figures on the page are of all."""
+    told = environment(bootstrap, prefix, command_partitions=2, partitions=2, session_timeout=300)
+    await prepare(told)
+    frozen, other = ViewsProcess(told, tmp_path / "frozen"), ViewsProcess(told, tmp_path / "other")
+
+    async def doubts() -> str:
+        parts = orjson.loads((await other.get("/api/state"))[1] or b"{}").get("parts", {})
+        return " ".join(parts.get("views") or [])
+
+    async def said(words: str) -> bool:
+        return words in await doubts()
+
+    try:
+        for worker in (frozen, other):
+            await worker.up_to_date(SETTLE)
+        frozen.signal(signal.SIGSTOP)
+        await fill(told, (made for number in range(10 * THEN) for made in complete(number)))
+        await until(lambda: said("are still to be read by other workers of views"), SETTLE, "the other one tells", every=0.5)
+        frozen.signal(signal.SIGCONT)
+        await until(lambda: _silent(doubts), SETTLE, "all is read", every=0.5)
+        for worker in (frozen, other):
+            assert 0 == await worker.stop()
+    finally:
+        frozen.end()
+        other.end()
+
+
+async def _silent(doubts: Callable[[], Awaitable[str]]) -> bool:
+    return await doubts() == ""
 
 
 async def test_an_idle_worker_that_wakes_goes_on(bootstrap: str, prefix: str, tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from connector.errors import Fatal
 from connector.kafka.configured import cluster_of
 from connector.kafka.topics import existing
-from connector.wiring.views import app_settings, forget
+from connector.wiring.rebuild import forget
+from connector.wiring.views import app_settings
+from tests.support.kafka.topics import read_all
 from tests.support.program import at, ended
 from tests.support.views.filling import config_of, environment, prepare
 
@@ -29,8 +32,28 @@ async def test_what_lies_beside_the_tables_stays(bootstrap: str, prefix: str, tm
     assert not tables.exists()
     assert ["mine", "mine"] == [path.read_text() for path in (tmp_path / INVOICES, journal)]
     there = await existing(cluster_of(config.kafka))
-    assert f"{prefix}.order-journeys" not in there
+    assert {f"{prefix}.order-journeys"} == {topic for topic in there if topic.endswith(("-journeys", "-windows", "-documents"))}
     assert {f"{prefix}.orders", f"{prefix}.order-commands"} <= there.keys()
+
+
+async def test_the_journeys_topic_stays_and_each_journey_gets_a_tombstone(bootstrap: str, prefix: str, tmp_path: Path) -> None:
+    """Others read it: its settings and their offsets stay, and an order that does not come again is gone for them, too."""
+    told = environment(bootstrap, prefix, command_partitions=2)
+    await prepare(told)
+    topic = f"{prefix}.order-journeys"
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        for number in range(2500):
+            await producer.send(topic, b"{}", f"web-{number}".encode())
+        await producer.send_and_wait(topic, None, b"web-7")
+        await producer.flush()
+    before = {record.key: record.partition for record in await read_all(bootstrap, topic)}
+    await forget(config_of(told))
+    found = await read_all(bootstrap, topic)
+
+    assert 2501 + 2499 == len(found)
+    assert {(key, before[key], None) for key in before} == {
+        (record.key, record.partition, record.value) for record in {record.key: record for record in found}.values()
+    }
 
 
 @pytest.mark.parametrize("what", ["a link", "a file"])

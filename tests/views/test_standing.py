@@ -14,6 +14,11 @@ from connector.views.progress import LATE, Progress
         (Progress(working=True, lag={"a": 3}, caught_up=True), []),
         (Progress(working=True, caught_up=True, trouble="Kafka does not answer"), ["Kafka does not answer"]),
         (Progress(working=True, lag={"a": 3000}, caught_up=True, late=LATE), []),
+        (Progress(working=True, caught_up=True, elsewhere=5000, elsewhere_late=1), []),
+        (
+            Progress(working=True, caught_up=True, elsewhere=5000, elsewhere_late=2),
+            ["5,000 records are still to be read by other workers of views"],
+        ),
         (Progress(working=True, lag={"a": 3000}, caught_up=True, late=LATE + 1), ["3,000 records are still to be read"]),
     ],
 )
