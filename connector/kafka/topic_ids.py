@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError, for_code
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.types import (
     AbstractType,
@@ -24,6 +24,8 @@ from connector.clock import Clock
 UNKNOWN = ""
 """The id of any topic where the brokers are older than Kafka 2.8 and tell none."""
 TRIES = 10
+LONGEST_S = 2.0
+"""Seconds between two tries, at most."""
 METADATA, WITH_IDS = 3, 10
 """Kafka's number of the request, and the first version that tells ids."""
 
@@ -98,13 +100,19 @@ class TopicIdsRequest(Request[TopicIdsRequestV10]):  # type: ignore[misc]
 
 
 async def topic_id_patiently(client: AIOKafkaClient, topic: str, clock: Clock) -> str:
-    """The id of a topic, as hex digits: a broker may be away for a moment. Raises aiokafka's errors after some ten seconds."""
+    """The id of a topic, as hex digits: a broker may be away for a moment. Raises aiokafka's errors after some ten seconds.
+
+    UNKNOWN for a topic that was deleted since it was read.
+    """
     for attempt in range(1, TRIES):
         try:
             return await topic_id(client, topic)
         except KafkaError:
-            await clock.sleep(backoff(attempt, clock.chance()))
-    return await topic_id(client, topic)
+            await clock.sleep(min(LONGEST_S, backoff(attempt, clock.chance())))
+    try:
+        return await topic_id(client, topic)
+    except UnknownTopicOrPartitionError:
+        return UNKNOWN
 
 
 async def topic_id(client: AIOKafkaClient, topic: str) -> str:

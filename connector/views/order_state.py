@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from connector.views.records import Json, milliseconds
 
-CREATE, UPDATE, PAY, DELIVER, CANCEL = "createOrder", "updateOrder", "payOrder", "deliverOrder", "cancelOrder"
+CREATE, PAY, DELIVER, CANCEL = "createOrder", "payOrder", "deliverOrder", "cancelOrder"
 Kept = Mapping[str, Any]
 
 
