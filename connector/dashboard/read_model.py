@@ -1,7 +1,7 @@
 """Everything that the page shows, folded from the records of the topics."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any
 
@@ -82,9 +82,9 @@ class ReadModel:
         if kind == "statuses":
             self._statuses.take(administration, record.key, record.value, arrival)
         elif kind == "results":
-            self._outcomes.take(administration, record.timestamp, record.key, record.value)
+            self._outcomes.take(administration, round(arrival.moment * 1000), record.key, record.value)
         elif kind == "letters":
-            self._letters.take(administration, letter(record))
+            self._letters.take(administration, replace(letter(record), timestamp=round(arrival.moment * 1000)))
         elif kind == "windows":
             self._windows.take(administration, record.key, record.value)
         else:

@@ -203,10 +203,10 @@ def journeys(record: InputRecord, get: Get) -> StageResult:
     try:
         after = journey(name, folded(before, fact))
     except Exception:
-        anew = journey(name, folded(None, fact))  # raises where it is the fact that is wrong
+        alone = journey(name, folded(None, fact))  # raises where it is the fact that is wrong
         if before is None or _shows(name, before):
             raise
-        after = anew
+        after = alone
     written = orjson.dumps(after)
     return NOTHING if written == stored else StageResult(writes={record.name: written})
 

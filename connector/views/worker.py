@@ -107,7 +107,7 @@ class ViewsWorker:
             self._tell(ViewsLooked(lag, self.progress.restoring, not self.progress.reasons()))
 
     async def _looking_at_others(self) -> None:
-        """Those that are frozen or behind cannot say so themselves. A look that fails tells nothing: the own looks do."""
+        """Look at workers that are frozen or behind: they cannot say so themselves. A look that fails tells nothing."""
         while True:
             await self._clock.sleep(OTHERS_S)
             with suppress(Exception), cancel_wins():

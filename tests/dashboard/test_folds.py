@@ -373,6 +373,24 @@ class Read(NamedTuple):
 KINDS = ("connector-status", "order-command-results", "dead-letters", "views-windows", "order-journeys")
 
 
+@pytest.mark.parametrize("off", [-3600, -10, 10, 3600])
+def test_a_broker_whose_clock_is_wrong_moves_no_command_and_no_letter(off: int) -> None:
+    """What comes is of now; what lay in Kafka, no later than now."""
+    read_model = ReadModel(["a"], ["order"], day_in("Europe/Amsterdam"))
+    written = int((NOW + off) * 1000)
+    headers = tuple(dead_letter_headers(("a.order-commands", 0, 5), "outcome", "Reject", "no such thing"))
+    for live in (True, False):
+        failed = orjson.dumps(result(f"c-{live}", "rejected", "EXPIRED"))
+        read_model.take(Read("a.order-command-results", 0, 1, written, b"web-1", failed, ()), NOW, live=live)
+        read_model.take(Read("a.dead-letters", 0, 1, written, b"web-1", b"", headers), NOW, live=live)
+    read_model.tick(NOW)
+    parts = read_model.shown.since(0)
+
+    known = {NOW, min(NOW, NOW + off)}
+    assert known == {row["at"] for row in parts["failures/a"]} == {row["at"] for row in parts["letters/a"]["latest"]}
+    assert 2 - (off == -3600) == parts["commands/a"]["payOrder"]["rejected"]
+
+
 @pytest.mark.parametrize("timestamp", [-1, 0, int(NOW * 1000), 1 << 62])
 def test_odd_records_cost_nobody_anything(timestamp: int) -> None:
     """Whatever lies in a topic: what comes behind it is shown, and the page stays small and can be sent."""

@@ -1,5 +1,6 @@
 """The page as people use it: many tabs, other clocks, impatience, a night over midnight."""
 
+import re
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -68,6 +69,28 @@ async def test_a_worker_with_a_wrong_clock_is_named_and_not_called_dead(
             f"The clock of host:1 is {words} that of this page's machine"
         )
         await expect(visit.page.locator("#problems")).not_to_contain_text("stopped reporting")
+
+
+@pytest.mark.parametrize("off", [-3600, -10, 10, 3600])
+async def test_a_browser_with_a_wrong_clock_shows_the_same(browser: Browser, bootstrap: str, prefix: str, off: int) -> None:
+    """Ages and times are those of the server."""
+    skewed = "globalThis.Right = Date; globalThis.Date = class extends Right {" + (
+        f"constructor(...given) {{ given.length ? super(...given) : super(Right.now() + {off * 1000}); }}"
+        f"static now() {{ return Right.now() + {off * 1000}; }} }};"
+    )
+    config = configuration(bootstrap, prefix, entities=["order"])
+    context = await browser.new_context()
+    await context.add_init_script(skewed)
+    page = await context.new_page()
+    async with writing(bootstrap, prefix) as writer, served(config) as url:
+        await page.goto(url)
+        for _ in range(3):
+            await writer.status("order")
+            await expect(page.locator("tbody .state").first).to_have_text("running", timeout=PATIENCE)
+        await expect(page.locator("tbody td").last).to_have_text(re.compile("^now|^[1-4] s ago$"))
+        await expect(page.locator("#headline")).to_have_text("All is well")
+        assert abs(off * 1000) == abs(round(await page.evaluate("Date.now() - Right.now()"), -3))
+        await context.close()
 
 
 async def test_where_all_clocks_differ_alike_it_is_the_pages_own(browser: Browser, bootstrap: str, prefix: str) -> None:

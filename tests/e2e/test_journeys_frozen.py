@@ -52,7 +52,7 @@ async def _counted(bootstrap: str, name: str) -> bool:
 
 async def test_the_page_of_one_worker_tells_that_another_is_behind(bootstrap: str, prefix: str, tmp_path: Path) -> None:
     """One that stands still cannot say so itself, and figures on the page are of all."""
-    told = environment(bootstrap, prefix, command_partitions=2, partitions=2, session_timeout=300)
+    told = environment(bootstrap, prefix, command_partitions=2, partitions=2, session_timeout=60)
     await prepare(told)
     frozen, other = ViewsProcess(told, tmp_path / "frozen"), ViewsProcess(told, tmp_path / "other")
 
@@ -67,7 +67,7 @@ async def test_the_page_of_one_worker_tells_that_another_is_behind(bootstrap: st
         for worker in (frozen, other):
             await worker.up_to_date(SETTLE)
         frozen.signal(signal.SIGSTOP)
-        await fill(told, (made for number in range(10 * THEN) for made in complete(number)))
+        await fill(told, (made for number in range(4 * THEN) for made in complete(number)))
         await until(lambda: said("are still to be read by other workers of views"), SETTLE, "the other one tells", every=0.5)
         frozen.signal(signal.SIGCONT)
         await until(lambda: _silent(doubts), SETTLE, "all is read", every=0.5)

@@ -1,6 +1,7 @@
 """What the figures count: news of the shop, each document once, in hours that are shown."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -43,6 +44,15 @@ def test_a_document_that_cannot_be_placed_is_put_aside_and_said(told: Mapping[st
     assert ((1, TOTAL), (1, 0), (1, 0)) == (found["revenue.ordered"], found["aside.ordered"], found["aside.invoiced"])
     mended = sums(ran(order(2, 20), odd, order(1, 12)))
     assert ((2, 2 * TOTAL), (0, 0)) == (mended["revenue.ordered"], mended["aside.ordered"])
+
+
+@pytest.mark.parametrize("minutes", [-60, 60, 23 * 60])
+def test_a_till_whose_clock_is_off_by_hours_counts_in_its_hour(minutes: int) -> None:
+    """Only what is of a day to come is put aside."""
+    found = sums(ran(order(1, 10, entryTimestamp=datetime.fromtimestamp(NOW + minutes * 60, UTC).isoformat())))
+
+    assert (1, TOTAL) == found["revenue.ordered"]
+    assert "aside.ordered" not in found
 
 
 def test_a_cancelled_order_without_a_date_is_no_riddle() -> None:

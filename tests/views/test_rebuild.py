@@ -32,7 +32,8 @@ async def test_what_lies_beside_the_tables_stays(bootstrap: str, prefix: str, tm
     assert not tables.exists()
     assert ["mine", "mine"] == [path.read_text() for path in (tmp_path / INVOICES, journal)]
     there = await existing(cluster_of(config.kafka))
-    assert {f"{prefix}.order-journeys"} == {topic for topic in there if topic.endswith(("-journeys", "-windows", "-documents"))}
+    kept = {topic for topic in there if topic.startswith(prefix) and topic.endswith(("-journeys", "-windows", "-documents"))}
+    assert {f"{prefix}.order-journeys"} == kept
     assert {f"{prefix}.orders", f"{prefix}.order-commands"} <= there.keys()
 
 
@@ -85,7 +86,7 @@ async def test_there_is_nothing_to_delete_where_nothing_was_kept(bootstrap: str,
         await prepare(told)
         await forget(config_of(told))
 
-    assert f"{prefix}.order-journeys" not in await existing(cluster_of(config_of(told).kafka))
+    assert f"{prefix}.views-windows" not in await existing(cluster_of(config_of(told).kafka))
 
 
 async def test_a_home_is_the_same_to_whoever_writes_and_deletes(
