@@ -9,6 +9,8 @@ const ASK = 2; // seconds without a message after which a tab asks whether anybo
 const TAKE_OVER = 3; // seconds without a message or an answer after which it reads itself
 const LATER = 30; // seconds until the next attempt where the server takes no more viewers
 
+const TOLD = new Set(["who", "message", "busy", "bye"]); // what tabs say to each other; a page of another version may say more
+
 let heard = null; // performance.now() of the last message
 let told = null; // the server's clock in it, epoch seconds
 let known = { process: null, version: -1 }; // what all messages so far come to
@@ -47,7 +49,7 @@ class Link {
   }
 
   begin() {
-    if (this.tabs) this.tabs.onmessage = ({ data }) => this[data.kind](data);
+    if (this.tabs) this.tabs.onmessage = ({ data }) => TOLD.has(data.kind) && this[data.kind](data);
     addEventListener("pagehide", () => this.leave());
     addEventListener("pageshow", ({ persisted }) => persisted && this.join());
     setInterval(() => this.watch(), 500);
