@@ -21,7 +21,7 @@ class Incarnations:
         """The id of a topic of which a partition's records from `first` to `last` were read. Raises aiokafka's errors."""
         if (generation := self._app.lease.generation) != self._generation:
             self._generation, self._ids = generation, {}
-        if first <= self._read.get((topic, partition), -1):
+        if first <= self._read.get((topic, partition), first):
             self._ids.pop(topic, None)
         self._read[topic, partition] = last
         if topic not in self._ids:

@@ -92,8 +92,9 @@ def _any_place(app: ViewsApp) -> TP:
 
 
 def topics_of(app: ViewsApp) -> set[str]:
-    """Names of the topics that its stages read."""
-    return {name for channel in app.topics for name in channel.topics}
+    """Names of the topics that its stages read, and no changelogs of tables: nobody commits offsets of those."""
+    tables: Any = app.tables
+    return {name for channel in app.topics for name in channel.topics} - set(tables.changelog_topics)
 
 
 async def lag(consumer: CarefulConsumer, places: set[TP]) -> Mapping[str, int]:

@@ -57,12 +57,14 @@ def counted(observed: Iterable[Measurement], source: WindowSource, get: Get, now
 
 def _upto(entry: Json, topic: str) -> int:
     """Up to where this topic is counted. An entry that does not say of which topic it is, is of any."""
-    found: int = entry["upto"] if entry.get("topic", topic) == topic else entry.get("former", {}).get(topic, -1)
+    last = entry.get("topic", topic)
+    found: int = entry["upto"] if (topic or last) == last else entry.get("former", {}).get(topic, -1)
     return found
 
 
 def _reached(entry: Json, topic: str, offset: int) -> Json:
     """Up to where an entry counts its topics, after this one is counted up to an offset."""
+    topic = topic or entry.get("topic", "")  # where nobody knows the id it is the one that was counted last
     former = dict(entry.get("former", {}))
     if (last := entry.get("topic", topic)) != topic:
         former = {name: upto for name, upto in {**former, last: entry["upto"]}.items() if name != topic}
@@ -102,7 +104,11 @@ def _entry(value: bytes | None) -> Json:
     found = object_in(value)
     numbers = [found.get("count"), found.get("upto"), found.get("amount") or 0]
     former = found.get("former", {})
-    known = isinstance(former, dict) and all(isinstance(each, int) for each in former.values())
+    known = (
+        isinstance(found.get("topic", ""), str)
+        and isinstance(former, dict)
+        and all(isinstance(each, int) for each in former.values())
+    )
     good = known and all(isinstance(each, int) and abs(each) < COUNT_MAX for each in numbers)
     return found if good else {"count": 0, "amount": None, "upto": -1}
 

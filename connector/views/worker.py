@@ -111,7 +111,8 @@ class ViewsWorker:
         while True:
             await self._clock.sleep(OTHERS_S)
             with suppress(Exception), cancel_wins():
-                found = await lag(self._settings.cluster, self._settings.group, topics_of(self._app))
+                async with asyncio.timeout(OTHERS_S * 3):
+                    found = await lag(self._settings.cluster, self._settings.group, topics_of(self._app))
                 mine = self._app.careful.assignment()
                 self.progress.others(sum(records for place, records in found.items() if TP(*place) not in mine))
 

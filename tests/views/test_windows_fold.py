@@ -132,3 +132,14 @@ def test_an_entry_knows_so_many_topics_and_no_more() -> None:
         table |= {key: value for key, value in found.items() if value}
 
     assert all(50 == row["count"] and FORMER_MAX == len(row["former"]) for row in map(orjson.loads, table.values()))
+
+
+def test_a_topic_whose_id_nobody_knows_is_the_one_that_was_counted_last() -> None:
+    """What it tells is neither counted twice nor taken for all topics that follow."""
+    table: dict[bytes, bytes] = {}
+    steps = [("a", 990), ("", 990), ("", 1000), ("b", 0), ("a", 1000)]
+    for topic, offset in steps:
+        found = counted([Measurement(offset, MS, "m")], WindowSource(0, topic), table.get, NOW)
+        table |= {key: value for key, value in found.items() if value}
+
+    assert {3} == {orjson.loads(value)["count"] for value in table.values()}
